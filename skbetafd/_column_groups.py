@@ -1,0 +1,133 @@
+"""Which columns of a flat table belong to which modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SEPARATOR = "__"
+"""Between modality and column, as in ColumnTransformer's output names."""
+
+
+class ColumnGroups(NamedTuple):
+    """Modality names and the positions of their columns in a flat table."""
+
+    columns: dict[str, np.ndarray]
+    named: bool
+
+
+def from_specification(
+    modalities: Any, n_features: int, names: Sequence[str] | None = None
+) -> ColumnGroups:
+    """Read ``modalities=``: widths, slices or column lists, in a mapping or a sequence.
+
+    Parameters
+    ----------
+    modalities : mapping or sequence
+        Of int (widths, in order), slice, or list of column positions or column names.
+    n_features : int
+        Width of the flat table.
+    names : sequence of str, optional
+        The table's column names, where it has them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an entry is none of these, or a column belongs to no or to two modalities.
+    """
+    named = isinstance(modalities, Mapping)
+    if isinstance(modalities, Mapping):
+        entries = dict(modalities)
+    elif isinstance(modalities, Sequence) and not isinstance(modalities, str):
+        entries = {f"modality{i}": entry for i, entry in enumerate(modalities)}
+    else:
+        raise TypeError(
+            "modalities must be a mapping or a sequence of widths, slices or column lists, "
+            f"got {modalities!r}"
+        )
+    if not entries:
+        raise ValueError(f"modalities names no modality, got {modalities!r}")
+    for name in entries:
+        if not isinstance(name, str):
+            raise TypeError(f"a modality's name must be a string, got {name!r}")
+    if all(_is_integer(entry) for entry in entries.values()):
+        columns = _from_widths({name: int(entry) for name, entry in entries.items()})
+    else:
+        columns = {n: _positions(n, entry, n_features, names) for n, entry in entries.items()}
+    _check_partition(columns, n_features)
+    return ColumnGroups(columns, named)
+
+
+def from_column_names(names: Sequence[Any] | None) -> ColumnGroups | None:
+    """Group columns called ``modality__column``; None where any column is not."""
+    if not names or not all(isinstance(n, str) and n.partition(SEPARATOR)[0] for n in names):
+        return None
+    if not all(SEPARATOR in n for n in names):
+        return None
+    columns: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        columns.setdefault(name.partition(SEPARATOR)[0], []).append(position)
+    return ColumnGroups({name: np.array(group) for name, group in columns.items()}, named=True)
+
+
+def _from_widths(widths: dict[str, int]) -> dict[str, np.ndarray]:
+    for name, width in widths.items():
+        if width < 1:
+            raise ValueError(f"modality {name!r} must have at least 1 column, got width {width}")
+    ends = np.cumsum(list(widths.values()))
+    return {
+        name: np.arange(end - width, end)
+        for (name, width), end in zip(widths.items(), ends, strict=True)
+    }
+
+
+def _positions(
+    modality: str, entry: Any, n_features: int, names: Sequence[str] | None
+) -> np.ndarray:
+    if isinstance(entry, slice):
+        return np.arange(n_features)[entry]
+    if not isinstance(entry, (Sequence, np.ndarray)) or isinstance(entry, str):
+        raise TypeError(
+            f"modality {modality!r} must be given by a slice, a list of columns, or (for all "
+            f"modalities alike) a width, got {entry!r}"
+        )
+    return np.array([_position(modality, c, n_features, names) for c in entry], dtype=int)
+
+
+def _position(modality: str, column: Any, n_features: int, names: Sequence[str] | None) -> int:
+    if isinstance(column, str):
+        if names is None or column not in list(names):
+            raise ValueError(f"modality {modality!r} has column {column!r}, which X has not")
+        return list(names).index(column)
+    if not _is_integer(column):
+        raise TypeError(f"modality {modality!r}: a column is a position or a name, got {column!r}")
+    if not -n_features <= column < n_features:
+        raise ValueError(
+            f"modality {modality!r} has column {column}, but X has {n_features} columns"
+        )
+    return int(column) % n_features
+
+
+def _check_partition(columns: dict[str, np.ndarray], n_features: int) -> None:
+    owner: dict[int, str] = {}
+    for name, group in columns.items():
+        if not len(group):
+            raise ValueError(f"modality {name!r} has no column")
+        for column in group.tolist():
+            if column in owner:
+                raise ValueError(
+                    f"column {column} belongs to modality {owner[column]!r} and to {name!r}"
+                )
+            owner[column] = name
+    if len(owner) != n_features or max(owner) >= n_features:
+        stray = sorted(set(range(n_features)) ^ set(owner))
+        raise ValueError(
+            f"modalities cover {len(owner)} columns, but X has {n_features}: "
+            f"columns {stray[:5]}{' …' if len(stray) > 5 else ''} differ"
+        )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -1,0 +1,81 @@
+"""What each modality contributes: the probe that finds the predominant one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+PROBE_ROWS = 2000
+"""More rows change the ranking of modalities rarely and cost the cube of their number."""
+
+PROBE_FOLDS = 3
+
+RIDGE = 0.3
+"""From .03 to 3 the ranking on the confounded digit pairs is the same."""
+
+
+def probe_scores(
+    arrays: Sequence[np.ndarray], y: np.ndarray, sample_weight: np.ndarray, seed: int
+) -> np.ndarray:
+    """Cross-validated accuracy of a ridge probe on each modality alone.
+
+    The probe is linear in all products of two features (a polynomial kernel of degree 2). A
+    probe linear in the features themselves can't see a label that two of them make together,
+    as content and recording context do: on the confounded pair fou/zer it scores the confounded
+    modality .40 and the other .43, where the quadratic probe says .59 and .49.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray of shape (n_samples, width)
+        One a modality.
+    y : ndarray of shape (n_samples,)
+        Class indices from 0.
+    sample_weight : ndarray of shape (n_samples,)
+        Positive weights.
+    seed : int
+        Of the row subset (at most 2,000, stratified) and of the three folds.
+
+    Returns
+    -------
+    ndarray of shape (n_modalities,)
+        Mean weighted accuracy over the folds, in [0, 1].
+    """
+    rows = _subset(y, seed)
+    arrays, y, sample_weight = [a[rows] for a in arrays], y[rows], sample_weight[rows]
+    folds = list(_folds(y, seed))
+    return np.array([_score(array, y, sample_weight, folds) for array in arrays])
+
+
+def _subset(y: np.ndarray, seed: int) -> np.ndarray:
+    rows = np.arange(len(y))
+    if len(y) <= PROBE_ROWS:
+        return rows
+    classes, counts = np.unique(y, return_counts=True)
+    stratify = y if counts.min() > 1 and len(classes) < PROBE_ROWS else None
+    subset, _ = train_test_split(rows, train_size=PROBE_ROWS, stratify=stratify, random_state=seed)
+    return subset
+
+
+def _folds(y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    smallest = np.unique(y, return_counts=True)[1].min()
+    if smallest >= PROBE_FOLDS:
+        splitter = StratifiedKFold(PROBE_FOLDS, shuffle=True, random_state=seed)
+    else:
+        splitter = KFold(min(PROBE_FOLDS, len(y)), shuffle=True, random_state=seed)
+    return splitter.split(y, y)
+
+
+def _score(X: np.ndarray, y: np.ndarray, weight: np.ndarray, folds: list) -> float:
+    targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
+    scores = []
+    for train, test in folds:
+        scaler = StandardScaler().fit(X[train], sample_weight=weight[train])
+        probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
+        probe.fit(scaler.transform(X[train]), targets[train], sample_weight=weight[train])
+        predicted = probe.predict(scaler.transform(X[test])).argmax(axis=1)
+        scores.append(np.average(predicted == y[test], weights=weight[test]))
+    return float(np.mean(scores))

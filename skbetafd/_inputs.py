@@ -1,0 +1,311 @@
+"""The only door for inputs: whatever the user has becomes a MultiModalArray."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from ._column_groups import SEPARATOR, from_column_names, from_specification
+from ._multimodal_array import MultiModalArray, quoted
+from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What fit remembers of its input, so that predict can read any other form of it."""
+
+    names: tuple[str, ...]
+    named: bool
+    shapes: tuple[tuple[int, ...], ...]
+    """Trailing shape of each modality, () · n_samples left out."""
+    columns: dict[str, np.ndarray]
+    """Positions of each modality's columns in a flat table, as fit saw it."""
+    feature_names: dict[str, list[str] | None]
+    """Column names within each modality that was a frame."""
+    flat: bool
+    """Whether fit saw one flat table that names no modalities."""
+
+    @property
+    def slices(self) -> dict[str, slice | np.ndarray]:
+        """Each modality's columns: a slice where they are contiguous."""
+        return {name: _as_slice(columns) for name, columns in self.columns.items()}
+
+
+def read_training_input(
+    estimator: Any, X: Any, modalities: Any = None, *, dtype: Any = "numeric"
+) -> tuple[MultiModalArray, Layout]:
+    """Turn the input of `fit` into a container, and remember its layout.
+
+    Sets ``n_features_in_`` and, where the columns have names, ``feature_names_in_``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one whose fit this is.
+    X : MultiModalArray, mapping, list of arrays with ndim >= 2, DataFrame or 2-D array
+        In this order of recognition; a list of lists is a 2-D array.
+    modalities : mapping or sequence, optional
+        The columns of each modality in flat input; for the other forms a claim to be checked.
+    dtype : "numeric" or None
+        What scikit-learn's check of a flat array converts to.
+    """
+    X = _as_container(X)
+    if isinstance(X, MultiModalArray):
+        _set_features(estimator, X)
+        if modalities is not None:
+            X = _agree(X, modalities)
+        columns = {name: np.arange(s.start, s.stop) for name, s in X.slices.items()}
+        return X, _layout(X, columns, flat=False)
+    X = _check_flat(estimator, X, reset=True, dtype=dtype)
+    names = list(X.columns) if is_dataframe(X) else None
+    groups = from_column_names(names)
+    if modalities is not None:
+        groups = from_specification(modalities, X.shape[1], names)
+    columns = {"modality0": np.arange(X.shape[1])} if groups is None else groups.columns
+    X = _split(X, columns, named=groups is not None and groups.named)
+    return X, _layout(X, columns, flat=groups is None)
+
+
+def read_prediction_input(
+    estimator: Any, X: Any, layout: Layout, *, dtype: Any = "numeric"
+) -> MultiModalArray:
+    """Turn the input of `predict`, in whichever form, into a container that `layout` describes.
+
+    Raises
+    ------
+    ValueError
+        If a modality is missing, unknown or of another width than in fit.
+    """
+    X = _as_container(X)
+    if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
+        X = _grouped_frame(X, layout)
+    if not isinstance(X, MultiModalArray):
+        X = _check_flat(estimator, X, reset=False, dtype=dtype)
+        X = _split(X, layout.columns, named=layout.named)
+    X = _arrange(estimator, X, layout)
+    _check_feature_names(X, layout)
+    return X
+
+
+def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
+    """Check each modality and flatten it to a numeric array of shape (n_samples, width).
+
+    Raises
+    ------
+    TypeError
+        If a modality is sparse or an array of Python objects.
+    ValueError
+        If a modality has no column, no row, text, or a NaN or infinity in a row.
+    """
+    return [_numeric(name, value, np.dtype(dtype)) for name, value in X.items()]
+
+
+def _as_container(X: Any) -> Any:
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
+        return MultiModalArray(X)
+    if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):
+        return MultiModalArray(X)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        inner = [entry for entry in X if isinstance(entry, np.ndarray)]
+        if inner:
+            raise TypeError(
+                f"X is an object array of {len(inner)} arrays; pass the modalities as a list, "
+                "a dict or a MultiModalArray"
+            )
+    return X
+
+
+def _is_table(entry: Any) -> bool:
+    if hasattr(entry, "shape"):
+        return len(entry.shape) >= 2
+    return (
+        isinstance(entry, (list, tuple))
+        and len(entry) > 0
+        and isinstance(entry[0], (list, tuple, np.ndarray))
+    )
+
+
+def _set_features(estimator: Any, X: MultiModalArray) -> None:
+    estimator.n_features_in_ = X.shape[1]
+    if X.feature_names is not None:
+        estimator.feature_names_in_ = np.asarray(X.feature_names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
+    groups = from_specification(modalities, X.shape[1], X.feature_names)
+    claimed = {name: len(columns) for name, columns in groups.columns.items()}
+    found = dict(zip(X.names, X.widths, strict=True))
+    same_names = not (groups.named and X.named) or list(claimed) == list(found)
+    if list(claimed.values()) != list(found.values()) or not same_names:
+        raise ValueError(f"modalities say {claimed}, but X holds {found} (modality: width)")
+    if groups.named and not X.named:
+        X = MultiModalArray(dict(zip(claimed, X.values(), strict=True)))
+    return X
+
+
+def _check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
+    if not is_dataframe(X):
+        return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+    X = _one_level(X)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    check_n_features(estimator, X, reset=reset)
+    return X
+
+
+def _split(X: Any, columns: dict[str, np.ndarray], *, named: bool) -> MultiModalArray:
+    if not is_dataframe(X):
+        data = {name: X[:, _as_slice(positions)] for name, positions in columns.items()}
+    else:
+        data = {n: _without_prefix(n, safe_indexing(X, p, axis=1)) for n, p in columns.items()}
+    return MultiModalArray(data if named else list(data.values()))
+
+
+def _without_prefix(modality: str, frame: Any) -> Any:
+    frame = frame.copy() if hasattr(frame, "copy") else frame.clone()
+    frame.columns = [str(c).removeprefix(modality + SEPARATOR) for c in frame.columns]
+    return frame
+
+
+def _as_slice(positions: np.ndarray) -> slice | np.ndarray:
+    first, last = int(positions[0]), int(positions[-1])
+    if np.array_equal(positions, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    return positions
+
+
+def _layout(X: MultiModalArray, columns: dict[str, np.ndarray], *, flat: bool) -> Layout:
+    return Layout(
+        names=X.names,
+        named=X.named,
+        shapes=tuple(tuple(value.shape[1:]) for value in X.values()),
+        columns=dict(zip(X.names, columns.values(), strict=True)),
+        feature_names={name: _column_names(value) for name, value in X.items()},
+        flat=flat,
+    )
+
+
+def _column_names(value: Any) -> list[str] | None:
+    names = list(value.columns) if is_dataframe(value) else []
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def _grouped_frame(frame: Any, layout: Layout) -> Any:
+    """Take a frame by its groups' names where fit saw modalities of those names."""
+    groups = from_column_names(list(_one_level(frame).columns))
+    if groups is None or not layout.named or set(groups.columns) != set(layout.names):
+        return frame
+    return _split(_one_level(frame), groups.columns, named=True)
+
+
+def _one_level(frame: Any) -> Any:
+    if getattr(frame.columns, "nlevels", 1) == 1:
+        return frame
+    return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)
+
+
+def _arrange(estimator: Any, X: MultiModalArray, layout: Layout) -> MultiModalArray:
+    owner = type(estimator).__name__
+    if layout.named and X.named:
+        _check_names(owner, X.names, layout.names)
+        values = [X[name] for name in layout.names]
+    else:
+        if X.named:
+            warnings.warn(
+                f"X has modality names, but {owner} was fitted without modality names",
+                UserWarning,
+                stacklevel=4,
+            )
+        if len(X.names) != len(layout.names):
+            raise ValueError(
+                f"X has {len(X.names)} modalities, but {owner} was fitted with "
+                f"{len(layout.names)}: {quoted(layout.names)}"
+            )
+        values = list(X.values())
+    fitted = zip(layout.names, values, layout.shapes, strict=True)
+    data = {name: _as_fitted(owner, name, value, shape) for name, value, shape in fitted}
+    return MultiModalArray(data if layout.named else list(data.values()))
+
+
+def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) -> None:
+    missing = [name for name in fitted if name not in names]
+    unknown = [name for name in names if name not in fitted]
+    if missing or unknown:
+        said = [f"{quoted(missing)} missing"] if missing else []
+        said += [f"{quoted(unknown)} unknown"] if unknown else []
+        raise ValueError(
+            f"X's modalities do not match: {', '.join(said)}; "
+            f"{owner} was fitted with {quoted(fitted)}"
+        )
+
+
+def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
+    found = tuple(value.shape[1:])
+    if found == shape:
+        return value
+    if math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape)):
+        return value.reshape(-1, *shape)
+    if len(found) == len(shape) == 1:
+        raise ValueError(
+            f"modality {name!r} has {found[0]} features, but {owner} is expecting {shape[0]}"
+        )
+    raise ValueError(
+        f"modality {name!r} has rows of shape {found}, but {owner} is expecting {shape}"
+    )
+
+
+def _check_feature_names(X: MultiModalArray, layout: Layout) -> None:
+    for name, value in X.items():
+        found, fitted = _column_names(value), layout.feature_names[name]
+        if found is not None and fitted is not None and found != fitted:
+            at = next(
+                i for i, pair in enumerate(zip(found, fitted, strict=True)) if len(set(pair)) > 1
+            )
+            raise ValueError(
+                f"modality {name!r} has column {found[at]!r} where fit saw {fitted[at]!r}; the "
+                "feature names should match those that were passed during fit, in their order"
+            )
+
+
+def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        raise TypeError(
+            f"modality {name!r} is an array of Python objects, first {value.flat[0]!r}; convert "
+            "it to numbers (astype(float)) or encode it with PerModality"
+            if value.size
+            else f"modality {name!r} is an empty array of Python objects"
+        )
+    try:
+        array = check_array(
+            value, dtype=dtype, ensure_all_finite=False, allow_nd=True, input_name=name
+        )
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"modality {name!r}: {error}") from error
+    width = math.prod(array.shape[1:])
+    if not width:
+        raise ValueError(f"modality {name!r} has 0 features, its shape is {array.shape}")
+    flat = array.reshape(len(array), width)
+    _check_finite(name, flat, value)
+    return flat
+
+
+def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
+    finite = np.isfinite(flat)
+    if finite.all():
+        return
+    row, column = (int(i) for i in np.argwhere(~finite)[0])
+    number = np.asarray(original[row : row + 1], dtype=float).reshape(-1)[column]
+    what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(float(number))
+    too_large = f", too large for {flat.dtype}" if np.isfinite(number) else ""
+    raise ValueError(
+        f"Input modality {name!r} contains {what} at row {row}, column {column}{too_large}"
+    )

@@ -1,0 +1,242 @@
+"""MultiModalArray: several aligned arrays that scikit-learn can index as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ._sklearn_compat import is_dataframe, safe_indexing
+
+
+class MultiModalArray:
+    """Named modalities with aligned rows, behaving as one two-dimensional array.
+
+    scikit-learn's splitters, searches and meta-estimators need one object with one number of
+    rows. This one has a 2-D ``shape`` (rows × total flattened width), indexes rows as an array
+    does, turns into a flat 2-D array with ``np.asarray`` (so that any scikit-learn estimator
+    accepts it), and gives a modality back under its name.
+
+    Parameters
+    ----------
+    data : mapping of str to array-like, or sequence of array-like
+        One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
+        arrays of any dtype and rank, DataFrames, SciPy sparse matrices. Nothing is copied. A
+        sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The modalities' names, in order.
+    named : bool
+        Whether the names were given (by a mapping) or made up (for a sequence).
+    shape : tuple of (int, int)
+        Number of rows, total flattened width.
+    widths : tuple of int
+        Flattened width of each modality.
+    slices : dict of str to slice
+        Where each modality's columns lie in the flat array.
+    feature_names : list of str or None
+        ``"modality__column"`` for each column, where every modality is a DataFrame with string
+        column names.
+
+    Raises
+    ------
+    ValueError
+        If there is no modality, or one has fewer than two dimensions or another number of rows.
+    TypeError
+        If a name is not a string.
+
+    See Also
+    --------
+    PerModality : A scikit-learn transformer for each modality.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbetafd import MultiModalArray
+    >>> X = MultiModalArray({"audio": np.zeros((4, 3)), "image": np.ones((4, 2, 2))})
+    >>> X
+    MultiModalArray(audio=(4, 3) float64, image=(4, 2, 2) float64)
+    >>> X.shape
+    (4, 7)
+    >>> X[:2]["image"].shape
+    (2, 2, 2)
+    >>> np.asarray(X)[0]
+    array([0., 0., 0., 1., 1., 1., 1.])
+    """
+
+    ndim = 2
+
+    def __init__(self, data: Mapping[str, Any] | Sequence[Any]) -> None:
+        self.named = isinstance(data, Mapping)
+        if isinstance(data, Mapping):
+            entries = dict(data)
+        else:
+            entries = {f"modality{i}": value for i, value in enumerate(data)}
+        if not entries:
+            raise ValueError("X holds no modality: at least one is required, got 0.")
+        self._data = {name: _as_modality(name, value) for name, value in entries.items()}
+        _check_same_rows(self._data)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._data)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(math.prod(value.shape[1:]) for value in self._data.values())
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        ends = np.cumsum(self.widths).tolist()
+        return {
+            name: slice(end - width, end)
+            for name, width, end in zip(self.names, self.widths, ends, strict=True)
+        }
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), sum(self.widths)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtypes = [_dtype(value) for value in self._data.values()]
+        if any(dtype.kind not in "biufc" for dtype in dtypes) and len(set(dtypes)) > 1:
+            return np.dtype(object)
+        return np.result_type(*dtypes)
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        columns = [(name, list(getattr(v, "columns", [None]))) for name, v in self._data.items()]
+        if not all(isinstance(c, str) for _, group in columns for c in group):
+            return None
+        return [f"{name}__{column}" for name, group in columns for column in group]
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the modalities' names, so that ``dict(X)`` works."""
+        return self.names
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the modalities' arrays, in order."""
+        return tuple(self._data.values())
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over (name, array) pairs."""
+        return iter(self._data.items())
+
+    def __len__(self) -> int:
+        return int(next(iter(self._data.values())).shape[0])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(np.asarray(self))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("A flat array of several modalities can't be made without a copy.")
+        target = np.dtype(dtype) if dtype is not None else self.dtype
+        return np.hstack([_flat(value).astype(target) for value in self._data.values()])
+
+    def __getitem__(self, key: Any) -> Any:
+        """Select a modality by name, or rows as an array's first axis does."""
+        if isinstance(key, str):
+            if key not in self._data:
+                raise KeyError(f"no modality {key!r}; there are {quoted(self.names)}")
+            return self._data[key]
+        if isinstance(key, tuple):
+            if len(key) == 1 or (len(key) == 2 and _is_everything(key[1])):
+                return self[key[0]]
+            return np.asarray(self)[key]
+        if isinstance(key, (int, np.integer)):
+            row = int(key)
+            if not -len(self) <= row < len(self):
+                raise IndexError(f"row {row} is out of bounds for {len(self)} rows")
+            row %= len(self)
+            return np.asarray(self[row : row + 1])[0]
+        if not isinstance(key, slice):
+            key = _row_key(key, len(self))
+        return self._like({name: safe_indexing(value, key) for name, value in self.items()})
+
+    def _like(self, data: dict[str, Any]) -> MultiModalArray:
+        new = MultiModalArray(data)
+        new.named = self.named
+        return new
+
+    def __repr__(self) -> str:
+        parts = (f"{name}={v.shape} {_dtype(v)}" for name, v in self._data.items())
+        return f"MultiModalArray({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{_dtype(v)}</td></tr>"
+            for name, v in self._data.items()
+        )
+        head = "<tr><th>modality</th><th>shape</th><th>dtype</th></tr>"
+        return f"<table><caption>MultiModalArray, {len(self)} rows</caption>{head}{rows}</table>"
+
+
+def _as_modality(name: Any, value: Any) -> Any:
+    if not isinstance(name, str):
+        raise TypeError(f"a modality's name must be a string, got {name!r}")
+    if sparse.issparse(value):
+        return value.tocsr()
+    if not is_dataframe(value):
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"modality {name!r} is no array: {error}") from error
+    if len(value.shape) < 2:
+        raise ValueError(
+            f"modality {name!r} needs rows and columns, got shape {value.shape}; "
+            "reshape(-1, 1) makes one column of a one-dimensional array"
+        )
+    return value
+
+
+def _check_same_rows(data: Mapping[str, Any]) -> None:
+    rows = {name: value.shape[0] for name, value in data.items()}
+    first = next(iter(rows))
+    for name, n in rows.items():
+        if n != rows[first]:
+            raise ValueError(
+                f"modality {name!r} has {n} rows, but modality {first!r} has {rows[first]}"
+            )
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    return np.asarray(value[:0]).dtype if is_dataframe(value) else np.dtype(value.dtype)
+
+
+def _flat(value: Any) -> np.ndarray:
+    dense = value.toarray() if sparse.issparse(value) else np.asarray(value)
+    return dense.reshape(len(dense), math.prod(dense.shape[1:]))
+
+
+def _is_everything(key: Any) -> bool:
+    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
+
+
+def _row_key(key: Any, n_rows: int) -> np.ndarray:
+    array = np.asarray(key)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(int)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise IndexError(
+            "rows are selected by a slice, integers or booleans, a modality by its name; "
+            f"got {key!r}"
+        )
+    if array.dtype.kind == "b":
+        if len(array) != n_rows:
+            raise IndexError(f"a mask of {len(array)} booleans does not fit {n_rows} rows")
+        array = np.flatnonzero(array)
+    return array
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Spell names for a message."""
+    return ", ".join(repr(name) for name in names)

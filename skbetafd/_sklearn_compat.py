@@ -1,0 +1,48 @@
+"""Every import of scikit-learn's private or version-dependent API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+from sklearn.utils.validation import _check_n_features as check_n_features
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "Interval",
+    "Options",
+    "StrOptions",
+    "VisualBlock",
+    "allows_nan",
+    "check_n_features",
+    "check_sample_weight",
+    "is_dataframe",
+    "num_samples",
+    "safe_indexing",
+    "validate_parameters",
+]
+
+
+def is_dataframe(value: Any) -> bool:
+    """Tell a pandas, polars or like DataFrame from everything else."""
+    return hasattr(value, "columns") and hasattr(value, "shape") and len(value.shape) == 2
+
+
+def validate_parameters(estimator: Any, **values: Any) -> None:
+    """Check single values against the estimator's `_parameter_constraints`."""
+    constraints = {name: estimator._parameter_constraints[name] for name in values}
+    validate_parameter_constraints(constraints, values, caller_name=type(estimator).__name__)
+
+
+def allows_nan(transformer: Any) -> bool:
+    """Tell whether a transformer takes NaN; "passthrough" does."""
+    return isinstance(transformer, str) or get_tags(transformer).input_tags.allow_nan

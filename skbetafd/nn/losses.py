@@ -1,0 +1,155 @@
+"""The training criterion: outcome, discriminative knowledge, disentanglement, label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from .front_door import FrontDoorNetwork
+
+HSIC_BATCH = 64
+"""The batch size at which tr(KHLH)/B and the other losses were balanced (design trials)."""
+
+STANDARD_DEVIATION_FLOOR = 1e-4
+
+
+def info_nce(left: Tensor, right: Tensor, weight: Tensor, temperature: float) -> Tensor:
+    """Symmetric InfoNCE between two views of the same rows.
+
+    Row i's positive is the other view of row i, its negatives are the batch. A row of weight w
+    stands for w rows, among the negatives too, so that weights equal repetitions exactly.
+
+    Parameters
+    ----------
+    left, right : Tensor of shape (n, d)
+        Two projections of the rows; they are L2-normalised here.
+    weight : Tensor of shape (n,)
+        Positive row weights with mean about 1.
+    temperature : float
+        τ, by which cosine similarities are divided.
+
+    References
+    ----------
+    van den Oord, Li & Vinyals, Representation Learning with Contrastive Predictive Coding,
+    arXiv 1807.03748.
+    """
+    similarity = normalize(left, dim=1) @ normalize(right, dim=1).T / temperature
+    log_weight = weight.log()
+    positive = similarity.diagonal()
+    forward = torch.logsumexp(similarity + log_weight, dim=1) - positive
+    backward = torch.logsumexp(similarity + log_weight[:, None], dim=0) - positive
+    return 0.5 * (weight * (forward + backward)).sum() / len(weight)
+
+
+def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
+    """Hilbert–Schmidt independence criterion of two codes, times 64.
+
+    tr(KHLH)/n² with Gaussian kernels exp(−d²/(2·dim)) on codes standardised within the batch;
+    the factor keeps the scale of tr(KHLH)/B at the batch size of the design's trials, whatever
+    the batch size here.
+
+    Parameters
+    ----------
+    left, right : Tensor of shape (n, d)
+        The codes whose dependence is measured.
+    weight : Tensor of shape (n,)
+        Positive row weights; a row of weight w stands for w rows.
+
+    References
+    ----------
+    Gretton et al., Measuring Statistical Dependence with Hilbert–Schmidt Norms, ALT 2005.
+    """
+    share = weight / weight.sum()
+    return HSIC_BATCH * (
+        share @ (_centred_kernel(left, share) * _centred_kernel(right, share)) @ share
+    )
+
+
+def _centred_kernel(code: Tensor, share: Tensor) -> Tensor:
+    deviation = code - share @ code
+    variance = share @ deviation.square()
+    standard = deviation / (variance.sqrt() + STANDARD_DEVIATION_FLOOR)
+    kernel = torch.exp(-_squared_distances(standard) / (2 * code.shape[1]))
+    row_mean = kernel @ share
+    return kernel - row_mean - row_mean[:, None] + share @ row_mean
+
+
+def _squared_distances(x: Tensor) -> Tensor:
+    norm = x.square().sum(1)
+    return norm + norm[:, None] - 2 * x @ x.T
+
+
+class FrontDoorLoss(nn.Module):
+    """The criterion, on a batch of own triples (never on the β mixture).
+
+    ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
+    + disentangle_weight · HSIC(z, s) + label_weight · CE(linear(z), y)``. A term of weight 0 is
+    not computed; without an auxiliary modality there is no knowledge and no disentangle term.
+
+    Parameters
+    ----------
+    knowledge_weight, disentangle_weight, label_weight : float
+        Weights of the terms.
+    temperature : float
+        τ of the knowledge loss.
+    """
+
+    def __init__(
+        self,
+        *,
+        knowledge_weight: float,
+        disentangle_weight: float,
+        label_weight: float,
+        temperature: float,
+    ) -> None:
+        super().__init__()
+        self.knowledge_weight = knowledge_weight
+        self.disentangle_weight = disentangle_weight
+        self.label_weight = label_weight
+        self.temperature = temperature
+
+    def forward(
+        self,
+        network: FrontDoorNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        masks: Sequence[Tensor] | None,
+    ) -> dict[str, Tensor]:
+        """Evaluate ``"loss"`` and its unweighted terms.
+
+        Parameters
+        ----------
+        network : FrontDoorNetwork
+            The model.
+        xs : sequence of Tensor of shape (n, width)
+            Standardised rows, one tensor a modality.
+        y : Tensor of shape (n,), int64
+            Class indices.
+        weight : Tensor of shape (n,)
+            Positive row weights with mean about 1.
+        masks : sequence of Tensor or None
+            Dropout masks, one a hidden layer (``network.mask_dims``).
+        """
+        logits, codes = network(xs, masks)
+        terms = {"outcome": _cross_entropy(logits, y, weight)}
+        loss = terms["outcome"]
+        if network.auxiliaries and self.knowledge_weight:
+            left = network.project_knowledge(codes.knowledge)
+            right = network.project_auxiliary(codes.auxiliary)
+            terms["knowledge"] = info_nce(left, right, weight, self.temperature)
+            loss = loss + self.knowledge_weight * terms["knowledge"]
+        if network.auxiliaries and self.disentangle_weight:
+            terms["disentangle"] = hsic(codes.knowledge, codes.context, weight)
+            loss = loss + self.disentangle_weight * terms["disentangle"]
+        if self.label_weight:
+            terms["label"] = _cross_entropy(network.knowledge_label(codes.knowledge), y, weight)
+            loss = loss + self.label_weight * terms["label"]
+        return {"loss": loss, **terms}
+
+
+def _cross_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    return (weight * cross_entropy(logits, y, reduction="none")).mean()

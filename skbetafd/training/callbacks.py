@@ -1,0 +1,44 @@
+"""Callbacks that every fit has: the learning-rate schedule and the progress bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm.auto import tqdm
+
+
+class EpochBar(Callback):
+    """A progress bar over the epochs of one fit, with the last training loss."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Advance the bar by an epoch."""
+        self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3f}")
+        self.bar_.update()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        self.bar_.close()
+
+
+def default_callbacks(
+    verbose: int, learning_rate: float, n_steps: int
+) -> list[tuple[str, Callback]]:
+    """Timer and one-cycle schedule; a bar at ``verbose=1``, a printed row an epoch from 2."""
+    schedule = LRScheduler(
+        OneCycleLR, step_every="batch", event_name=None, max_lr=learning_rate, total_steps=n_steps
+    )
+    callbacks: list[tuple[str, Callback]] = [
+        ("epoch_timer", EpochTimer()),
+        ("lr_scheduler", schedule),
+    ]
+    if verbose == 1:
+        callbacks.append(("epoch_bar", EpochBar()))
+    elif verbose > 1:
+        callbacks.append(("print_log", PrintLog()))
+    return callbacks

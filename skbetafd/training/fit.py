@@ -1,0 +1,146 @@
+"""Training of one front-door network through skorch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor
+
+from ..nn import FrontDoorLoss, FrontDoorNetwork
+from .batches import Batch, BatchIterator, TrainingRows
+from .callbacks import default_callbacks
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained; the names are the estimator's."""
+
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    callbacks: Sequence[Any]
+    verbose: int
+
+
+class FrontDoorNet(NeuralNet):
+    """A skorch net whose step hands whole batches, masks and weights to the criterion."""
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []  # given one by one by `train`, which knows the number of steps
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Take the gradients of the criterion at one batch."""
+        terms = self.criterion_(self.module_, *batch)
+        terms["loss"].backward()
+        return {"loss": terms["loss"], "terms": terms, "y_pred": None}
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Run an epoch, reading the losses off the device once, at its end."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        totals: dict[str, Tensor | float] = {}
+        n_rows = 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            for name, term in step["terms"].items():
+                totals[name] = totals.get(name, 0.0) + term.detach() * len(batch.y)
+            n_rows += len(batch.y)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self._record({name: float(total) / n_rows for name, total in totals.items()}, prefix)
+
+    def _record(self, losses: dict[str, float], prefix: str) -> None:
+        for name, value in losses.items():
+            key = name if name.endswith("loss") else f"{name}_loss"
+            self.history.record(f"{prefix}_{key}", value)
+        seen = self.history[:, f"{prefix}_loss"]
+        self.history.record(f"{prefix}_loss_best", seen[-1] <= min(seen))
+
+
+def train(
+    network: FrontDoorNetwork,
+    criterion: FrontDoorLoss,
+    rows: TrainingRows,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+) -> NeuralNet:
+    """Fit `network` to `rows`; every random draw comes from `generator`.
+
+    Returns
+    -------
+    skorch.NeuralNet
+        With the trained network in ``module_`` and an entry an epoch in ``history``.
+
+    Warns
+    -----
+    UserWarning
+        If the training is interrupted after at least one epoch; the network is kept as it is.
+    """
+    device = rows.y.device
+    mask_seed = int(torch.randint(2**62, (), generator=generator))
+    batch_size = len(rows) if settings.batch_size == -1 else settings.batch_size
+    n_batches = -(-len(rows) // batch_size)
+    callbacks = default_callbacks(
+        settings.verbose, settings.learning_rate, settings.max_epochs * n_batches
+    )
+    net = FrontDoorNet(
+        network,
+        criterion=criterion,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=settings.weight_decay,
+        optimizer__fused=True,
+        lr=settings.learning_rate,
+        max_epochs=settings.max_epochs,
+        batch_size=batch_size,
+        iterator_train=BatchIterator,
+        iterator_train__mask_dims=network.mask_dims,
+        iterator_train__dropout=settings.dropout,
+        iterator_train__generator=generator,
+        iterator_train__mask_generator=torch.Generator(device).manual_seed(mask_seed),
+        train_split=None,
+        callbacks=[*callbacks, *settings.callbacks],
+        verbose=settings.verbose,
+        device=str(device),
+    )
+    net.initialize()
+    _run(net, rows)
+    return net
+
+
+def _run(net: NeuralNet, rows: TrainingRows) -> None:
+    net.notify("on_train_begin", X=rows, y=None)
+    try:
+        net.fit_loop(rows)
+    except KeyboardInterrupt:
+        done = len(net.history) - 1
+        if done < 1:
+            raise
+        del net.history[-1]
+        warnings.warn(
+            f"Training was interrupted in epoch {done + 1} of {net.max_epochs}; the network is "
+            "kept as it was then.",
+            UserWarning,
+            stacklevel=4,
+        )
+    net.notify("on_train_end", X=rows, y=None)
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Resolve "auto" to CUDA where there is a GPU, else CPU; any other name is tried."""
+    if isinstance(device, str) and device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} can't be used here: {error}") from error
