@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import LabelEncoder, StandardScaler
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -294,6 +294,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
         y = column_or_1d(y, warn=True)
         check_consistent_length(next(iter(X.values())), y)
+        assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
@@ -404,7 +405,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If a β is outside [0, 1].
         """
-        return np.exp(self._log_proba(X, betas))
+        return _normalised(np.exp(self._log_proba(X, betas)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
@@ -412,7 +413,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
-        return np.exp(self.predict_log_proba(X))
+        return _normalised(np.exp(self.predict_log_proba(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable label at ``beta``, shape (n_samples,)."""
@@ -435,3 +436,8 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
                 self.effect,
             )
         return path.cpu().numpy()
+
+
+def _normalised(proba: np.ndarray) -> np.ndarray:
+    """Divide by the sum, which is 1 up to rounding: scikit-learn refuses 1.0000002."""
+    return proba / proba.sum(axis=-1, keepdims=True)

@@ -40,7 +40,7 @@ def from_specification(
     named = isinstance(modalities, Mapping)
     if isinstance(modalities, Mapping):
         entries = dict(modalities)
-    elif isinstance(modalities, Sequence) and not isinstance(modalities, str):
+    elif isinstance(modalities, (Sequence, np.ndarray)) and not isinstance(modalities, str):
         entries = {f"modality{i}": entry for i, entry in enumerate(modalities)}
     else:
         raise TypeError(
@@ -52,28 +52,39 @@ def from_specification(
     for name in entries:
         if not isinstance(name, str):
             raise TypeError(f"a modality's name must be a string, got {name!r}")
-    if all(_is_integer(entry) for entry in entries.values()):
-        columns = _from_widths({name: int(entry) for name, entry in entries.items()})
+    if any(_is_integer(entry) for entry in entries.values()):
+        columns = _from_widths(entries)
     else:
         columns = {n: _positions(n, entry, n_features, names) for n, entry in entries.items()}
     _check_partition(columns, n_features)
     return ColumnGroups(columns, named)
 
 
-def from_column_names(names: Sequence[Any] | None) -> ColumnGroups | None:
-    """Group columns called ``modality__column``; None where any column is not."""
-    if not names or not all(isinstance(n, str) and n.partition(SEPARATOR)[0] for n in names):
-        return None
-    if not all(SEPARATOR in n for n in names):
+def from_frame(frame: Any) -> ColumnGroups | None:
+    """Group by the first of several column levels, or by names ``modality__column``.
+
+    None where there is one level, and a column's name is not of that form.
+    """
+    names = list(frame.columns)
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        owners = [str(first) for first, *_ in names]
+    elif all(isinstance(n, str) and n.partition(SEPARATOR)[0] and SEPARATOR in n for n in names):
+        owners = [name.partition(SEPARATOR)[0] for name in names]
+    else:
         return None
     columns: dict[str, list[int]] = {}
-    for position, name in enumerate(names):
-        columns.setdefault(name.partition(SEPARATOR)[0], []).append(position)
-    return ColumnGroups({name: np.array(group) for name, group in columns.items()}, named=True)
+    for position, owner in enumerate(owners):
+        columns.setdefault(owner, []).append(position)
+    groups = {name: np.array(group) for name, group in columns.items()}
+    return ColumnGroups(groups, named=True) if groups else None
 
 
-def _from_widths(widths: dict[str, int]) -> dict[str, np.ndarray]:
+def _from_widths(widths: dict[str, Any]) -> dict[str, np.ndarray]:
     for name, width in widths.items():
+        if not _is_integer(width):
+            raise TypeError(
+                f"modality {name!r} must be given by a width, as others are, got {width!r}"
+            )
         if width < 1:
             raise ValueError(f"modality {name!r} must have at least 1 column, got width {width}")
     ends = np.cumsum(list(widths.values()))
@@ -86,12 +97,14 @@ def _from_widths(widths: dict[str, int]) -> dict[str, np.ndarray]:
 def _positions(
     modality: str, entry: Any, n_features: int, names: Sequence[str] | None
 ) -> np.ndarray:
-    if isinstance(entry, slice):
+    if isinstance(entry, slice) and all(
+        part is None or _is_integer(part) for part in (entry.start, entry.stop, entry.step)
+    ):
         return np.arange(n_features)[entry]
     if not isinstance(entry, (Sequence, np.ndarray)) or isinstance(entry, str):
         raise TypeError(
-            f"modality {modality!r} must be given by a slice, a list of columns, or (for all "
-            f"modalities alike) a width, got {entry!r}"
+            f"modality {modality!r} must be given by a slice of positions, a list of columns, or "
+            f"(for all modalities alike) a width, got {entry!r}"
         )
     return np.array([_position(modality, c, n_features, names) for c in entry], dtype=int)
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from ._column_groups import SEPARATOR, from_column_names, from_specification
+from ._column_groups import SEPARATOR, from_frame, from_specification
 from ._multimodal_array import MultiModalArray, quoted
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
@@ -64,10 +64,10 @@ def read_training_input(
             X = _agree(X, modalities)
         columns = {name: np.arange(s.start, s.stop) for name, s in X.slices.items()}
         return X, _layout(X, columns, flat=False)
+    groups = from_frame(X) if is_dataframe(X) else None
     X = _check_flat(estimator, X, reset=True, dtype=dtype)
-    names = list(X.columns) if is_dataframe(X) else None
-    groups = from_column_names(names)
     if modalities is not None:
+        names = list(X.columns) if is_dataframe(X) else None
         groups = from_specification(modalities, X.shape[1], names)
     columns = {"modality0": np.arange(X.shape[1])} if groups is None else groups.columns
     X = _split(X, columns, named=groups is not None and groups.named)
@@ -113,12 +113,11 @@ def _as_container(X: Any) -> Any:
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):
         return MultiModalArray(X)
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        inner = [entry for entry in X if isinstance(entry, np.ndarray)]
-        if inner:
+    if isinstance(X, np.ndarray) and X.dtype == object:
+        if X.ndim > 2 or (X.ndim == 1 and any(isinstance(entry, np.ndarray) for entry in X)):
             raise TypeError(
-                f"X is an object array of {len(inner)} arrays; pass the modalities as a list, "
-                "a dict or a MultiModalArray"
+                f"X is an object array of shape {X.shape} with arrays inside; pass the modalities "
+                "as a list, a dict or a MultiModalArray"
             )
     return X
 
@@ -143,11 +142,13 @@ def _set_features(estimator: Any, X: MultiModalArray) -> None:
 
 def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
     groups = from_specification(modalities, X.shape[1], X.feature_names)
-    claimed = {name: len(columns) for name, columns in groups.columns.items()}
-    found = dict(zip(X.names, X.widths, strict=True))
-    same_names = not (groups.named and X.named) or list(claimed) == list(found)
-    if list(claimed.values()) != list(found.values()) or not same_names:
-        raise ValueError(f"modalities say {claimed}, but X holds {found} (modality: width)")
+    in_order = sorted(groups.columns.items(), key=lambda item: int(item[1][0]))
+    claimed = [name for name, _ in in_order]
+    same_names = not (groups.named and X.named) or claimed == list(X.names)
+    held = [list(range(s.start, s.stop)) for s in X.slices.values()]
+    if [columns.tolist() for _, columns in in_order] != held or not same_names:
+        said = {name: _as_slice(columns) for name, columns in in_order}
+        raise ValueError(f"modalities say {said}, but X holds {X.slices}")
     if groups.named and not X.named:
         X = MultiModalArray(dict(zip(claimed, X.values(), strict=True)))
     return X
@@ -201,7 +202,7 @@ def _column_names(value: Any) -> list[str] | None:
 
 def _grouped_frame(frame: Any, layout: Layout) -> Any:
     """Take a frame by its groups' names where fit saw modalities of those names."""
-    groups = from_column_names(list(_one_level(frame).columns))
+    groups = from_frame(frame)
     if groups is None or not layout.named or set(groups.columns) != set(layout.names):
         return frame
     return _split(_one_level(frame), groups.columns, named=True)
@@ -252,8 +253,9 @@ def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any
     found = tuple(value.shape[1:])
     if found == shape:
         return value
-    if math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape)):
-        return value.reshape(-1, *shape)
+    same_width = math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape))
+    if same_width and not sparse.issparse(value):
+        return np.asarray(value).reshape(len(value), *shape)
     if len(found) == len(shape) == 1:
         raise ValueError(
             f"modality {name!r} has {found[0]} features, but {owner} is expecting {shape[0]}"
@@ -277,17 +279,12 @@ def _check_feature_names(X: MultiModalArray, layout: Layout) -> None:
 
 
 def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        raise TypeError(
-            f"modality {name!r} is an array of Python objects, first {value.flat[0]!r}; convert "
-            "it to numbers (astype(float)) or encode it with PerModality"
-            if value.size
-            else f"modality {name!r} is an empty array of Python objects"
-        )
+    _check_real(name, value)
     try:
-        array = check_array(
-            value, dtype=dtype, ensure_all_finite=False, allow_nd=True, input_name=name
-        )
+        with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
+            array = check_array(
+                value, dtype=dtype, ensure_all_finite=False, allow_nd=True, input_name=name
+            )
     except (TypeError, ValueError) as error:
         raise type(error)(f"modality {name!r}: {error}") from error
     width = math.prod(array.shape[1:])
@@ -296,6 +293,21 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
     flat = array.reshape(len(array), width)
     _check_finite(name, flat, value)
     return flat
+
+
+def _check_real(name: str, value: Any) -> None:
+    if sparse.issparse(value):
+        return  # refused by check_array
+    array = np.asarray(value)
+    if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
+        return  # a frame of several dtypes is an object array
+    first = f"first {array.flat[0]!r}" if array.size else "without any"
+    if array.dtype == object:
+        raise TypeError(
+            f"modality {name!r} is an array of Python objects, {first}; convert it to numbers "
+            "(astype(float)) or encode it with PerModality"
+        )
+    raise ValueError(f"modality {name!r} holds {array.dtype}, {first}; real numbers are needed")
 
 
 def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:

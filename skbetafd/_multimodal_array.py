@@ -48,7 +48,7 @@ class MultiModalArray:
     ValueError
         If there is no modality, or one has fewer than two dimensions or another number of rows.
     TypeError
-        If a name is not a string.
+        If `data` is neither mapping nor sequence, or a name is not a string.
 
     See Also
     --------
@@ -72,9 +72,11 @@ class MultiModalArray:
     ndim = 2
 
     def __init__(self, data: Mapping[str, Any] | Sequence[Any]) -> None:
-        self.named = isinstance(data, Mapping)
-        if isinstance(data, Mapping):
-            entries = dict(data)
+        if isinstance(data, str) or not isinstance(data, Iterable):
+            raise TypeError(f"data must be a mapping or a sequence of arrays, got {data!r}")
+        self.named = getattr(data, "named", isinstance(data, Mapping))
+        if isinstance(data, (Mapping, MultiModalArray)):
+            entries = dict(data.items())
         else:
             entries = {f"modality{i}": value for i, value in enumerate(data)}
         if not entries:
@@ -134,6 +136,9 @@ class MultiModalArray:
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(np.asarray(self))
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._data
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("A flat array of several modalities can't be made without a copy.")
@@ -150,7 +155,7 @@ class MultiModalArray:
             if len(key) == 1 or (len(key) == 2 and _is_everything(key[1])):
                 return self[key[0]]
             return np.asarray(self)[key]
-        if isinstance(key, (int, np.integer)):
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             row = int(key)
             if not -len(self) <= row < len(self):
                 raise IndexError(f"row {row} is out of bounds for {len(self)} rows")
@@ -190,6 +195,8 @@ def _as_modality(name: Any, value: Any) -> Any:
             value = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"modality {name!r} is no array: {error}") from error
+    if value.shape == ():
+        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}")
     if len(value.shape) < 2:
         raise ValueError(
             f"modality {name!r} needs rows and columns, got shape {value.shape}; "
@@ -209,7 +216,9 @@ def _check_same_rows(data: Mapping[str, Any]) -> None:
 
 
 def _dtype(value: Any) -> np.dtype[Any]:
-    return np.asarray(value[:0]).dtype if is_dataframe(value) else np.dtype(value.dtype)
+    if is_dataframe(value):
+        return np.asarray(value).dtype  # of all rows: a missing value turns integers to floats
+    return np.dtype(value.dtype)
 
 
 def _flat(value: Any) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
 from ._multimodal_array import MultiModalArray, quoted
-from ._sklearn_compat import VisualBlock, allows_nan, is_dataframe
+from ._sklearn_compat import VisualBlock, allows_nan
 
 PASSTHROUGH = "passthrough"
 
@@ -87,12 +88,12 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         y : array-like of shape (n_samples,), default=None
             Target, for transformers that use it.
         """
-        self._fit(X, y)
+        self._fit(X, y, _fit_one)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit to `X` and transform it; parameters as in `fit`."""
-        return self._transform(self._fit(X, y))
+        return self._collect(self._fit(X, y, _fit_transform_one))
 
     def transform(self, X: Any) -> Any:
         """Transform each modality.
@@ -109,7 +110,9 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             modalities, the transformer's own output.
         """
         check_is_fitted(self)
-        return self._transform(read_prediction_input(self, X, self._layout, dtype=None))
+        X = read_prediction_input(self, X, self._layout, dtype=None)
+        fitted = zip(self.transformers_.items(), X.values(), strict=True)
+        return self._collect({name: _transform_one(name, t, value) for (name, t), value in fitted})
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names ``modality__feature`` of the output's flat columns.
@@ -122,26 +125,25 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         """
         check_is_fitted(self)
         names = self._input_names(input_features)
+        groups = zip(self.transformers_.items(), self._layout.shapes, strict=True)
         return np.array(
             [
                 f"{modality}__{feature}"
-                for modality, transformer in self.transformers_.items()
-                for feature in _names_out(transformer, names[modality])
+                for (modality, transformer), shape in groups
+                for feature in _names_out(transformer, names[modality], math.prod(shape))
             ],
             dtype=object,
         )
 
-    def _fit(self, X: Any, y: Any) -> MultiModalArray:
+    def _fit(self, X: Any, y: Any, fit_one: Callable[..., Any]) -> dict[str, Any]:
         with all_or_nothing(self):
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
             if y is not None:
                 check_consistent_length(next(iter(X.values())), y)
             self.modality_names_ = list(X.names)
-            self.transformers_ = {
-                name: _fitted(name, transformer, X[name], y)
-                for name, transformer in self._chosen(X.names).items()
-            }
-        return X
+            chosen = self._chosen(X.names)
+            self.transformers_ = {name: _cloned(name, t) for name, t in chosen.items()}
+            return {n: fit_one(n, t, X[n], y) for n, t in self.transformers_.items()}
 
     def _chosen(self, names: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(self.transformer, Mapping):
@@ -153,11 +155,7 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             )
         return {name: self.transformer.get(name, PASSTHROUGH) for name in names}
 
-    def _transform(self, X: MultiModalArray) -> Any:
-        data = {
-            name: _transformed(name, self.transformers_[name], value)
-            for name, value in zip(self.modality_names_, X.values(), strict=True)
-        }
+    def _collect(self, data: dict[str, Any]) -> Any:
         if self._layout.flat:
             return data["modality0"]
         return MultiModalArray(data if self._layout.named else list(data.values()))
@@ -195,37 +193,60 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         return VisualBlock("parallel", parts, names=list(names))
 
 
-def _fitted(name: str, transformer: Any, value: Any, y: Any) -> Any:
+def _cloned(name: str, transformer: Any) -> Any:
     if isinstance(transformer, str) and transformer == PASSTHROUGH:
         return transformer
     if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
         raise TypeError(
             f"the transformer of modality {name!r} needs fit and transform, got {transformer!r}"
         )
-    try:
-        return clone(transformer).fit(_two_d(value), y)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"modality {name!r}: {error}") from error
+    with _naming(name):
+        return clone(transformer)
 
 
-def _transformed(name: str, transformer: Any, value: Any) -> Any:
+def _fit_one(name: str, transformer: Any, value: Any, y: Any) -> None:
+    if not isinstance(transformer, str):
+        with _naming(name):
+            transformer.fit(_two_d(value), y)
+
+
+def _fit_transform_one(name: str, transformer: Any, value: Any, y: Any) -> Any:
+    if not hasattr(transformer, "fit_transform"):
+        _fit_one(name, transformer, value, y)
+        return _transform_one(name, transformer, value)
+    with _naming(name):  # not fit and transform: TargetEncoder cross-fits in fit_transform alone
+        return _shaped_like(value, transformer.fit_transform(_two_d(value), y))
+
+
+def _transform_one(name: str, transformer: Any, value: Any) -> Any:
     if isinstance(transformer, str):
         return value
+    with _naming(name):
+        return _shaped_like(value, transformer.transform(_two_d(value)))
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
     try:
-        out = transformer.transform(_two_d(value))
+        yield
     except (TypeError, ValueError) as error:
         raise type(error)(f"modality {name!r}: {error}") from error
-    same_width = out.ndim == 2 and out.shape[1] == math.prod(value.shape[1:])
-    return out.reshape(value.shape) if value.ndim > 2 and same_width else out
 
 
 def _two_d(value: Any) -> Any:
-    if is_dataframe(value) or sparse.issparse(value) or value.ndim == 2:
+    if len(value.shape) == 2:
         return value
     return value.reshape(len(value), math.prod(value.shape[1:]))
 
 
-def _names_out(transformer: Any, names: list[str] | None) -> list[str]:
+def _shaped_like(value: Any, out: Any) -> Any:
+    if len(value.shape) == 2 or sparse.issparse(out):
+        return out
+    array = np.asarray(out)
+    return array.reshape(value.shape) if array.shape == _two_d(value).shape else out
+
+
+def _names_out(transformer: Any, names: list[str] | None, width: int) -> list[str]:
     if isinstance(transformer, str):
-        return names or []
+        return names or [f"x{i}" for i in range(width)]
     return list(transformer.get_feature_names_out(names))

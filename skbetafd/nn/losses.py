@@ -71,7 +71,8 @@ def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
 def _centred_kernel(code: Tensor, share: Tensor) -> Tensor:
     deviation = code - share @ code
     variance = share @ deviation.square()
-    standard = deviation / (variance.sqrt() + STANDARD_DEVIATION_FLOOR)
+    # the floor stands under the root: at a constant code the root alone has no gradient
+    standard = deviation / (variance + STANDARD_DEVIATION_FLOOR**2).sqrt()
     kernel = torch.exp(-_squared_distances(standard) / (2 * code.shape[1]))
     row_mean = kernel @ share
     return kernel - row_mean - row_mean[:, None] + share @ row_mean

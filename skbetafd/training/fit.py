@@ -49,16 +49,17 @@ class FrontDoorNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        totals: dict[str, Tensor | float] = {}
-        n_rows = 0
+        losses: list[list[Tensor]] = []
+        sizes = []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            for name, term in step["terms"].items():
-                totals[name] = totals.get(name, 0.0) + term.detach() * len(batch.y)
-            n_rows += len(batch.y)
+            losses.append([term.detach() for term in step["terms"].values()])
+            sizes.append(len(batch.y))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self._record({name: float(total) / n_rows for name, total in totals.items()}, prefix)
+        table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
+        means = torch.tensor(sizes).double() @ table / sum(sizes)
+        self._record(dict(zip(step["terms"], means.tolist(), strict=True)), prefix)
 
     def _record(self, losses: dict[str, float], prefix: str) -> None:
         for name, value in losses.items():
@@ -123,17 +124,24 @@ def _run(net: NeuralNet, rows: TrainingRows) -> None:
     try:
         net.fit_loop(rows)
     except KeyboardInterrupt:
-        done = len(net.history) - 1
-        if done < 1:
-            raise
-        del net.history[-1]
-        warnings.warn(
-            f"Training was interrupted in epoch {done + 1} of {net.max_epochs}; the network is "
-            "kept as it was then.",
-            UserWarning,
-            stacklevel=4,
-        )
+        _settle_interrupt(net)
     net.notify("on_train_end", X=rows, y=None)
+
+
+def _settle_interrupt(net: NeuralNet) -> None:
+    """Let a callback stop after an epoch (skorch's way is this exception); warn of a user's."""
+    if "train_loss" in net.history[-1]:
+        return
+    done = len(net.history) - 1
+    if done < 1:
+        raise KeyboardInterrupt
+    del net.history[-1]
+    warnings.warn(
+        f"Training was interrupted in epoch {done + 1} of {net.max_epochs}; the network is kept "
+        "as it was then.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

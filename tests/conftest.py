@@ -1,0 +1,64 @@
+"""Settings and small data that several test files share."""
+
+import os
+
+# Before SciPy's import: lets scikit-learn run check_array_api_input instead of skipping it.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
+
+# No clock: machines differ. The same examples each run, and no database in the checkout.
+settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+settings.load_profile("tests")
+torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+
+N = 120
+WIDTHS = {"audio": 4, "video": 3}
+
+
+@pytest.fixture(scope="session")
+def y() -> np.ndarray:
+    """Three classes, as strings, 40 rows each."""
+    return np.array(["bird", "car", "rain"])[np.arange(N) % 3]
+
+
+@pytest.fixture(scope="session")
+def modalities(y: np.ndarray) -> dict[str, np.ndarray]:
+    """Two modalities that both show the label; read-only, so that no test can change them."""
+    rng = np.random.default_rng(0)
+    label = np.unique(y, return_inverse=True)[1]
+    data = {
+        name: 2 * rng.normal(size=(3, width))[label] + rng.normal(size=(N, width))
+        for name, width in WIDTHS.items()
+    }
+    for array in data.values():
+        array.flags.writeable = False
+    return data
+
+
+@pytest.fixture(name="X")
+def container(modalities: dict[str, np.ndarray]) -> MultiModalArray:
+    return MultiModalArray(modalities)
+
+
+@pytest.fixture(scope="session")
+def flat(modalities: dict[str, np.ndarray]) -> np.ndarray:
+    return np.hstack(list(modalities.values()))
+
+
+@pytest.fixture(scope="session")
+def quick() -> Callable[..., FrontDoorMultiModalClassifier]:
+    """Classifiers that fit in hundredths of a second, for tests where quality is not the point."""
+
+    def make(**parameters: object) -> FrontDoorMultiModalClassifier:
+        small = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+        return FrontDoorMultiModalClassifier(**(small | parameters))
+
+    return make

@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from skbetafd.nn import Codes, FrontDoorNetwork, ReferenceSet, adjustment, log_proba_path
+from skbetafd.nn.adjustment import log_proba_doing, log_reference_weights, mix
+
+
+@pytest.fixture
+def net():
+    return FrontDoorNetwork(
+        [5, 4],
+        3,
+        predominant=0,
+        hidden_dim=16,
+        knowledge_dim=4,
+        context_dim=2,
+        generator=torch.Generator().manual_seed(0),
+    ).double()
+
+
+@pytest.fixture
+def xs():
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(7, d, generator=generator, dtype=torch.float64) for d in (5, 4)]
+
+
+@pytest.fixture
+def references(net):
+    generator = torch.Generator().manual_seed(2)
+    rows = [torch.randn(5, d, generator=generator, dtype=torch.float64) for d in (5, 4)]
+    codes = net.encode(rows)
+    mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
+    bandwidth = torch.tensor(0.3, dtype=torch.float64)
+    return ReferenceSet(codes.context.detach(), codes.auxiliary.detach(), mass.log(), bandwidth)
+
+
+def by_hand(net, codes, references, effect):
+    """The design's sums, one row, one reference at a time."""
+    out = []
+    for z, a in zip(codes.knowledge, codes.auxiliary, strict=True):
+        distance = (a - references.auxiliary).square().sum(1)
+        w = references.log_mass.exp() * torch.exp(-distance / (2 * references.bandwidth))
+        w = w / w.sum() if effect == "conditional" else references.log_mass.exp()
+        total = 0
+        for k in range(len(w)):
+            other = a if effect == "conditional" else references.auxiliary[k]
+            triple = Codes(z[None], references.context[k][None], other[None])
+            total = total + w[k] * torch.softmax(net.head(triple), dim=1)[0]
+        out.append(total)
+    return torch.stack(out)
+
+
+@pytest.mark.parametrize("effect", ["conditional", "population"])
+def test_doing_is_the_weighted_mean_of_probabilities_over_references(net, xs, references, effect):
+    codes = net.encode(xs)
+    log_proba = log_proba_doing(net, codes, references, effect)
+    torch.testing.assert_close(log_proba.exp(), by_hand(net, codes, references, effect))
+
+
+def test_reference_weights_are_masses_where_the_kernel_is_wide(net, xs, references):
+    wide = references._replace(bandwidth=torch.tensor(1e9, dtype=torch.float64))
+    weights = log_reference_weights(net.encode(xs).auxiliary, wide).exp()
+    torch.testing.assert_close(weights, references.log_mass.exp().expand(7, -1))
+
+
+def test_a_reference_split_in_two_of_half_the_mass_changes_nothing(net, xs, references):
+    codes = net.encode(xs)
+    half = references.log_mass.clone()
+    half[0] -= torch.log(torch.tensor(2.0))
+    doubled = ReferenceSet(
+        torch.cat([references.context, references.context[:1]]),
+        torch.cat([references.auxiliary, references.auxiliary[:1]]),
+        torch.cat([half, half[:1]]),
+        references.bandwidth,
+    )
+    for effect in ("conditional", "population"):
+        torch.testing.assert_close(
+            log_proba_doing(net, codes, doubled, effect),
+            log_proba_doing(net, codes, references, effect),
+        )
+
+
+@pytest.mark.parametrize("effect", ["conditional", "population"])
+def test_the_path_is_linear_in_beta_and_sums_to_one(net, xs, references, effect):
+    path = log_proba_path(net, xs, references, [0, 0.3, 1], effect).exp()
+    torch.testing.assert_close(path[1], 0.7 * path[0] + 0.3 * path[2])
+    torch.testing.assert_close(path.sum(2), torch.ones(3, 7, dtype=torch.float64))
+    assert not torch.allclose(path[0], path[2])
+
+
+def test_beta_zero_is_the_outcome_model_itself(net, xs, references):
+    path = log_proba_path(net, xs, references, [0], "conditional")
+    torch.testing.assert_close(path[0], torch.log_softmax(net(xs)[0], dim=1))
+
+
+def test_chunks_do_not_change_the_result(net, xs, references, monkeypatch):
+    whole = log_proba_path(net, xs, references, [0, 0.5, 1], "conditional")
+    monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 1)
+    torch.testing.assert_close(
+        log_proba_path(net, xs, references, [0, 0.5, 1], "conditional"), whole
+    )
+
+
+def test_mixing_survives_impossible_classes():
+    impossible = torch.tensor([[0.0, -torch.inf]])
+    even = torch.tensor([[0.5, 0.5]]).log()
+    torch.testing.assert_close(mix(impossible, even, 0.5).exp(), torch.tensor([[0.75, 0.25]]))
+    assert torch.equal(mix(impossible, even, 0.0), impossible)
+    assert torch.equal(mix(even, impossible, 1.0), impossible)

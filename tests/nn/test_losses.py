@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+
+from skbetafd.nn import FrontDoorLoss, FrontDoorNetwork
+from skbetafd.nn.losses import hsic, info_nce
+
+
+@pytest.fixture
+def codes():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(20, d, generator=generator, dtype=torch.float64) for d in (5, 3)]
+
+
+def ones(n):
+    return torch.ones(n, dtype=torch.float64)
+
+
+def test_info_nce_is_the_mean_cross_entropy_of_finding_the_own_pair():
+    left = torch.randn(6, 4, dtype=torch.float64)
+    right = torch.randn(6, 4, dtype=torch.float64)
+    a, b = (x / x.norm(dim=1, keepdim=True) for x in (left, right))
+    similarity = (a @ b.T / 0.2).exp()
+    rows = -(similarity.diagonal() / similarity.sum(1)).log().mean()
+    columns = -(similarity.diagonal() / similarity.sum(0)).log().mean()
+    torch.testing.assert_close(info_nce(left, right, ones(6), 0.2), (rows + columns) / 2)
+
+
+def test_info_nce_falls_when_the_views_agree(codes):
+    left = codes[0]
+    aligned = info_nce(left, left + 0.01, ones(20), 0.1)
+    assert aligned < info_nce(left, left.flip(0), ones(20), 0.1)
+
+
+def test_hsic_is_the_trace_formula_at_the_trial_batch_size(codes):
+    def kernel(x):
+        x = x.numpy()
+        x = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-8)
+        distance = ((x[:, None] - x) ** 2).sum(2)
+        return np.exp(-distance / (2 * x.shape[1]))
+
+    n = 20
+    centring = np.eye(n) - 1 / n
+    k, m = (kernel(c) for c in codes)
+    expected = 64 * np.trace(k @ centring @ m @ centring) / n**2
+    assert float(hsic(*codes, ones(n))) == pytest.approx(expected, rel=1e-10)
+
+
+def test_hsic_sees_a_dependence_without_correlation():
+    x = torch.randn(200, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    dependent = hsic(x, x.square(), ones(200))
+    independent = hsic(x, x.square().roll(1, 0), ones(200))
+    assert dependent > 10 * independent
+
+
+def test_hsic_is_finite_on_one_row_and_on_constant_codes():
+    assert torch.isfinite(hsic(torch.ones(1, 3), torch.ones(1, 2), torch.ones(1)))
+    constant = torch.ones(8, 3, requires_grad=True)
+    value = hsic(constant, torch.randn(8, 2), torch.ones(8))
+    value.backward()
+    assert torch.isfinite(constant.grad).all()
+
+
+@pytest.mark.parametrize("loss", [hsic, lambda a, b, w: info_nce(a, b, w, 0.1)])
+def test_a_row_of_weight_two_counts_as_two_rows(loss, codes):
+    left, right = codes[0], torch.cat([codes[1], codes[1][:, :2]], dim=1)
+    repeats = torch.tensor([1, 2] * 10)
+    weight = repeats.double() / repeats.double().mean()
+    repeated = loss(
+        left.repeat_interleave(repeats, 0), right.repeat_interleave(repeats, 0), ones(30)
+    )
+    weighted = loss(left, right, weight)
+    if loss is not hsic:  # scaling all weights moves InfoNCE by a constant
+        weighted = weighted - torch.log(20 / repeats.double().sum())
+    torch.testing.assert_close(weighted, repeated)
+
+
+def network(input_dims):
+    return FrontDoorNetwork(
+        input_dims,
+        3,
+        predominant=0,
+        hidden_dim=8,
+        knowledge_dim=4,
+        context_dim=4,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def evaluate(input_dims=(5, 4), **weights):
+    settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1} | weights
+    loss = FrontDoorLoss(**settings, temperature=0.1)
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in input_dims]
+    y = torch.arange(16) % 3
+    return loss(network(input_dims), xs, y, torch.ones(16), None)
+
+
+def test_the_criterion_is_the_weighted_sum_of_its_terms():
+    terms = evaluate()
+    expected = terms["outcome"] + 3 * terms["knowledge"] + 2 * terms["disentangle"] + terms["label"]
+    torch.testing.assert_close(terms["loss"], expected)
+
+
+@pytest.mark.parametrize("name", ["knowledge", "disentangle", "label"])
+def test_a_term_of_weight_zero_is_left_out(name):
+    terms = evaluate(**{f"{name}_weight": 0})
+    assert name not in terms
+    assert len(terms) == 4
+
+
+def test_without_an_auxiliary_there_is_nothing_to_share_or_to_disentangle():
+    assert set(evaluate(input_dims=(5,))) == {"loss", "outcome", "label"}

@@ -1,0 +1,294 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback, EarlyStopping
+
+from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd.datasets import confound, load_multiple_features
+
+FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
+MINI_BATCH = (
+    "sklearn runs it on its own MLPClassifier with the full-batch solver alone: a mini-batch "
+    "holds another set of rows once rows are repeated"
+)
+
+
+def make(**parameters):
+    defaults = {"max_epochs": 3, "random_state": 0, "predominant": 0}
+    return FrontDoorMultiModalClassifier(**(defaults | parameters))
+
+
+def global_numpy_state():
+    return np.random.get_state()[1]  # noqa: NPY002 - the global state is what is looked at
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 200)
+    means = rng.normal(size=(2, 3, 4))
+    return [rng.normal(m[y], 1.0) for m in means], y
+
+
+@pytest.fixture(scope="module")
+def digits():
+    bunch = load_multiple_features(("kar", "mor"))
+    return confound(bunch.data, bunch.target, modality="kar", groups=bunch.groups, random_state=0)
+
+
+@parametrize_with_checks(
+    [FrontDoorMultiModalClassifier(), FrontDoorMultiModalClassifier(**FULL_BATCH)],
+    expected_failed_checks=lambda clf: (
+        {"check_sample_weight_equivalence_on_dense_data": MINI_BATCH}
+        if clf.batch_size != -1
+        else {}
+    ),
+)
+def test_sklearn_s_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_doing_beats_seeing_once_the_confounder_is_broken_and_only_then(digits):
+    clf = FrontDoorMultiModalClassifier(random_state=0).fit(digits.train.X, digits.train.y)
+    assert clf.predominant_ == "kar"
+    assert clf.modality_scores_["kar"] > clf.modality_scores_["mor"] + 0.1
+
+    def accuracy(split):
+        path = clf.beta_path(split.X, [0, 1])
+        return (clf.classes_[path.argmax(axis=2)] == split.y).mean(axis=1)
+
+    seeing, doing = accuracy(digits.broken)
+    assert doing > 0.52 > 0.4 > seeing
+    seeing, doing = accuracy(digits.iid)
+    assert seeing > 0.8 > 0.65 > doing
+
+
+def test_beta_and_effect_are_read_at_prediction(data):
+    X, y = data
+    clf = make().fit(X, y)
+    path = clf.beta_path(X, [0, 0.25, 1])
+    for beta, expected in zip((0, 0.25, 1), path, strict=True):
+        clf.set_params(beta=beta)
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+        np.testing.assert_array_equal(clf.predict(X), expected.argmax(axis=1))
+        np.testing.assert_allclose(np.exp(clf.predict_log_proba(X)), expected, rtol=1e-5)
+    population = clf.set_params(effect="population").predict_proba(X)
+    assert np.abs(population - path[2]).max() > 1e-3
+
+
+def test_the_path_has_the_documented_shape_and_sums_to_at_most_one(data):
+    X, y = data
+    path = make().fit(X, y).beta_path(X, [0, 0.5, 1])
+    assert path.shape == (3, 200, 3)
+    np.testing.assert_allclose(path.sum(axis=2), 1, rtol=1e-6)
+    assert path.max() <= 1
+
+
+@pytest.mark.parametrize("make_state", [lambda: 7, lambda: np.random.RandomState(7)])
+def test_equal_random_states_give_bitwise_equal_fits_and_touch_no_global_generator(
+    make_state, data
+):
+    X, y = data
+    torch_state, numpy_state = torch.get_rng_state(), global_numpy_state()
+    fits = [make(random_state=make_state(), n_references=16).fit(X, y) for _ in range(2)]
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert np.array_equal(numpy_state, global_numpy_state())
+    np.testing.assert_array_equal(*[clf.predict_proba(X) for clf in fits])
+
+
+def test_different_random_states_give_different_fits(data):
+    X, y = data
+    first, second = (make(random_state=s).fit(X, y).predict_proba(X) for s in (0, 1))
+    assert np.abs(first - second).max() > 1e-3
+
+
+CHANGED = {
+    "beta": 0.0,
+    "effect": "population",
+    "predominant": 1,
+    "hidden_dim": 32,
+    "knowledge_dim": 8,
+    "context_dim": 8,
+    "n_references": 4,
+    "knowledge_weight": 0.0,
+    "disentangle_weight": 0.0,
+    "label_weight": 0.0,
+    "temperature": 1.0,
+    "dropout": 0.0,
+    "standardize": False,
+    "max_epochs": 1,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "weight_decay": 1.0,
+    "dtype": "float64",
+    "random_state": 1,
+}
+CHECKED_ELSEWHERE = {"modalities", "callbacks", "device", "verbose"}
+
+
+def test_every_parameter_has_a_test_of_its_effect():
+    assert set(CHANGED) | CHECKED_ELSEWHERE == set(FrontDoorMultiModalClassifier().get_params())
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_every_parameter_changes_the_prediction(name, data):
+    X, y = data
+    X = [X[0] * 3 + 1, X[1]]
+    base = make().fit(X, y).predict_proba(X)
+    changed = make(**{name: CHANGED[name]}).fit(X, y).predict_proba(X)
+    assert np.abs(base - changed).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["b", "a", "c"], [True, False], [-3, 7, 20], ["only", "two"], list(range(12))],
+    ids=["strings", "booleans", "integers", "two", "twelve"],
+)
+def test_any_labels_come_back_as_they_were_given(labels):
+    rng = np.random.default_rng(0)
+    index = np.arange(120) % len(labels)
+    y = np.array(labels)[index]
+    X = [rng.normal(size=(120, 3)) + 3 * np.eye(12)[index][:, :3], np.eye(12)[index]]
+    clf = make(max_epochs=40).fit(X, y)
+    assert clf.classes_.tolist() == sorted(labels)
+    assert clf.predict(X).dtype == y.dtype
+    assert clf.score(X, y) > 0.9
+
+
+def test_a_row_of_weight_two_counts_as_two_rows_with_two_modalities(data):
+    X, y = [x[:40] for x in data[0]], data[1][:40]
+    repeats = np.arange(40) % 3
+    clf = make(**FULL_BATCH)
+    weighted = clone(clf).fit(X, y, sample_weight=repeats).predict_proba(X)
+    repeated = clone(clf).fit([np.repeat(x, repeats, 0) for x in X], np.repeat(y, repeats))
+    np.testing.assert_allclose(weighted, repeated.predict_proba(X), rtol=1e-6)
+
+
+def test_weights_steer_fit_and_score(data):
+    X, y = data
+    weight = np.where(y == 0, 20.0, 1.0)
+    plain, weighted = (make().fit(X, y, sample_weight=w) for w in (None, weight))
+    assert (weighted.predict(X) == 0).sum() > (plain.predict(X) == 0).sum()
+    assert plain.score(X, y, sample_weight=weight) != plain.score(X, y)
+
+
+def test_only_the_ratios_of_weights_count(data):
+    X, y = data
+    first, second = (make().fit(X, y, np.full(200, w)).predict_proba(X) for w in (1.0, 4.0))
+    np.testing.assert_allclose(first, second, rtol=1e-5)
+
+
+def test_the_history_has_an_entry_an_epoch_with_every_loss(data):
+    clf = make(max_epochs=4).fit(*data)
+    assert clf.n_iter_ == len(clf.history_) == 4
+    names = [f"train_{n}loss" for n in ("", "outcome_", "knowledge_", "disentangle_", "label_")]
+    losses = np.array([[entry[name] for name in names] for entry in clf.history_])
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1:] @ [1, 3, 3, 1], rtol=1e-5)
+    assert losses[-1, 0] < losses[0, 0]
+
+
+def test_skorch_callbacks_work_and_can_stop_the_training(data):
+    seen = []
+
+    class Spy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(net.history[-1, "train_loss"])
+
+    stop = EarlyStopping(monitor="train_loss", patience=2, threshold=1e9, sink=lambda _: None)
+    clf = make(max_epochs=20, callbacks=[Spy(), ("stop", stop)]).fit(*data)
+    assert len(seen) == clf.n_iter_ < 20
+
+
+def test_an_interrupt_keeps_the_network_and_says_so(data):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 5"):
+        clf = make(max_epochs=5, callbacks=[Interrupt()]).fit(*data)
+    assert clf.n_iter_ == 2
+    assert clf.predict(data[0]).shape == (200,)
+
+
+def test_verbose_one_shows_a_bar_and_two_a_row_an_epoch(data, capsys):
+    make(verbose=0).fit(*data)
+    assert capsys.readouterr() == ("", "")
+    make(verbose=1).fit(*data)
+    assert "3/3" in capsys.readouterr().err
+    make(verbose=2).fit(*data)
+    assert "train_loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", torch.device("cpu")])
+def test_the_network_lies_on_the_device(device, data):
+    clf = make(device=device).fit(*data)
+    expected = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
+    assert next(clf.module_.parameters()).device.type == expected
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_learns_what_a_cpu_learns(digits):
+    scores = []
+    for device in ("cpu", "cuda"):
+        clf = FrontDoorMultiModalClassifier(random_state=0, device=device)
+        scores.append(
+            clf.fit(digits.train.X, digits.train.y).score(digits.broken.X, digits.broken.y)
+        )
+    assert scores[0] == pytest.approx(scores[1], abs=0.05)
+
+
+def test_the_dtype_is_the_network_s_and_the_probabilities_(data):
+    for dtype in ("float32", "float64"):
+        clf = make(dtype=dtype).fit(*data)
+        assert clf.predict_proba(data[0]).dtype == dtype
+
+
+def test_more_rows_than_references_are_clustered(data):
+    clf = make(n_references=32).fit(*data)
+    assert 1 < len(clf.references_.log_mass) <= 32
+    assert len(make().fit(*data).references_.log_mass) == 200
+
+
+def test_a_pickled_copy_predicts_the_same(data):
+    clf = make().fit(*data)
+    copy = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(copy.predict_proba(data[0]), clf.predict_proba(data[0]))
+
+
+def test_a_modality_may_be_called_auto(data):
+    X, y = data
+    clf = make(predominant="auto").fit({"other": X[0], "auto": X[1]}, y)
+    assert clf.predominant_ == "auto"
+    assert clf.modality_scores_ is None
+
+
+def test_predominant_is_found_or_named(data):
+    X, y = data
+    weak = {"noise": np.random.default_rng(1).normal(size=(200, 3)), "signal": X[0]}
+    found = make(predominant="auto").fit(weak, y)
+    assert found.predominant_ == "signal"
+    assert set(found.modality_scores_) == {"noise", "signal"}
+    for named in ("noise", 0):
+        clf = make(predominant=named).fit(weak, y)
+        assert clf.predominant_ == "noise"
+        assert clf.modality_scores_ is None
+
+
+def test_three_modalities_and_a_single_row_are_fine(data):
+    X, y = data
+    clf = make().fit([X[0], X[1], X[0][:, :1]], y)
+    assert clf.predict_proba([X[0][:1], X[1][:1], X[0][:1, :1]]).shape == (1, 3)
+
+
+def test_refitting_on_other_data_forgets_the_old(data):
+    X, y = data
+    clf = make().fit({"a": X[0], "b": X[1]}, y)
+    clf.fit([X[0][:, :2], X[1]], np.array(["p", "q"])[(y > 0).astype(int)])
+    assert clf.modality_names_ == ["modality0", "modality1"]
+    assert clf.n_features_in_ == 6
+    assert clf.classes_.tolist() == ["p", "q"]
