@@ -385,7 +385,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         scaled = [a if scaler is None else scaler.transform(a) for scaler, a in pairs]
         return [torch.tensor(a, device=device) for a in scaled]
 
-    def beta_path(self, X: Any, betas: Sequence[float]) -> np.ndarray:
+    def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         """Class probabilities for several β at the price of one.
 
         Parameters
@@ -420,7 +420,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
-    def _log_proba(self, X: Any, betas: Sequence[float]) -> np.ndarray:
+    def _log_proba(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         check_is_fitted(self)
         for beta in betas:
             validate_parameters(self, beta=beta, effect=self.effect)

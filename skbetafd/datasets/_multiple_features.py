@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -20,7 +21,7 @@ POWERS_OF_TEN = np.array([1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8])
 
 def load_multiple_features(
     views: Sequence[str] | None = ("kar", "mor"), *, return_X_y: bool = False
-) -> Bunch | tuple[MultiModalArray, np.ndarray]:
+) -> Any:
     """Load handwritten numerals described by several views (UCI Multiple Features).
 
     2000 numerals, 200 of each digit. Nothing is downloaded.
