@@ -103,7 +103,7 @@ def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
     TypeError
         If a modality is sparse or an array of Python objects.
     ValueError
-        If a modality has no column, no row, text, or a NaN or infinity in a row.
+        If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
     """
     return [_numeric(name, value, np.dtype(dtype)) for name, value in X.items()]
 

@@ -226,7 +226,6 @@ def test_modalities_may_name_a_containers_columns_in_another_order():
         ([AUDIO, VIDEO], [[0, 1, 2, 4], [3, 5, 6]]),
         ({"a": VIDEO, "b": VIDEO}, {"b": slice(0, 3), "a": slice(3, 6)}),
     ],
-    ids=repr,
 )
 def test_modalities_that_contradict_a_container_are_an_error_with_both(X, groups):
     with pytest.raises(ValueError, match=r"^modalities say \{.*\}, but X holds \{.*slice"):

@@ -119,11 +119,11 @@ def test_text_next_to_numbers_is_kept_in_a_flat_array():
     ids=["pandas", "polars"],
 )
 def test_a_missing_integer_of_a_frame_becomes_nan_not_a_number(frame):
-    X = MultiModalArray({"a": frame, "b": np.ones((3, 1))})
-    assert_array_equal(
-        np.asarray(X, dtype=float), np.array([[1, 1], [np.nan, 1], [3, 1]], dtype=float)
-    )
-    assert_array_equal(np.asarray(X).astype(float), np.asarray(X, dtype=float))
+    X = MultiModalArray({"a": frame, "b": np.ones((3, 1), dtype=int)})
+    expected = np.array([[1, 1], [np.nan, 1], [3, 1]])
+    assert_array_equal(np.asarray(X, dtype=float), expected)
+    assert_array_equal(np.asarray(X).astype(float), expected)
+    assert X.dtype == np.asarray(X).dtype
 
 
 ROW_KEYS = [
@@ -259,7 +259,7 @@ def test_frames_are_indexed_by_position_and_stay_frames(key):
     assert_array_equal(part["pandas"].index, np.arange(10, 16)[rows])
 
 
-@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, sparse.bsr_array])
 def test_sparse_modalities_are_indexed_and_flattened(make):
     X = MultiModalArray({"text": make(AUDIO), "video": VIDEO})
     assert X.shape == (6, 7)

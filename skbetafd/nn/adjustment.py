@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .front_door import Codes, FrontDoorNetwork
 
-CHUNK_ELEMENTS = 2**22
-"""Hidden activations held at once (16 MB in float32): larger chunks fall out of the cache."""
+CHUNK_ELEMENTS = 2**21
+"""Hidden activations held at once (8 MB in float32): larger chunks fall out of the cache."""
 
 
 class ReferenceSet(NamedTuple):
@@ -64,7 +64,7 @@ def log_proba_doing(
     else:
         own = network.own_part(codes.knowledge, codes.auxiliary)
         log_weights = log_reference_weights(codes.auxiliary, references)
-    logits = network.head_out(torch.relu(own[:, None] + reference_part))
+    logits = network.head_out((own[:, None] + reference_part).relu_())
     return torch.logsumexp(torch.log_softmax(logits, dim=2) + log_weights[:, :, None], dim=1)
 
 

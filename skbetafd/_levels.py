@@ -1,0 +1,85 @@
+"""Categorical tables: each distinct row is one level of one variable."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+Row = tuple[Hashable, ...]
+
+
+def category_rows(name: str, value: Any) -> list[Row]:
+    """Read a table of categories as one tuple a row.
+
+    Parameters
+    ----------
+    name : str
+        What the table is, for messages.
+    value : array-like of shape (n_samples,) or (n_samples, ...)
+        Strings, booleans or real numbers. Numbers are equal by value, whatever their type.
+
+    Raises
+    ------
+    TypeError
+        If it is sparse, or an entry is neither string nor real number.
+    ValueError
+        If it has no column, or an entry is NaN or infinite.
+    """
+    if sparse.issparse(value):
+        raise TypeError(f"{name} is a sparse matrix; dense data is required, use toarray()")
+    array = np.asarray(value)
+    if array.ndim == 0 or array[:1].size == 0:
+        raise ValueError(f"{name} has 0 features, its shape is {array.shape}")
+    flat = array.reshape(len(array), -1)
+    if flat.dtype.kind not in "biuSU":
+        _check_entries(name, flat)
+    return [tuple(row) for row in flat.tolist()]
+
+
+def _check_entries(name: str, flat: np.ndarray) -> None:
+    if flat.dtype.kind == "f":
+        suspect: Iterable[Any] = np.argwhere(~np.isfinite(flat))
+    else:
+        suspect = np.ndindex(flat.shape)
+    for row, column in suspect:
+        entry = flat[row, column]
+        if isinstance(entry, Real):
+            number = float(entry)
+            if not np.isfinite(number):
+                what = "NaN" if np.isnan(number) else "infinity"
+                raise ValueError(f"{name} contains {what} at row {row}, column {column}")
+        elif not isinstance(entry, (str, bytes)):
+            raise TypeError(
+                f"{name}, row {row}, column {column}: argument must be a string or a number, "
+                f"got {entry!r}"
+            )
+
+
+class Levels:
+    """The distinct rows of a table in order of appearance, and their numbers.
+
+    Parameters
+    ----------
+    rows : list of tuples
+        What the levels are taken from.
+
+    Attributes
+    ----------
+    values : list of tuples
+        The levels.
+    """
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.values = list(dict.fromkeys(rows))
+        self._codes = {row: code for code, row in enumerate(self.values)}
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def encode(self, rows: list[Row]) -> np.ndarray:
+        """Number the rows; −1 for what is no level. Shape (n_rows,), int."""
+        return np.array([self._codes.get(row, -1) for row in rows], dtype=np.intp)

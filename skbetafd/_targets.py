@@ -1,0 +1,61 @@
+"""Labels and weights, as `fit` reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from ._sklearn_compat import check_sample_weight
+
+
+def read_targets(
+    estimator: Any, X: Any, y: Any, sample_weight: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn labels into class indices, and check the weights; sets ``classes_``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one whose fit this is.
+    X : MultiModalArray
+        The rows that the labels belong to.
+    y : array-like of shape (n_samples,)
+        Labels.
+    sample_weight : array-like of shape (n_samples,) or None
+        Non-negative weights; None means all 1.
+
+    Returns
+    -------
+    tuple of two ndarrays of shape (n_samples,)
+        Class indices and weights.
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, of another length, not finite or no class labels, has one class in the
+        rows of positive weight, or a weight is negative.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(next(iter(X.values())), y)
+    assert_all_finite(y, input_name="y", estimator_name=name)
+    check_classification_targets(y)
+    encoder = LabelEncoder().fit(y)
+    estimator.classes_ = encoder.classes_
+    sample_weight = check_sample_weight(
+        sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
+    )
+    seen = np.unique(y[sample_weight > 0])
+    if len(seen) < 2:
+        raise ValueError(
+            f"y has one class, {seen.tolist()[0]!r}, in the rows of positive weight; "
+            f"{name} needs at least 2 classes."
+        )
+    return encoder.transform(y), sample_weight
