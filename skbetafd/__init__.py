@@ -1,9 +1,26 @@
 """Multi-modal classification under intervention, in scikit-learn's manner."""
 
 from ._classifier import FrontDoorMultiModalClassifier
+from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
 from ._per_modality import PerModality
+from ._warnings import (
+    AntiCausalWarning,
+    OverlapWarning,
+    PositivityError,
+    VacuousAdjustmentWarning,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["FrontDoorMultiModalClassifier", "MultiModalArray", "PerModality", "__version__"]
+__all__ = [
+    "AntiCausalWarning",
+    "DiscreteFrontDoorClassifier",
+    "FrontDoorMultiModalClassifier",
+    "MultiModalArray",
+    "OverlapWarning",
+    "PerModality",
+    "PositivityError",
+    "VacuousAdjustmentWarning",
+    "__version__",
+]

@@ -9,17 +9,24 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.preprocessing import LabelEncoder, StandardScaler
-from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
 from ._contribution import probe_scores
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
-from ._sklearn_compat import Interval, Options, StrOptions, check_sample_weight, validate_parameters
+from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
+from ._targets import read_targets
 from .nn import FrontDoorLoss, FrontDoorNetwork, log_proba_path
-from .training import TrainingSettings, build_references, resolve_device, train
+from .training import (
+    TrainingSettings,
+    build_references,
+    check_callbacks,
+    check_finite_codes,
+    resolve_device,
+    train,
+)
 from .training.batches import TrainingRows
 
 
@@ -280,34 +287,12 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities)
             arrays = numeric_modalities(X, self.dtype)
-            y, sample_weight = self._check_targets(X, y, sample_weight)
-            used = sample_weight > 0
+            y, weight = read_targets(self, X, y, sample_weight)
+            used = weight > 0
             if not used.all():
-                arrays, y, sample_weight = [a[used] for a in arrays], y[used], sample_weight[used]
-            self._fit_arrays(arrays, y, sample_weight / sample_weight.mean())
+                arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
+            self._fit_arrays(arrays, y, weight / weight.mean())
         return self
-
-    def _check_targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Class indices and weights; sets `classes_`."""
-        name = type(self).__name__
-        if y is None:
-            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(next(iter(X.values())), y)
-        assert_all_finite(y, input_name="y", estimator_name=name)
-        check_classification_targets(y)
-        encoder = LabelEncoder().fit(y)
-        self.classes_ = encoder.classes_
-        sample_weight = check_sample_weight(
-            sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-        )
-        seen = np.unique(y[sample_weight > 0])
-        if len(seen) < 2:
-            raise ValueError(
-                f"y has one class, {seen.tolist()[0]!r}, in the rows of positive weight; "
-                f"{name} needs at least 2 classes."
-            )
-        return encoder.transform(y), sample_weight
 
     def _fit_arrays(self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> None:
         device = resolve_device(self.device)
@@ -333,11 +318,12 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             generator=generator,
         ).to(device, rows.weight.dtype)
         self.net_ = train(network, self._criterion(), rows, self._settings(), generator)
-        with torch.no_grad():
-            codes = network.eval().encode(rows.xs)
-        self.references_ = build_references(codes, rows.weight, self.n_references, seeds[2])
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
+        with torch.no_grad():
+            codes = network.eval().encode(rows.xs)
+        check_finite_codes(codes, self.n_iter_)
+        self.references_ = build_references(codes, rows.weight, self.n_references, seeds[2])
 
     def _find_predominant(
         self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray, seed: int
@@ -351,7 +337,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             position = int(scores.argmax())
         elif self.predominant in names:
             position = names.index(self.predominant)
-        elif isinstance(self.predominant, Integral) and 0 <= self.predominant < len(names):
+        elif _is_position(self.predominant) and 0 <= int(self.predominant) < len(names):
             position = int(self.predominant)
         else:
             raise ValueError(
@@ -376,7 +362,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             dropout=self.dropout,
-            callbacks=self.callbacks or (),
+            callbacks=check_callbacks(self.callbacks),
             verbose=int(self.verbose),
         )
 
@@ -405,6 +391,12 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If a β is outside [0, 1].
         """
+        try:
+            betas = list(betas)
+        except TypeError:
+            raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
+        if not betas:
+            raise ValueError(f"betas must hold at least one value, got {betas!r}")
         return _normalised(np.exp(self._log_proba(X, betas)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -435,7 +427,15 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
                 list(betas),
                 self.effect,
             )
-        return path.cpu().numpy()
+        log_proba = path.cpu().numpy()
+        if np.isnan(log_proba).any():
+            row = int(np.argwhere(np.isnan(log_proba))[0, 1])
+            raise ValueError(f"X is too far from the training rows at row {row}: overflow")
+        return log_proba
+
+
+def _is_position(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _normalised(proba: np.ndarray) -> np.ndarray:

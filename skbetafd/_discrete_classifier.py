@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
+from math import prod
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
@@ -22,8 +23,8 @@ from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .causal import front_door_adjustment
 
-MAX_CELLS = 2**27
-"""Cells of the largest table, 1 GiB."""
+MAX_CELLS = 2**24
+"""Cells of the largest table: 128 MiB, and a few copies of it."""
 
 
 class DiscreteFrontDoorClassifier(ClassifierMixin, BaseEstimator):
@@ -163,7 +164,7 @@ n_classes)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None
     ) -> DiscreteFrontDoorClassifier:
-        """Count.
+        """Count the training rows, and adjust.
 
         Parameters
         ----------
@@ -193,12 +194,11 @@ n_classes)
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
             self.predominant_ = X.names[_position(self.predominant, X.names)]
-            treatment, auxiliary = self._rows(X)
             y, weight = read_targets(self, X, y, sample_weight)
-            z = _mediator_rows(mediator, y)
-            counts = self._count(treatment, auxiliary, z, y, weight)
-            self.mediator_levels_ = None if mediator is None else self.mediator_levels_
-            self._adjust(counts)
+            counts = self._count([*self._rows(X), _mediator_rows(mediator, len(y))], y, weight)
+            self.joint_ = _joint(counts, self.smoothing)
+            self.mediator_levels_ = None if mediator is None else self._levels[2].values
+            self._tables = self._adjusted(counts)
             if mediator is None and self.beta > 0:
                 warnings.warn(
                     f"without a mediator, beta={self.beta} is without effect: the prediction is "
@@ -209,8 +209,122 @@ n_classes)
         return self
 
     def _rows(self, X: MultiModalArray) -> tuple[list[Row], list[Row]]:
-        """The predominant modality's rows, and those of all others side by side."""
+        """Read the predominant modality's rows, and those of all others side by side."""
         rows = {name: category_rows(f"modality {name!r}", value) for name, value in X.items()}
         treatment = rows.pop(self.predominant_)
         others = zip(*rows.values(), strict=True) if rows else [()] * len(treatment)
-        return treatment, [sum(row, ()) for row in others]
+        return treatment, [tuple(chain(*row)) for row in others]
+
+    def _count(self, columns: list[list[Row]], y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        used = np.flatnonzero(weight > 0)
+        columns = [[rows[i] for i in used] for rows in columns]
+        self._levels = [Levels(rows) for rows in columns]
+        self.predominant_levels_, self.auxiliary_levels_, _ = (k.values for k in self._levels)
+        shape = (*map(len, self._levels), len(self.classes_))
+        if prod(shape) > MAX_CELLS:
+            raise ValueError(
+                f"a table of {' × '.join(map(str, shape))} cells (predominant, auxiliary, "
+                f"mediator, label) is too large, {MAX_CELLS} are the most; bin the values first"
+            )
+        codes = [level.encode(rows) for level, rows in zip(self._levels, columns, strict=True)]
+        cells = np.ravel_multi_index((*codes, y[used]), shape)
+        return np.bincount(cells, weight[used], minlength=prod(shape)).reshape(shape)
+
+    def _adjusted(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Tables of P(y | t, a) and of each effect; all are the first without a mediator."""
+        seeing = partial(front_door_adjustment, beta=0)
+        adjustments = {"seeing": seeing, "conditional": seeing, "population": seeing}
+        if self.mediator_levels_ is not None:
+            for effect in ("conditional", "population"):
+                adjustments[effect] = partial(front_door_adjustment, effect=effect)
+        return {
+            name: _with_unknown(counts, self.smoothing, adjust)
+            for name, adjust in adjustments.items()
+        }
+
+    def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Class probabilities for several β.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+        betas : sequence of float in [0, 1]
+            The values of β.
+
+        Returns
+        -------
+        ndarray of shape (n_betas, n_samples, n_classes)
+            P_β(y | t, a), in the order of `betas` and `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If a β is outside [0, 1].
+        """
+        check_is_fitted(self)
+        for beta in betas:
+            validate_parameters(self, beta=beta, effect=self.effect)
+        X = read_prediction_input(self, X, self._layout, dtype=None)
+        pairs = zip(self._levels, self._rows(X), strict=False)
+        cell = tuple(level.encode(rows) for level, rows in pairs)
+        seeing, doing = self._tables["seeing"][cell], self._tables[self.effect][cell]
+        return np.array([(1 - beta) * seeing + beta * doing for beta in betas])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
+        return self.beta_path(X, [self.beta])[0]
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable label at ``beta``, shape (n_samples,)."""
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+
+def _position(predominant: str | int, names: Sequence[str]) -> int:
+    if predominant in names:
+        return names.index(predominant)
+    if isinstance(predominant, Integral) and 0 <= predominant < len(names):
+        return int(predominant)
+    raise ValueError(
+        f"predominant={predominant!r} is no modality; there are {dict(enumerate(names))}"
+    )
+
+
+def _mediator_rows(mediator: Any, n_samples: int) -> list[Row]:
+    if mediator is None:
+        return [()] * n_samples
+    rows = category_rows("mediator", mediator)
+    if len(rows) != n_samples:
+        raise ValueError(f"mediator has {len(rows)} rows, but X has {n_samples}")
+    return rows
+
+
+def _joint(counts: np.ndarray, smoothing: float) -> np.ndarray:
+    """Smoothed P(t, a, z, y) = P(a) P(t | a) P(z | t, a) P(y | z, t, a)."""
+    auxiliary = _shares(counts.sum(axis=(0, 2, 3), keepdims=True), smoothing, axis=1)
+    treatment = _shares(counts.sum(axis=(2, 3), keepdims=True), smoothing, axis=0)
+    mediator = _shares(counts.sum(axis=3, keepdims=True), smoothing, axis=2)
+    return auxiliary * treatment * mediator * _shares(counts, smoothing, axis=3)
+
+
+def _shares(counts: np.ndarray, smoothing: float, axis: int) -> np.ndarray:
+    smoothed = counts + smoothing
+    return smoothed / smoothed.sum(axis=axis, keepdims=True)
+
+
+def _with_unknown(
+    counts: np.ndarray, smoothing: float, adjust: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Adjust the joint table; the last t and the last a stand for levels that fit has not seen."""
+    n_t, n_a, _, n_y = counts.shape
+    table = np.empty((n_t + 1, n_a + 1, n_y))
+    table[:-1, :-1] = adjust(_joint(counts, smoothing))
+    table[:-1, -1:] = adjust(_joint(counts.sum(axis=1, keepdims=True), smoothing))
+    table[-1, :-1] = _shares(counts.sum(axis=(0, 2)), smoothing, axis=1)
+    table[-1, -1] = _shares(counts.sum(axis=(0, 1, 2)), smoothing, axis=0)
+    return table

@@ -17,6 +17,9 @@ from ._column_groups import SEPARATOR, from_frame, from_specification
 from ._multimodal_array import MultiModalArray, quoted
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
+LARGEST = {"float32": 1e18, "float64": 1e148}
+"""Beyond these, sums of squares overflow."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -311,13 +314,14 @@ def _check_real(name: str, value: Any) -> None:
 
 
 def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
-    finite = np.isfinite(flat)
-    if finite.all():
+    # one pass without a temporary of the data's size; NaN fails the comparison
+    limit = LARGEST[flat.dtype.name]
+    if flat.min(initial=0) >= -limit and flat.max(initial=0) <= limit:
         return
-    row, column = (int(i) for i in np.argwhere(~finite)[0])
+    row, column = (int(i) for i in np.argwhere(~(np.abs(flat) <= limit))[0])
     number = np.asarray(original[row : row + 1], dtype=float).reshape(-1)[column]
     what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(float(number))
-    too_large = f", too large for {flat.dtype}" if np.isfinite(number) else ""
+    too_large = f", too large for {flat.dtype} arithmetic" if np.isfinite(number) else ""
     raise ValueError(
         f"Input modality {name!r} contains {what} at row {row}, column {column}{too_large}"
     )

@@ -81,5 +81,5 @@ class Levels:
         return len(self.values)
 
     def encode(self, rows: list[Row]) -> np.ndarray:
-        """Number the rows; −1 for what is no level. Shape (n_rows,), int."""
+        """Give each row its level's number, or −1 if it is no level."""
         return np.array([self._codes.get(row, -1) for row in rows], dtype=np.intp)

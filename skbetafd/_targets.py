@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ._sklearn_compat import check_sample_weight
+
+
+LEAST_SHARE = 1e-30
+"""A positive weight below this share of the largest is none in float32."""
 
 
 def read_targets(
@@ -32,7 +39,7 @@ def read_targets(
     Returns
     -------
     tuple of two ndarrays of shape (n_samples,)
-        Class indices and weights.
+        Class indices, and weights as shares of the largest.
 
     Raises
     ------
@@ -43,19 +50,43 @@ def read_targets(
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(next(iter(X.values())), y)
-    assert_all_finite(y, input_name="y", estimator_name=name)
-    check_classification_targets(y)
-    encoder = LabelEncoder().fit(y)
-    estimator.classes_ = encoder.classes_
-    sample_weight = check_sample_weight(
-        sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-    )
+    with _blaming("y"):
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(next(iter(X.values())), y)
+        assert_all_finite(y, input_name="y", estimator_name=name)
+        check_classification_targets(y)
+        encoder = LabelEncoder().fit(y)
+    with _blaming("sample_weight"):
+        sample_weight = check_sample_weight(
+            sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
+        )
+    _check_range(sample_weight)
+    sample_weight = sample_weight / sample_weight.max()
     seen = np.unique(y[sample_weight > 0])
     if len(seen) < 2:
         raise ValueError(
             f"y has one class, {seen.tolist()[0]!r}, in the rows of positive weight; "
             f"{name} needs at least 2 classes."
         )
+    estimator.classes_ = encoder.classes_
     return encoder.transform(y), sample_weight
+
+
+def _check_range(sample_weight: np.ndarray) -> None:
+    least, most = sample_weight[sample_weight > 0].min(), sample_weight.max()
+    if least / most < LEAST_SHARE:
+        raise ValueError(
+            f"sample_weight ranges from {least:.3g} to {most:.3g}: the small ones vanish beside "
+            "the large"
+        )
+
+
+@contextmanager
+def _blaming(culprit: str) -> Iterator[None]:
+    """Put the argument's name before a message that lacks it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if culprit in re.findall(r"\w+", str(error)):
+            raise
+        raise type(error)(f"{culprit}: {error}") from error

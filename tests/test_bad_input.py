@@ -65,10 +65,6 @@ def video(value):
     return {"audio": AUDIO, "video": value}
 
 
-def reported(*values, reason, id=None):
-    return pytest.param(*values, id=id, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 BAD_X = {
     "no modality": (ValueError, {}, ["at least one is required, got 0"]),
     "an empty list": (ValueError, [], ["at least one is required, got 0"]),
@@ -248,11 +244,6 @@ def test_no_rows_are_refused(fitted, X, words):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("standardize", [False, True])
-@pytest.mark.xfail(
-    strict=True,
-    reason="a finite value whose square overflows leaks RuntimeWarnings; without standardize the "
-    "fit ends with NaN probabilities",
-)
 def test_a_value_whose_square_overflows_is_refused(fitted, dtype, standardize):
     value = 1e38 if dtype == "float32" else 1e300
     X = video(changed(VIDEO, (7, 2), value))
@@ -322,26 +313,23 @@ CONTINUOUS = rng.normal(size=N)
         pytest.param(LABEL + 1j, ValueError, ["Complex data not supported"], id="complex"),
         pytest.param(sparse.csr_array(LABEL[:, None]), TypeError, ["Sparse", "y"], id="sparse"),
         pytest.param(np.array([b"a", b"b", b"c"])[LABEL], TypeError, ["bytes"], id="bytes"),
-        reported(
+        pytest.param(
             objects(*["a", 1] * 30),
             (TypeError, ValueError),
-            [" y "],
+            ["y: "],
             id="texts and numbers",
-            reason="'<' not supported between instances of 'int' and 'str': does not name y",
         ),
-        reported(
+        pytest.param(
             objects(*["a", None] * 30),
             (TypeError, ValueError),
-            [" y "],
+            ["y: "],
             id="texts and None",
-            reason="'<' not supported between instances of 'NoneType' and 'str': no y named",
         ),
-        reported(
+        pytest.param(
             pd.Series(["a", "b", None] * 20, dtype="string"),
             (TypeError, ValueError),
-            [" y "],
+            ["y: "],
             id="texts and NA",
-            reason="boolean value of NA is ambiguous: does not name y",
         ),
     ],
 )
@@ -375,23 +363,15 @@ ONES = np.ones(N)
         pytest.param([None] * N, ["sample_weight contains NaN"], id="None"),
         pytest.param(ONES + 1j, ["Complex data not supported"], id="complex"),
         pytest.param((LABEL == 1) * 1.0, ["y has one class, 1,"], id="one class left"),
-        reported(
+        pytest.param(
             ["heavy"] * N,
             ["sample_weight", "'heavy'"],
             id="text",
-            reason="could not convert string to float: 'heavy': does not name sample_weight",
         ),
-        reported(
-            np.full(N, 1e308),
-            ["sample_weight", "1e+308"],
-            id="a sum that overflows",
-            reason="RuntimeWarning: overflow, then 'must contain at least one non-zero number'",
-        ),
-        reported(
+        pytest.param(
             changed(ONES, 3, 1e300),
             ["sample_weight", "1e+300"],
             id="one that outweighs all",
-            reason="says 'Sample weights must contain at least one non-zero number'",
         ),
     ],
 )
@@ -444,7 +424,6 @@ def test_an_unknown_predominant_modality_is_refused_with_those_there_are(fitted,
     assert_refused(fitted, ValueError, words, predominant=value)
 
 
-@pytest.mark.xfail(strict=True, reason="True is taken for modality 1")
 def test_a_boolean_is_no_predominant_modality(fitted):
     assert_refused(fitted, ValueError, ["predominant", "True"], predominant=True)
 
@@ -455,7 +434,7 @@ def test_a_boolean_is_no_predominant_modality(fitted):
         "cuda:99",
         "tpu0",
         "",
-        reported("meta", reason="RuntimeError: META device type not an accelerator."),
+        pytest.param("meta"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused(fitted, device):
@@ -466,7 +445,6 @@ def test_a_torch_device_that_is_not_there_is_refused(fitted):
     assert_refused(fitted, ValueError, ["cuda", "99"], device=torch.device("cuda:99"))
 
 
-@pytest.mark.xfail(strict=True, reason="AttributeError: 'str' object has no attribute 'set_params'")
 @pytest.mark.parametrize("callback", ["EarlyStopping", 3])
 def test_callbacks_that_are_none_are_refused(fitted, callback):
     words = ["callbacks", repr(callback)]
@@ -483,10 +461,6 @@ def test_a_callback_that_raises_leaves_the_estimator_as_it_was(fitted):
     assert_refused(fitted, ZeroDivisionError, ["from the callback"], callbacks=[Raising()])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="with k-means 'Input X contains NaN. MiniBatchKMeans ...'; else NaN probabilities",
-)
 @pytest.mark.parametrize("n_references", [8, 500])
 def test_a_training_that_diverges_says_so(fitted, n_references):
     assert_refused(fitted, ValueError, ["diverge"], learning_rate=1e30, n_references=n_references)
@@ -610,9 +584,9 @@ def test_beta_path_checks_the_effect(fitted):
 @pytest.mark.parametrize(
     "betas",
     [
-        reported(0.5, reason="'float' object is not iterable: does not name betas", id="a number"),
-        reported(None, reason="'NoneType' object is not iterable: no betas named", id="None"),
-        reported([], reason="RuntimeError: stack expects a non-empty TensorList", id="none"),
+        pytest.param(0.5, id="a number"),
+        pytest.param(None, id="None"),
+        pytest.param([], id="none"),
     ],
 )
 def test_betas_that_are_no_sequence_are_refused(fitted, betas):

@@ -178,8 +178,9 @@ def test_weights_steer_fit_and_score(data):
 
 def test_only_the_ratios_of_weights_count(data):
     X, y = data
-    first, second = (make().fit(X, y, np.full(200, w)).predict_proba(X) for w in (1.0, 4.0))
-    np.testing.assert_allclose(first, second, rtol=1e-5)
+    first, *others = (make().fit(X, y, np.full(200, w)).predict_proba(X) for w in (1.0, 4.0, 1e308))
+    for other in others:
+        np.testing.assert_allclose(first, other, rtol=1e-5)
 
 
 def test_the_history_has_an_entry_an_epoch_with_every_loss(data):

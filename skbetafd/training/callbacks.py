@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
@@ -42,3 +43,15 @@ def default_callbacks(
     elif verbose > 1:
         callbacks.append(("print_log", PrintLog()))
     return callbacks
+
+
+def check_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
+    """Refuse what skorch can't call: each is a Callback, its class, or a (name, callback) pair."""
+    checked = list(callbacks or ())
+    for entry in checked:
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        if not isinstance(callback, Callback) and not (
+            isinstance(callback, type) and issubclass(callback, Callback)
+        ):
+            raise TypeError(f"callbacks must be skorch callbacks, got {entry!r}")
+    return checked

@@ -11,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor
 
-from ..nn import FrontDoorLoss, FrontDoorNetwork
+from ..nn import Codes, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch, BatchIterator, TrainingRows
 from .callbacks import default_callbacks
 
@@ -59,6 +59,8 @@ class FrontDoorNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
         table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
         means = torch.tensor(sizes).double() @ table / sum(sizes)
+        if not means.isfinite().all():
+            raise _divergence(len(self.history))
         self._record(dict(zip(step["terms"], means.tolist(), strict=True)), prefix)
 
     def _record(self, losses: dict[str, float], prefix: str) -> None:
@@ -144,11 +146,26 @@ def _settle_interrupt(net: NeuralNet) -> None:
     )
 
 
+def check_finite_codes(codes: Codes, epoch: int) -> None:
+    """Refuse a network that the last steps have broken."""
+    if not all(code.isfinite().all() for code in codes):
+        raise _divergence(epoch)
+
+
+def _divergence(epoch: int) -> ValueError:
+    return ValueError(
+        f"Training diverged in epoch {epoch}: the loss or the codes are not finite. A smaller "
+        "learning_rate, or standardize=True, is the likely cure."
+    )
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """Resolve "auto" to CUDA where there is a GPU, else CPU; any other name is tried."""
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+        probe = torch.zeros(1, device=device)
+        probe.item()
+        return probe.device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {device!r} can't be used here: {error}") from error
