@@ -1,0 +1,18 @@
+"""Criterion, exact adjustment and simulators: NumPy alone, and networkx for graphs."""
+
+from .continuous import ContinuousFrontDoorModel, FrontDoorSample
+from .criterion import CriterionReport, check_criterion, find_auxiliary, find_mediators
+from .discrete import front_door_adjustment, stochastic_adjustment
+from .scm import StructuralCausalModel
+
+__all__ = [
+    "ContinuousFrontDoorModel",
+    "CriterionReport",
+    "FrontDoorSample",
+    "StructuralCausalModel",
+    "check_criterion",
+    "find_auxiliary",
+    "find_mediators",
+    "front_door_adjustment",
+    "stochastic_adjustment",
+]

@@ -1,0 +1,403 @@
+"""The β-generalised front-door criterion on a graph: check it, and find sets that satisfy it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import combinations
+from typing import Any
+
+from .._warnings import AntiCausalWarning, VacuousAdjustmentWarning
+from .graphs import (
+    Confounder,
+    Nodes,
+    directed_path,
+    explicit_dag,
+    listed,
+    open_path,
+    without_in,
+    without_out,
+)
+
+MEANINGS = {
+    "(0)": "no auxiliary is an effect of treatment or mediator",
+    "(i)": "the mediator intercepts every directed path from treatment to outcome",
+    "(ii)": "the auxiliaries block every back-door path from treatment to mediator",
+    "(iii)": "treatment and auxiliaries block every back-door path from mediator to outcome",
+}
+
+
+@dataclass(frozen=True)
+class CriterionReport:
+    """What `check_criterion` found; true in a condition where the criterion is satisfied.
+
+    Attributes
+    ----------
+    satisfied : bool
+        Whether all four conditions hold.
+    conditions : dict of str to bool
+        Whether each of ``"(0)"``, ``"(i)"``, ``"(ii)"``, ``"(iii)"`` holds.
+    failures : dict of str to str
+        For each condition that fails, a path that breaks it, in words.
+    vacuous : bool
+        Whether there is no directed path treatment → mediator → outcome: the adjustment then says
+        that doing the treatment leaves the outcome alone.
+    population_effect_shortcut : bool
+        Whether mediator ⟂ auxiliaries | treatment once the edges into the treatment are cut. Where
+        the criterion is satisfied, `stochastic_adjustment` then equals P(y | do t).
+    anti_causal : bool
+        Whether the outcome is a cause of the treatment.
+    treatment, outcome, mediator, auxiliary : tuple of nodes
+        The sets that were checked, in the graph's order.
+    """
+
+    satisfied: bool
+    conditions: dict[str, bool]
+    failures: dict[str, str]
+    vacuous: bool
+    population_effect_shortcut: bool
+    anti_causal: bool
+    treatment: Nodes
+    outcome: Nodes
+    mediator: Nodes
+    auxiliary: Nodes
+
+    def __bool__(self) -> bool:
+        return self.satisfied
+
+    def __str__(self) -> str:
+        rows = [
+            f"  {name:<5}  {'holds' if holds else 'fails'}  {text}"
+            for name, holds, text in self._rows()
+        ]
+        return "\n".join([self._headline(), f"  {self._roles()}", *rows, *self._remarks("  ")])
+
+    def _repr_html_(self) -> str:
+        cells = (
+            f"<tr><td>{name}</td><td>{'✓' if holds else '✗'}</td><td>{escape(text)}</td></tr>"
+            for name, holds, text in self._rows()
+        )
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self._remarks())
+        caption = f"<caption>{self._headline()}<br>{escape(self._roles())}</caption>"
+        return f"<table>{caption}{''.join(cells)}</table>{remarks}"
+
+    def _headline(self) -> str:
+        verdict = "satisfied" if self.satisfied else "not satisfied"
+        return f"β-generalised front-door criterion: {verdict}"
+
+    def _roles(self) -> str:
+        return (
+            f"treatment {listed(self.treatment)}; outcome {listed(self.outcome)}; "
+            f"mediator {listed(self.mediator)}; auxiliary {listed(self.auxiliary)}"
+        )
+
+    def _rows(self) -> Iterator[tuple[str, bool, str]]:
+        for name, meaning in MEANINGS.items():
+            failure = self.failures.get(name)
+            yield name, self.conditions[name], meaning + (f": {failure}" if failure else "")
+
+    def _remarks(self, indent: str = "") -> Iterator[str]:
+        if self.anti_causal:
+            yield f"{indent}anti-causal: the outcome causes the treatment"
+        if self.vacuous:
+            yield f"{indent}vacuous: no directed path treatment → mediator → outcome"
+        if self.satisfied and self.population_effect_shortcut:
+            yield f"{indent}stochastic_adjustment equals the population effect P(y | do t)"
+
+
+def check_criterion(
+    graph: Any,
+    *,
+    treatment: Any,
+    outcome: Any,
+    mediator: Any,
+    auxiliary: Any = (),
+) -> CriterionReport:
+    r"""Check the β-generalised front-door criterion on a causal graph.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        A directed acyclic graph. A hidden common cause is a node of its own (with the attribute
+        ``latent=True``, which keeps it out of every set), or a bidirected edge: an edge u → v with
+        the attribute ``latent=True`` means u ↔ v, and no edge u → v. A MultiDiGraph can hold both.
+    treatment, outcome, mediator : node or list of nodes
+        T, Y and Z; none of them empty, none latent.
+    auxiliary : node or list of nodes, default=()
+        A, what is conditioned on. With none the criterion is Pearl's.
+
+    Returns
+    -------
+    CriterionReport
+        Its verdict, and for each condition that fails a path that breaks it.
+
+    Raises
+    ------
+    ImportError
+        If networkx is not installed.
+    TypeError
+        If `graph` is no DiGraph, or a set is neither node nor list.
+    ValueError
+        If the graph has a cycle, a node is unknown, latent or in two sets, or a set is empty.
+
+    Warns
+    -----
+    VacuousAdjustmentWarning
+        If the criterion is satisfied without a directed path T → Z → Y.
+    AntiCausalWarning
+        If Y has a directed path to T: what the adjustment gives then does not depend on t.
+
+    See Also
+    --------
+    find_mediators, find_auxiliary : All sets that satisfy the criterion.
+    front_door_adjustment : What the criterion licenses.
+
+    Notes
+    -----
+    With :math:`G_{\bar X}` and :math:`G_{\underline X}` for the graph without the edges into and
+    out of X, Z satisfies the criterion relative to (T, Y) given A iff
+
+    - (0) A contains no descendant of T or Z;
+    - (i) Z intercepts every directed path from T to Y;
+    - (ii) :math:`Z \perp T \mid A` in :math:`G_{\underline T}`;
+    - (iii) :math:`Z \perp Y \mid T \cup A` in :math:`G_{\underline Z}`.
+
+    It then identifies :math:`P(y \mid do(t), a)` by the conditional front-door formula, given
+    positivity. A = ∅ is Pearl's front-door criterion ([1]_, definition 3.3.3); the conditional
+    one is known from [2]_. The names and the knob β are this library's reading of [3]_.
+
+    References
+    ----------
+    .. [1] Pearl, *Causality*, 2nd edition, 2009.
+    .. [2] Fulcher, Shpitser, Marealle, Tchetgen Tchetgen, "Robust inference on population indirect
+       causal effects: the generalized front door criterion", JRSS B 82, 2020.
+    .. [3] Li, Song, Zheng, Li, Sun, Xiong, "Interventional Imbalanced Multi-Modal
+       Representation Learning via β-Generalization Front-Door Criterion", arXiv 2406.11490.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skbetafd.causal import check_criterion
+    >>> graph = nx.DiGraph([("T", "Z"), ("Z", "Y"), ("A", "Z"), ("A", "Y")])
+    >>> graph.add_edge("T", "Y", latent=True)
+    >>> print(check_criterion(graph, treatment="T", outcome="Y", mediator="Z"))
+    β-generalised front-door criterion: not satisfied
+      treatment T; outcome Y; mediator Z; auxiliary none
+      (0)    holds  no auxiliary is an effect of treatment or mediator
+      (i)    holds  the mediator intercepts every directed path from treatment to outcome
+      (ii)   holds  the auxiliaries block every back-door path from treatment to mediator
+      (iii)  fails  treatment and auxiliaries block every back-door path from mediator to outcome:
+                    Z ← A → Y is open given T
+    >>> bool(check_criterion(graph, treatment="T", outcome="Y", mediator="Z", auxiliary="A"))
+    True
+    """
+    dag = explicit_dag(graph)
+    sets = _disjoint(
+        dag, treatment=treatment, outcome=outcome, mediator=mediator, auxiliary=auxiliary
+    )
+    report = _check(dag, **sets)
+    if report.anti_causal:
+        warnings.warn(
+            f"{listed(report.outcome)} causes {listed(report.treatment)}: doing the treatment "
+            "leaves the outcome alone",
+            AntiCausalWarning,
+            stacklevel=2,
+        )
+    if report.satisfied and report.vacuous:
+        warnings.warn(
+            f"the criterion is satisfied, but no directed path leads from "
+            f"{listed(report.treatment)} by {listed(report.mediator)} to "
+            f"{listed(report.outcome)}",
+            VacuousAdjustmentWarning,
+            stacklevel=2,
+        )
+    return report
+
+
+def find_mediators(
+    graph: Any,
+    *,
+    treatment: Any,
+    outcome: Any,
+    auxiliary: Any = (),
+    candidates: Iterable[Hashable] | None = None,
+) -> Iterator[set[Hashable]]:
+    """Find every mediator that satisfies the criterion given `auxiliary`, smallest first.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        As in `check_criterion`.
+    treatment, outcome, auxiliary : node or list of nodes
+        As in `check_criterion`.
+    candidates : iterable of nodes, default=None
+        Nodes to choose from; by default all. Latent nodes and those of the other sets are left out.
+
+    Returns
+    -------
+    iterator of sets of nodes
+        Lazily: there may be as many as 2 to the power of the number of candidates. Vacuous ones
+        are among them.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `check_criterion`; also if a candidate is unknown.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skbetafd.causal import find_mediators
+    >>> graph = nx.DiGraph([("T", "Z"), ("Z", "W"), ("W", "Y")])
+    >>> graph.add_edge("T", "Y", latent=True)
+    >>> [sorted(nodes) for nodes in find_mediators(graph, treatment="T", outcome="Y")]
+    [['Z'], ['W'], ['W', 'Z']]
+    """
+    dag = explicit_dag(graph)
+    sets = _disjoint(dag, treatment=treatment, outcome=outcome, auxiliary=auxiliary)
+    free = _candidates(dag, candidates, sets.values())
+    return (
+        set(mediator)
+        for mediator in _subsets(free, 1)
+        if _check(dag, **sets, mediator=mediator).satisfied
+    )
+
+
+def find_auxiliary(
+    graph: Any,
+    *,
+    treatment: Any,
+    outcome: Any,
+    mediator: Any,
+    candidates: Iterable[Hashable] | None = None,
+) -> Iterator[set[Hashable]]:
+    """Find every auxiliary set given which `mediator` satisfies the criterion, smallest first.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        As in `check_criterion`.
+    treatment, outcome, mediator : node or list of nodes
+        As in `check_criterion`.
+    candidates : iterable of nodes, default=None
+        Nodes to choose from; by default all. Latent nodes and those of the other sets are left out.
+
+    Returns
+    -------
+    iterator of sets of nodes
+        Lazily: there may be as many as 2 to the power of the number of candidates. The empty set
+        comes first where Pearl's criterion holds.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `check_criterion`; also if a candidate is unknown.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skbetafd.causal import find_auxiliary
+    >>> graph = nx.DiGraph([("T", "Z"), ("Z", "Y"), ("A", "Z"), ("A", "Y"), ("B", "Y")])
+    >>> graph.add_edge("T", "Y", latent=True)
+    >>> found = find_auxiliary(graph, treatment="T", outcome="Y", mediator="Z")
+    >>> [sorted(nodes) for nodes in found]
+    [['A'], ['A', 'B']]
+    """
+    dag = explicit_dag(graph)
+    sets = _disjoint(dag, treatment=treatment, outcome=outcome, mediator=mediator)
+    free = _candidates(dag, candidates, sets.values())
+    return (
+        set(auxiliary)
+        for auxiliary in _subsets(free, 0)
+        if _check(dag, **sets, auxiliary=auxiliary).satisfied
+    )
+
+
+def _check(
+    dag: Any, *, treatment: Nodes, outcome: Nodes, mediator: Nodes, auxiliary: Nodes
+) -> CriterionReport:
+    found = {
+        "(0)": _effect_among(dag, treatment + mediator, auxiliary),
+        "(i)": _path_around(dag, treatment, outcome, mediator),
+        "(ii)": open_path(without_out(dag, treatment), treatment, mediator, auxiliary),
+        "(iii)": open_path(without_out(dag, mediator), mediator, outcome, treatment + auxiliary),
+    }
+    failures = {name: words for name, words in found.items() if words is not None}
+    return CriterionReport(
+        satisfied=not failures,
+        conditions={name: name not in failures for name in found},
+        failures=failures,
+        vacuous=not any(
+            directed_path(dag, treatment, [z]) and directed_path(dag, [z], outcome)
+            for z in mediator
+        ),
+        population_effect_shortcut=open_path(
+            without_in(dag, treatment), mediator, auxiliary, treatment
+        )
+        is None,
+        anti_causal=directed_path(dag, outcome, treatment) is not None,
+        treatment=treatment,
+        outcome=outcome,
+        mediator=mediator,
+        auxiliary=auxiliary,
+    )
+
+
+def _effect_among(dag: Any, causes: Nodes, auxiliary: Nodes) -> str | None:
+    path = directed_path(dag, causes, auxiliary)
+    if path is None:
+        return None
+    return f"{path[-1]} is a descendant of {path[0]}, {' → '.join(map(str, path))}"
+
+
+def _path_around(dag: Any, treatment: Nodes, outcome: Nodes, mediator: Nodes) -> str | None:
+    around = dag.copy()
+    around.remove_nodes_from(mediator)
+    path = directed_path(around, treatment, outcome)
+    return path and f"{' → '.join(map(str, path))} avoids {listed(mediator)}"
+
+
+def _disjoint(dag: Any, **sets: Any) -> dict[str, Nodes]:
+    nodes = {role: _nodes(dag, role, value) for role, value in sets.items()}
+    roles: dict[Hashable, str] = {}
+    for role, members in nodes.items():
+        if not members and role != "auxiliary":
+            raise ValueError(f"{role} must name at least one node, got {sets[role]!r}")
+        for node in members:
+            if node in roles:
+                raise ValueError(f"{node!r} is both {roles[node]} and {role}")
+            if dag.nodes[node].get("latent"):
+                raise ValueError(f"{role} {node!r} is latent: the criterion is about what is seen")
+            roles[node] = role
+    return nodes
+
+
+def _nodes(dag: Any, role: str, value: Any) -> Nodes:
+    if value in dag:  # before looking inside: a tuple may be a node
+        return (value,)
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        if not isinstance(value, Hashable):
+            raise TypeError(f"{role} must be a node or a list of nodes, got {value!r}")
+        value = [value]
+    for node in value:
+        if node not in dag:
+            raise ValueError(f"{role} {node!r} is no node of the graph, which has {_seen(dag)}")
+    chosen = set(value)
+    return tuple(node for node in dag if node in chosen)
+
+
+def _candidates(dag: Any, candidates: Iterable[Hashable] | None, taken: Iterable[Nodes]) -> Nodes:
+    chosen = tuple(dag) if candidates is None else _nodes(dag, "candidate", list(candidates))
+    used = {node for nodes in taken for node in nodes}
+    return tuple(n for n in chosen if n not in used and not dag.nodes[n].get("latent"))
+
+
+def _subsets(nodes: Nodes, smallest: int) -> Iterator[Nodes]:
+    for size in range(smallest, len(nodes) + 1):
+        yield from combinations(nodes, size)
+
+
+def _seen(dag: Any) -> list[Hashable]:
+    return [node for node in dag if not isinstance(node, Confounder)]
