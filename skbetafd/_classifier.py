@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -16,8 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from ._atomic import all_or_nothing
 from ._contribution import probe_scores
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
+from ._multimodal_array import MultiModalArray
 from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
 from ._targets import read_targets
+from ._warnings import VacuousAdjustmentWarning
 from .nn import FrontDoorLoss, FrontDoorNetwork, log_proba_path
 from .training import (
     TrainingSettings,
@@ -95,7 +98,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
     weight_decay : float, default=1e-2
         AdamW's decoupled weight decay; torch's own default.
     callbacks : list of skorch callbacks, default=None
-        Added to the training loop.
+        Added to the training loop. There is no validation set: monitor ``"train_loss"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network and its data.
     device : str or torch.device, default="auto"
@@ -137,6 +140,11 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
     ------
     ValueError, TypeError
         From `fit`, for bad input or parameters; nothing half-fitted is left behind.
+
+    Warns
+    -----
+    VacuousAdjustmentWarning
+        From `fit`, if the input is one modality and `beta` is not 0.
 
     See Also
     --------
@@ -286,6 +294,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities)
+            self._warn_of_one_modality(X)
             arrays = numeric_modalities(X, self.dtype)
             y, weight = read_targets(self, X, y, sample_weight)
             used = weight > 0
@@ -293,6 +302,17 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
                 arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
             self._fit_arrays(arrays, y, weight / weight.mean())
         return self
+
+    def _warn_of_one_modality(self, X: MultiModalArray) -> None:
+        if len(X.names) == 1 and self.beta > 0:
+            warnings.warn(
+                f"X is one modality ({X.names[0]!r}, {X.shape[1]} columns): there is nothing to "
+                "tell knowledge from context, and beta is without effect. Pass a list, a dict or "
+                "a MultiModalArray, or name the columns of each modality by modalities=; in a "
+                "Pipeline, PerModality keeps the modalities apart.",
+                VacuousAdjustmentWarning,
+                stacklevel=3,
+            )
 
     def _fit_arrays(self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> None:
         device = resolve_device(self.device)
@@ -333,7 +353,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         self.modality_scores_ = None
         if self.predominant == "auto" and "auto" not in names:
             scores = probe_scores(arrays, y, weight, seed)
-            self.modality_scores_ = dict(zip(names, scores.tolist(), strict=True))
+            self.modality_scores_ = dict(zip(names, scores.round(4).tolist(), strict=True))
             position = int(scores.argmax())
         elif self.predominant in names:
             position = names.index(self.predominant)

@@ -192,13 +192,14 @@ n_classes)
         with all_or_nothing(self):
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
-            self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
             self.predominant_ = X.names[_position(self.predominant, X.names)]
+            columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
+            self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
             y, shares = read_targets(self, X, y, sample_weight)
             # Not the shares of the largest weight: a weight of 2 has to count as two rows.
             scale = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
             weight = np.ones_like(shares) * scale
-            counts = self._count([*self._rows(X), _mediator_rows(mediator, len(y))], y, weight)
+            counts = self._count(columns, y, weight)
             self.joint_ = _joint(counts, self.smoothing)
             self.mediator_levels_ = None if mediator is None else self._levels[2].values
             self._tables = self._adjusted(counts)

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -227,7 +228,7 @@ def _arrange(estimator: Any, X: MultiModalArray, layout: Layout) -> MultiModalAr
             warnings.warn(
                 f"X has modality names, but {owner} was fitted without modality names",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
         if len(X.names) != len(layout.names):
             raise ValueError(
@@ -289,6 +290,11 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
                 value, dtype=dtype, ensure_all_finite=False, allow_nd=True, input_name=name
             )
     except (TypeError, ValueError) as error:
+        if is_dataframe(value) and "convert" in str(error):
+            where = _first_no_number(name, value, np.asarray(value))
+            raise ValueError(
+                f"modality {name!r} holds {where}; encode it, say by PerModality(OrdinalEncoder())"
+            ) from error
         raise type(error)(f"modality {name!r}: {error}") from error
     width = math.prod(array.shape[1:])
     if not width:
@@ -303,14 +309,29 @@ def _check_real(name: str, value: Any) -> None:
         return  # refused by check_array
     array = np.asarray(value)
     if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
-        return  # a frame of several dtypes is an object array
-    first = f"first {array.flat[0]!r}" if array.size else "without any"
+        return  # a frame of several dtypes is an object array; text in it is found below
+    where = _first_no_number(name, value, array)
     if array.dtype == object:
         raise TypeError(
-            f"modality {name!r} is an array of Python objects, {first}; convert it to numbers "
-            "(astype(float)) or encode it with PerModality"
+            f"modality {name!r} is an array of Python objects, {where}; convert it to numbers "
+            "(astype(float)) or encode it, say by PerModality(OrdinalEncoder())"
         )
-    raise ValueError(f"modality {name!r} holds {array.dtype}, {first}; real numbers are needed")
+    raise ValueError(f"modality {name!r} holds {array.dtype}, {where}; real numbers are needed")
+
+
+def _first_no_number(name: str, value: Any, array: np.ndarray) -> str:
+    """Spell the first entry that is no number, with its place."""
+    flat = array.reshape(len(array), -1) if array.size else np.empty((0, 0))
+    for row, entries in enumerate(flat):
+        for column, entry in enumerate(entries.tolist()):
+            if not isinstance(entry, Real):
+                return f"{str(entry)!r} at row {row}, {_column(value, column)}"
+    return f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
+
+
+def _column(value: Any, position: int) -> str:
+    names = _column_names(value)
+    return f"column {position}" if names is None else f"column {position} ({names[position]!r})"
 
 
 def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
@@ -323,5 +344,6 @@ def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
     what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(float(number))
     too_large = f", too large for {flat.dtype} arithmetic" if np.isfinite(number) else ""
     raise ValueError(
-        f"Input modality {name!r} contains {what} at row {row}, column {column}{too_large}"
+        f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}"
+        f"{too_large}"
     )

@@ -27,13 +27,14 @@ def category_rows(name: str, value: Any) -> list[Row]:
     TypeError
         If it is sparse, or an entry is neither string nor real number.
     ValueError
-        If it has no column, or an entry is NaN or infinite.
+        If it has no row or column, or an entry is NaN or infinite.
     """
     if sparse.issparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense data is required, use toarray()")
     array = np.asarray(value)
-    if array.ndim == 0 or array[:1].size == 0:
-        raise ValueError(f"{name} has 0 features, its shape is {array.shape}")
+    if array.ndim == 0 or not array.size:
+        what = "samples" if array.ndim and not len(array) else "features"
+        raise ValueError(f"{name} has 0 {what}, its shape is {array.shape}")
     flat = array.reshape(len(array), -1)
     if flat.dtype.kind not in "biuSU":
         _check_entries(name, flat)

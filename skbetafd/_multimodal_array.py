@@ -74,6 +74,11 @@ class MultiModalArray:
     def __init__(self, data: Mapping[str, Any] | Sequence[Any]) -> None:
         if isinstance(data, str) or not isinstance(data, Iterable):
             raise TypeError(f"data must be a mapping or a sequence of arrays, got {data!r}")
+        if is_dataframe(data) or (isinstance(data, np.ndarray) and data.ndim == 2):
+            raise TypeError(
+                "data is one table; pass a mapping or a list of the modalities, or the table "
+                "itself to fit, with modalities= or column groups"
+            )
         self.named = getattr(data, "named", isinstance(data, Mapping))
         if isinstance(data, (Mapping, MultiModalArray)):
             entries = dict(data.items())

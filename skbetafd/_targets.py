@@ -15,7 +15,6 @@ from sklearn.utils.validation import column_or_1d
 
 from ._sklearn_compat import check_sample_weight
 
-
 LEAST_SHARE = 1e-30
 """A positive weight below this share of the largest is none in float32."""
 

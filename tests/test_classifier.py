@@ -1,4 +1,5 @@
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
-from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning
 from skbetafd.datasets import confound, load_multiple_features
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
@@ -293,3 +294,13 @@ def test_refitting_on_other_data_forgets_the_old(data):
     assert clf.modality_names_ == ["modality0", "modality1"]
     assert clf.n_features_in_ == 6
     assert clf.classes_.tolist() == ["p", "q"]
+
+
+def test_one_modality_warns_that_beta_is_without_effect_unless_it_is_zero(data):
+    X, y = data
+    with pytest.warns(VacuousAdjustmentWarning, match="X is one modality .'modality0', 4 columns"):
+        make().fit(X[0], y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(beta=0).fit(X[0], y)
+        make().fit(X, y)

@@ -15,8 +15,12 @@ REGIMES = ("iid", "half", "randomised", "flipped", "shifted")
 PRIORS = {2: (0.6, 0.4), 3: (0.5, 0.3, 0.2)}
 """P(u), by the number of values of the confounder."""
 
-N_QUADRATURE = 40
-"""Nodes of the Gauss–Hermite rule over the mediator; the probabilities are good to 1e-6."""
+QUADRATURE = np.linspace(-7, 7, 81)
+"""Nodes of the trapezoidal rule over the mediator, in standard deviations.
+
+For a Gaussian times a logistic function it is far better than Gauss–Hermite: its error is 1e-12
+at `mediator_noise` 1 and 1e-6 at 3, where 64 Gauss–Hermite nodes leave 4e-8 and 9e-4.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +101,7 @@ class ContinuousFrontDoorModel:
         P(y \mid t, a) &= \int N(m; f, \sigma^2) \sum_u P(u \mid t, a) P(y \mid m, u, a)\, dm \\
         P(y \mid do(t), a) &= \int N(m; f, \sigma^2) \sum_u P(u \mid a) P(y \mid m, u, a)\, dm
 
-    are one-dimensional integrals, taken by Gauss–Hermite quadrature.
+    are one-dimensional integrals, taken by quadrature.
 
     Examples
     --------
@@ -260,9 +264,9 @@ class ContinuousFrontDoorModel:
 
     def _outcome(self, t: np.ndarray, a: np.ndarray, proba_u: np.ndarray) -> np.ndarray:
         """∫ N(m; f, σ²) Σ_u proba_u P(y | m, u, a) dm."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(N_QUADRATURE)
-        m = self.mediator_mean(t, a)[:, None] + self.mediator_noise * nodes
-        weights = weights / weights.sum()
+        m = self.mediator_mean(t, a)[:, None] + self.mediator_noise * QUADRATURE
+        weights = np.exp(-(QUADRATURE**2) / 2)
+        weights /= weights.sum()
         return np.einsum("k,nu,nkuy->ny", weights, proba_u, self._label(m, a), optimize=True)
 
 

@@ -13,6 +13,9 @@ from .._warnings import PositivityError
 
 Nodes = tuple[Hashable, ...]
 
+MAX_NODES = 52
+"""What np.einsum has letters for."""
+
 
 class StructuralCausalModel:
     """A discrete structural causal model whose distributions are computed exactly.
@@ -97,6 +100,11 @@ class StructuralCausalModel:
         -------
         ndarray
             P(variables), one axis a variable.
+
+        Raises
+        ------
+        ValueError
+            If a variable is unknown or named twice, or has more than 51 direct and indirect causes.
         """
         return self._contract(self._nodes("variables", variables), treatment=())
 
@@ -183,7 +191,7 @@ class StructuralCausalModel:
         Raises
         ------
         ValueError
-            If a node is unknown or in two sets.
+            If a node is unknown or in two sets, or more than 52 nodes are involved.
         PositivityError
             If a value of `given` has probability 0 under the intervention.
 
@@ -196,6 +204,8 @@ class StructuralCausalModel:
             return self.do(do).interventional(outcome, treatment=treatment, given=given)
         sets = [("treatment", treatment), ("given", given), ("outcome", outcome)]
         treated, condition, target = (self._nodes(role, value) for role, value in sets)
+        if shared := set(treated) & set(target) | set(condition) & {*treated, *target}:
+            raise ValueError(f"{min(shared, key=str)!r} is in two of treatment, given and outcome")
         table = self._contract(treated + condition + target, treatment=treated)
         axes = tuple(range(table.ndim - len(target), table.ndim))
         total = table.sum(axis=axes, keepdims=True)
@@ -233,18 +243,16 @@ class StructuralCausalModel:
 
     def _contract(self, variables: Nodes, *, treatment: Nodes) -> np.ndarray:
         needed = self._ancestors(variables, treatment)
-        axis = {node: i for i, node in enumerate(self.parents)}
+        if len(needed) > MAX_NODES:
+            raise ValueError(f"this involves {len(needed)} nodes, {MAX_NODES} are the most")
+        axis = {node: i for i, node in enumerate(needed)}
         operands: list[Any] = []
         for node in needed:
             if node in treatment:
                 operands += [np.ones(self.cardinalities[node]), [axis[node]]]
             else:
                 operands += [self.tables[node], [axis[v] for v in (*self.parents[node], node)]]
-        # The axes are numbered afresh: einsum knows 52.
-        number = {i: k for k, i in enumerate(sorted({i for axes in operands[1::2] for i in axes}))}
-        operands[1::2] = [[number[i] for i in axes] for axes in operands[1::2]]
-        out = [number[axis[node]] for node in variables]
-        return np.einsum(*operands, out, optimize="greedy")
+        return np.einsum(*operands, [axis[node] for node in variables], optimize="greedy")
 
     def _ancestors(self, variables: Nodes, treatment: Nodes) -> list[Hashable]:
         """Find the variables and all that causes them other than by way of the treatment."""

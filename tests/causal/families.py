@@ -37,7 +37,7 @@ class Family:
     @property
     def graph(self) -> nx.DiGraph:
         graph = nx.DiGraph(edge.split(">") for edge in self.edges.split())
-        observed = {node for nodes in self.sets.values() for node in nodes}
+        observed = [node for nodes in self.sets.values() for node in nodes]
         graph.add_nodes_from(observed)
         nx.set_node_attributes(graph, {node: node not in observed for node in graph}, "latent")
         return graph
@@ -91,7 +91,7 @@ FAMILIES = {
         "L>T L>Z T>Z Z>Y A>T A>Y", A, breaks="(ii)"
     ),
     "(ii) auxiliary opens treatment to mediator": Family(
-        "L>T L>A M>A M>Z T>Z Z>Y", A, breaks="(ii)"
+        "L>T L>A M>A M>Z T>Z A>Z Z>Y", A, breaks="(ii)"
     ),
     "(iii) hidden cause of mediator and outcome": Family(
         f"{FRONT_DOOR} V>Z V>Y A>Z A>Y", A, breaks="(iii)"

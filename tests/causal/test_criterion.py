@@ -1,6 +1,5 @@
 import itertools
 import sys
-import time
 
 import networkx as nx
 import numpy as np
@@ -21,9 +20,11 @@ def graph_of(edges, latent=()):
     return graph
 
 
-def random_dag(rng, nodes, probability):
+def random_dag(rng, nodes, probability, planted=()):
+    """Draw a graph in which the planted nodes, if any, are a directed path."""
     order = rng.permutation(nodes)
-    graph = nx.DiGraph()
+    order[np.isin(order, planted)] = planted
+    graph = nx.DiGraph(itertools.pairwise(planted))
     graph.add_nodes_from(nodes)
     for u, v in itertools.combinations(order, 2):
         if rng.random() < probability:
@@ -125,13 +126,14 @@ def pearls_front_door(graph, t, y, z):
 def test_without_auxiliaries_the_criterion_is_pearl_s():
     rng = np.random.default_rng(1)
     verdicts = []
-    for _ in range(1500):
-        graph = random_dag(rng, list("TZYabc"), rng.uniform(0.1, 0.5))
+    for i in range(1500):
+        planted = list("TZY") if i % 2 else []
+        graph = random_dag(rng, list("TZYabc"), rng.uniform(0.1, 0.5), planted)
         report = check_criterion(graph, **TZY)
         assert report.conditions["(0)"]
         assert report.satisfied == pearls_front_door(graph, "T", "Y", "Z")
         verdicts.append(report.satisfied and not report.vacuous)
-    assert 50 < sum(verdicts) < 1400
+    assert 50 < sum(verdicts) < 700
 
 
 def test_a_bidirected_edge_is_a_hidden_common_cause():
@@ -147,8 +149,9 @@ def test_a_bidirected_edge_is_a_hidden_common_cause():
 def test_two_bidirected_edges_both_ways_are_one_and_a_multigraph_holds_an_edge_beside_it():
     both_ways = graph_of("Z>Y")
     both_ways.add_edges_from([("T", "Z"), ("Z", "T")], latent=True)
-    with pytest.warns(VacuousAdjustmentWarning):
-        assert not check_criterion(both_ways, treatment="T", outcome="Y", mediator="Z")
+    report = check_criterion(both_ways, **TZY)
+    assert report.failures == {"(ii)": "T ← U(Z, T) → Z is open given none"}
+    assert report.vacuous
     beside = nx.MultiDiGraph([("T", "Z"), ("Z", "Y")])
     beside.add_edge("T", "Z", latent=True)
     report = check_criterion(beside, **TZY)
@@ -309,12 +312,10 @@ def test_candidates_narrow_the_search():
         find_mediators(graph, **ends, candidates=["Q"])
 
 
-def test_the_search_is_lazy_but_its_input_is_checked_at_once():
+def test_the_search_is_lazy_but_its_input_is_checked_at_once():  # all would take ages
     graph = graph_of("U>T U>Y T>Z Z>Y", latent=["U"])
     graph.add_nodes_from(range(60))
-    start = time.process_time()
     assert next(find_mediators(graph, treatment="T", outcome="Y")) == {"Z"}
     assert next(find_auxiliary(graph, treatment="T", outcome="Y", mediator="Z")) == set()
-    assert time.process_time() - start < 60  # all of them would take ages
     with pytest.raises(ValueError, match="'X' is no node"):
         find_mediators(graph, treatment="X", outcome="Y")
