@@ -18,6 +18,7 @@ from ._atomic import all_or_nothing
 from ._contribution import probe_scores
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
 from ._multimodal_array import MultiModalArray
+from ._presence import check_some_present, present_rows
 from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
@@ -300,6 +301,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             used = weight > 0
             if not used.all():
                 arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
+            check_some_present(self._layout.names, _presence(arrays), training=True)
             self._fit_arrays(arrays, y, weight / weight.mean())
         return self
 
@@ -323,10 +325,12 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             StandardScaler().fit(a, sample_weight=weight) if self.standardize else None
             for a in arrays
         ]
+        xs, present = self._tensors(arrays, device)
         rows = TrainingRows(
-            self._tensors(arrays, device),
+            xs,
             torch.tensor(y, device=device),
             torch.tensor(weight, dtype=getattr(torch, self.dtype), device=device),
+            present,
         )
         network = FrontDoorNetwork(
             [a.shape[1] for a in arrays],
@@ -343,7 +347,8 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         with torch.no_grad():
             codes = network.eval().encode(rows.xs)
         check_finite_codes(codes, self.n_iter_)
-        self.references_ = build_references(codes, rows.weight, self.n_references, seeds[2])
+        weights = rows.weight if present is None else rows.weight * present.prod(1)
+        self.references_ = build_references(codes, weights, self.n_references, seeds[2])
 
     def _find_predominant(
         self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray, seed: int
@@ -386,10 +391,18 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             verbose=int(self.verbose),
         )
 
-    def _tensors(self, arrays: list[np.ndarray], device: torch.device) -> list[torch.Tensor]:
+    def _tensors(
+        self, arrays: list[np.ndarray], device: torch.device
+    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        """Standardised tensors, and which modalities each row has (None: all), T first."""
         pairs = zip(self._scalers, arrays, strict=True)
         scaled = [a if scaler is None else scaler.transform(a) for scaler, a in pairs]
-        return [torch.tensor(a, device=device) for a in scaled]
+        present = _presence(arrays)
+        if present.all():
+            return [torch.tensor(a, device=device) for a in scaled], None
+        order = np.argsort(np.array(self.modality_names_) != self.predominant_, kind="stable")
+        xs = [torch.tensor(np.nan_to_num(a), device=device) for a in scaled]
+        return xs, torch.tensor(present[:, order], dtype=xs[0].dtype, device=device)
 
     def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         """Class probabilities for several β at the price of one.
@@ -438,20 +451,22 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             validate_parameters(self, beta=beta, effect=self.effect)
         X = read_prediction_input(self, X, self._layout)
         arrays = numeric_modalities(X, self.dtype)
+        check_some_present(self._layout.names, _presence(arrays), training=False)
         device = next(self.module_.parameters()).device
         with torch.no_grad():
-            path = log_proba_path(
-                self.module_,
-                self._tensors(arrays, device),
-                self.references_.to(device),
-                list(betas),
-                self.effect,
-            )
+            xs, present = self._tensors(arrays, device)
+            references = self.references_.to(device)
+            path = log_proba_path(self.module_, xs, references, list(betas), self.effect, present)
         log_proba = path.cpu().numpy()
         if np.isnan(log_proba).any():
             row = int(np.argwhere(np.isnan(log_proba))[0, 1])
             raise ValueError(f"X is too far from the training rows at row {row}: overflow")
         return log_proba
+
+
+def _presence(arrays: list[np.ndarray]) -> np.ndarray:
+    """Which modality each row has, shape (n_samples, n_modalities)."""
+    return np.stack([present_rows(array) for array in arrays], axis=1)
 
 
 def _is_position(value: Any) -> bool:

@@ -9,6 +9,8 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from ._presence import present_rows
+
 PROBE_ROWS = 2000
 """More rows change the ranking of modalities rarely and cost the cube of their number."""
 
@@ -31,7 +33,7 @@ def probe_scores(
     Parameters
     ----------
     arrays : sequence of ndarray of shape (n_samples, width)
-        One a modality.
+        One a modality; rows of NaN lack it, and are left out of its score.
     y : ndarray of shape (n_samples,)
         Class indices from 0.
     sample_weight : ndarray of shape (n_samples,)
@@ -46,8 +48,7 @@ def probe_scores(
     """
     rows = _subset(y, seed)
     arrays, y, sample_weight = [a[rows] for a in arrays], y[rows], sample_weight[rows]
-    folds = list(_folds(y, seed))
-    return np.array([_score(array, y, sample_weight, folds) for array in arrays])
+    return np.array([_score_present(array, y, sample_weight, seed) for array in arrays])
 
 
 def _subset(y: np.ndarray, seed: int) -> np.ndarray:
@@ -67,6 +68,14 @@ def _folds(y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     else:
         splitter = KFold(min(PROBE_FOLDS, len(y)), shuffle=True, random_state=seed)
     return splitter.split(y, y)
+
+
+def _score_present(X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> float:
+    rows = present_rows(X)
+    if rows.sum() < 2:
+        return 0.0
+    X, y, weight = X[rows], y[rows], weight[rows]
+    return _score(X, y, weight, list(_folds(y, seed)))
 
 
 def _score(X: np.ndarray, y: np.ndarray, weight: np.ndarray, folds: list) -> float:

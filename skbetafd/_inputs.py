@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from ._column_groups import SEPARATOR, from_frame, from_specification
 from ._multimodal_array import MultiModalArray, quoted
+from ._presence import fill_absent, present_rows
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
 LARGEST = {"float32": 1e18, "float64": 1e148}
@@ -87,8 +88,12 @@ def read_prediction_input(
     ------
     ValueError
         If a modality is missing, unknown or of another width than in fit.
+
+    Notes
+    -----
+    A modality given as None is absent in every row: it becomes rows of NaN.
     """
-    X = _as_container(X)
+    X = _as_container(fill_absent(X, layout.names, layout.shapes))
     if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
         X = _grouped_frame(X, layout)
     if not isinstance(X, MultiModalArray):
@@ -339,7 +344,11 @@ def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
     limit = LARGEST[flat.dtype.name]
     if flat.min(initial=0) >= -limit and flat.max(initial=0) <= limit:
         return
-    row, column = (int(i) for i in np.argwhere(~(np.abs(flat) <= limit))[0])
+    wrong = ~(np.abs(flat) <= limit)
+    wrong[~present_rows(flat)] = False
+    if not wrong.any():
+        return
+    row, column = (int(i) for i in np.argwhere(wrong)[0])
     number = np.asarray(original[row : row + 1], dtype=float).reshape(-1)[column]
     what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(float(number))
     too_large = f", too large for {flat.dtype} arithmetic" if np.isfinite(number) else ""

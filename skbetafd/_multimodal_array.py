@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._presence import with_absent_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
@@ -26,6 +27,10 @@ class MultiModalArray:
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
         arrays of any dtype and rank, DataFrames, SciPy sparse matrices. Nothing is copied. A
         sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
+        A row that is all NaN in a modality lacks that modality.
+    present : mapping of str to array-like of shape (n_samples,), bool, optional
+        Where a modality is present; the other rows of it become NaN, in a copy. A modality that
+        is left out is present everywhere.
 
     Attributes
     ----------
@@ -71,7 +76,12 @@ class MultiModalArray:
 
     ndim = 2
 
-    def __init__(self, data: Mapping[str, Any] | Sequence[Any]) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any] | Sequence[Any],
+        *,
+        present: Mapping[str, Any] | None = None,
+    ) -> None:
         if isinstance(data, str) or not isinstance(data, Iterable):
             raise TypeError(f"data must be a mapping or a sequence of arrays, got {data!r}")
         if is_dataframe(data) or (isinstance(data, np.ndarray) and data.ndim == 2):
@@ -88,6 +98,10 @@ class MultiModalArray:
             raise ValueError("X holds no modality: at least one is required, got 0.")
         self._data = {name: _as_modality(name, value) for name, value in entries.items()}
         _check_same_rows(self._data)
+        for name, rows in (present or {}).items():
+            if name not in self._data:
+                raise ValueError(f"present names {name!r}, but the modalities are {quoted(self.names)}")
+            self._data[name] = with_absent_rows(name, self._data[name], rows)
 
     @property
     def names(self) -> tuple[str, ...]:

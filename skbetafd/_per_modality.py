@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
 from ._multimodal_array import MultiModalArray, quoted
-from ._sklearn_compat import VisualBlock, allows_nan
+from ._presence import present_rows
+from ._sklearn_compat import VisualBlock, allows_nan, safe_indexing
 
 PASSTHROUGH = "passthrough"
 
@@ -205,13 +206,17 @@ def _cloned(name: str, transformer: Any) -> Any:
 
 
 def _fit_one(name: str, transformer: Any, value: Any, y: Any) -> None:
-    if not isinstance(transformer, str):
-        with _naming(name):
-            transformer.fit(_two_d(value), y)
+    if isinstance(transformer, str):
+        return
+    absent = _absent_rows(value)
+    if absent is not None:
+        value, y = value[~absent], None if y is None else safe_indexing(y, np.flatnonzero(~absent))
+    with _naming(name):
+        transformer.fit(_two_d(value), y)
 
 
 def _fit_transform_one(name: str, transformer: Any, value: Any, y: Any) -> Any:
-    if not hasattr(transformer, "fit_transform"):
+    if not hasattr(transformer, "fit_transform") or _absent_rows(value) is not None:
         _fit_one(name, transformer, value, y)
         return _transform_one(name, transformer, value)
     with _naming(name):  # not fit and transform: TargetEncoder cross-fits in fit_transform alone
@@ -221,8 +226,25 @@ def _fit_transform_one(name: str, transformer: Any, value: Any, y: Any) -> Any:
 def _transform_one(name: str, transformer: Any, value: Any) -> Any:
     if isinstance(transformer, str):
         return value
-    with _naming(name):
-        return _shaped_like(value, transformer.transform(_two_d(value)))
+    absent = _absent_rows(value)
+    if absent is None:
+        with _naming(name):
+            return _shaped_like(value, transformer.transform(_two_d(value)))
+    if absent.all():
+        raise ValueError(f"modality {name!r} is absent in all {len(absent)} rows")
+    part = _transform_one(name, transformer, value[~absent])
+    dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=float)
+    out = np.full((len(absent), *dense.shape[1:]), np.nan)
+    out[~absent] = dense
+    return out
+
+
+def _absent_rows(value: Any) -> np.ndarray | None:
+    """Rows that are all NaN, which no transformer sees; None where there are none."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
+        return None
+    absent = ~present_rows(_two_d(value))
+    return absent if absent.any() else None
 
 
 @contextmanager

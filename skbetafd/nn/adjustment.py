@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .front_door import Codes, FrontDoorNetwork
+from .heads import AdditiveHead
 
 CHUNK_ELEMENTS = 2**21
 """Hidden activations held at once (8 MB in float32): larger chunks fall out of the cache."""
@@ -18,6 +19,8 @@ CHUNK_ELEMENTS = 2**21
 class ReferenceSet(NamedTuple):
     """The population whose contexts an intervention draws from: K pairs with masses."""
 
+    knowledge: Tensor
+    """z_k, shape (K, knowledge_dim)."""
     context: Tensor
     """s_k, shape (K, context_dim)."""
     auxiliary: Tensor
@@ -26,24 +29,36 @@ class ReferenceSet(NamedTuple):
     """log π_k, shape (K,); the masses sum to 1."""
     bandwidth: Tensor
     """τ_a², the squared width of the kernel in a, a scalar."""
+    knowledge_bandwidth: Tensor
+    """τ_z², the squared width of the kernel in z, a scalar."""
 
     def to(self, device: torch.device) -> ReferenceSet:
         """Move the reference set to a device."""
         return ReferenceSet(*(tensor.to(device) for tensor in self))
 
 
-def log_reference_weights(auxiliary: Tensor, references: ReferenceSet) -> Tensor:
-    """Log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K)."""
-    own, other = auxiliary, references.auxiliary
-    # a's own norm is the same for every k and cancels in the softmax
-    distance = other.square().sum(1) - 2 * own @ other.T
-    return torch.log_softmax(references.log_mass - distance / (2 * references.bandwidth), dim=1)
+def log_reference_weights(
+    auxiliary: Tensor, references: ReferenceSet, shown: Tensor | None = None
+) -> Tensor:
+    """log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K).
+
+    `shown`, of `auxiliary`'s shape, is 0 at the columns of modalities that a row lacks: they are
+    left out of the distance, and τ_a² shrinks by their share. A row that lacks all has w_k = π_k.
+    """
+    other, precision = references.auxiliary, 0.5 / references.bandwidth
+    if shown is None:
+        # a's own norm is the same for every k and cancels in the softmax
+        distance = other.square().sum(1) - 2 * auxiliary @ other.T
+    else:
+        distance = shown @ other.square().T - 2 * (auxiliary * shown) @ other.T
+        precision = precision / shown.mean(1, keepdim=True).clamp_min(1 / shown.shape[1])
+    return torch.log_softmax(references.log_mass - distance * precision, dim=1)
 
 
 def log_proba_doing(
     network: FrontDoorNetwork, codes: Codes, references: ReferenceSet, effect: str
 ) -> Tensor:
-    """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
+    """log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 
     ``effect="conditional"``: Σ_k w_k(a) softmax head(z, s_k, a).
     ``effect="population"``: Σ_k π_k softmax head(z, s_k, a_k).
@@ -55,16 +70,56 @@ def log_proba_doing(
     -------
     Tensor of shape (n, n_classes)
     """
-    reference_part = network.head_context(references.context)
+    head = network.head
+    reference_part = head.context(references.context)
     if effect == "population":
-        own = network.head_knowledge(codes.knowledge)
-        if network.auxiliaries:
-            reference_part = reference_part + network.head_auxiliary(references.auxiliary)
+        own = head.knowledge(codes.knowledge)
+        if head.auxiliary is not None:
+            reference_part = reference_part + head.auxiliary(references.auxiliary)
         log_weights = references.log_mass.expand(len(own), -1)
     else:
-        own = network.own_part(codes.knowledge, codes.auxiliary)
+        own = head.own_part(codes.knowledge, codes.auxiliary)
         log_weights = log_reference_weights(codes.auxiliary, references)
-    logits = network.head_out((own[:, None] + reference_part).relu_())
+    return _average(head, own, reference_part, log_weights)
+
+
+def log_proba_partial(
+    network: FrontDoorNetwork,
+    codes: Codes,
+    present: Tensor,
+    references: ReferenceSet,
+    effect: str,
+) -> tuple[Tensor, Tensor]:
+    """log P_0 and log P_1 of rows that lack modalities, given what they have.
+
+    With the predominant modality present, P_1 exchanges its context as ever, for references
+    weighted by the auxiliaries that are there; without, there is nothing to intervene on, and
+    P_1 is P_0.
+
+    Returns
+    -------
+    tuple of two Tensors of shape (n, n_classes)
+    """
+    head = network.partial
+    seeing = torch.log_softmax(head.at(*codes, present), dim=1)
+    if effect == "population":
+        doing = log_proba_doing(network, codes, references, effect)
+    else:
+        own = head.own_part_present(codes.knowledge, codes.auxiliary, present)
+        shown = head.auxiliary_columns(present)
+        log_weights = log_reference_weights(codes.auxiliary, references, shown)
+        near = references.knowledge.square().sum(1) - 2 * codes.knowledge @ references.knowledge.T
+        log_weights = torch.log_softmax(
+            log_weights - near / (2 * references.knowledge_bandwidth), dim=1
+        )
+        doing = _average(head, own, head.context(references.context), log_weights)
+    return seeing, torch.where(present[:, :1] > 0, doing, seeing)
+
+
+def _average(
+    head: AdditiveHead, own: Tensor, reference_part: Tensor, log_weights: Tensor
+) -> Tensor:
+    logits = head.out((own[:, None] + reference_part).relu_())
     return torch.logsumexp(torch.log_softmax(logits, dim=2) + log_weights[:, :, None], dim=1)
 
 
@@ -83,22 +138,31 @@ def log_proba_path(
     references: ReferenceSet,
     betas: Sequence[float],
     effect: str,
+    present: Tensor | None = None,
 ) -> Tensor:
-    """Log P_β of each row for every β, in chunks of bounded memory.
+    """log P_β of each row for every β, in chunks of bounded memory.
 
     Without an auxiliary modality knowledge and context can't be told apart: P_β is P_0.
+    `present` of shape (n, n_modalities), the predominant first, tells which modalities a row has.
 
     Returns
     -------
     Tensor of shape (n_betas, n, n_classes)
     """
-    hidden_dim = network.head_out.in_features
-    rows = max(1, CHUNK_ELEMENTS // (hidden_dim * len(references.log_mass)))
+    rows = max(1, CHUNK_ELEMENTS // (network.head.out.in_features * len(references.log_mass)))
     adjusts = bool(network.auxiliaries) and any(beta > 0 for beta in betas)
     chunks = []
     for start in range(0, len(xs[0]), rows):
-        codes = network.encode([x[start : start + rows] for x in xs])
-        seeing = torch.log_softmax(network.head(codes), dim=1)
+        part = slice(start, start + rows)
+        codes = network.encode([x[part] for x in xs])
+        seeing = torch.log_softmax(network.head(*codes), dim=1)
         doing = log_proba_doing(network, codes, references, effect) if adjusts else seeing
+        if present is not None:
+            seeing, doing = seeing.clone(), doing.clone()
+            lacking = present[part].prod(1) == 0
+            some = Codes(*(code[lacking] for code in codes))
+            seeing[lacking], doing[lacking] = log_proba_partial(
+                network, some, present[part][lacking], references, effect
+            )
         chunks.append(torch.stack([mix(seeing, doing, beta) for beta in betas]))
     return torch.cat(chunks, dim=1)

@@ -1,4 +1,4 @@
-"""The network: knowledge and context of the predominant modality, auxiliary codes, one head."""
+"""The network: knowledge and context of the predominant modality, auxiliary codes, two heads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .encoders import MLPEncoder, linear
+from .encoders import MLPEncoder
+from .heads import AdditiveHead, PartialHead
+from .linear import linear
 
 
 class Codes(NamedTuple):
@@ -25,8 +27,8 @@ class Codes(NamedTuple):
 class FrontDoorNetwork(nn.Module):
     """Outcome model P(y | z, s, a) over a knowledge and a context code.
 
-    ``head(z, s, a) = W_o relu(W_z z + W_s s + W_a a + b)``: the first layer is additive, so
-    that exchanging the context of n rows for K references costs n + K matrix rows, not n · K.
+    ``head`` is that model; ``partial`` is its like for rows that lack a modality, trained on the
+    same codes without moving them.
 
     Parameters
     ----------
@@ -68,14 +70,22 @@ class FrontDoorNetwork(nn.Module):
         self.auxiliary = nn.ModuleList(encoder(m, knowledge_dim) for m in self.auxiliaries)
         auxiliary_dim = knowledge_dim * len(self.auxiliaries)
 
-        self.head_knowledge = linear(knowledge_dim, hidden_dim, generator)
-        self.head_context = linear(context_dim, hidden_dim, generator, bias=False)
-        self.head_out = linear(hidden_dim, n_classes, generator)
+        self.head = AdditiveHead(
+            knowledge_dim, context_dim, auxiliary_dim, hidden_dim, n_classes, generator
+        )
         self.knowledge_label = linear(knowledge_dim, n_classes, generator)
         if self.auxiliaries:
-            self.head_auxiliary = linear(auxiliary_dim, hidden_dim, generator, bias=False)
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(auxiliary_dim, projection_dim, generator)
+            self.partial = PartialHead(
+                knowledge_dim,
+                context_dim,
+                auxiliary_dim,
+                hidden_dim,
+                n_classes,
+                generator,
+                n_auxiliary=len(self.auxiliaries),
+            )
 
         encoders = [self.knowledge, self.context, *self.auxiliary]
         self.mask_dims = [*(d for e in encoders for d in e.mask_dims), hidden_dim]
@@ -94,21 +104,9 @@ class FrontDoorNetwork(nn.Module):
             torch.cat(auxiliary, dim=1) if auxiliary else x.new_empty((len(x), 0)),
         )
 
-    def head(self, codes: Codes, mask: Tensor | None = None) -> Tensor:
-        """Logits (n, n_classes) of the outcome model at the codes' own triples."""
-        hidden = torch.relu(
-            self.own_part(codes.knowledge, codes.auxiliary) + self.head_context(codes.context)
-        )
-        return self.head_out(hidden if mask is None else hidden * mask)
-
-    def own_part(self, knowledge: Tensor, auxiliary: Tensor) -> Tensor:
-        """Compute the share of z and a in the head's first layer, W_z z + W_a a + b."""
-        part = self.head_knowledge(knowledge)
-        return part + self.head_auxiliary(auxiliary) if self.auxiliaries else part
-
     def forward(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None
     ) -> tuple[Tensor, Codes]:
         """Logits of the outcome model at each row's own triple, and the codes."""
         codes = self.encode(xs, masks)
-        return self.head(codes, masks[-1] if masks is not None else None), codes
+        return self.head(*codes, masks[-1] if masks is not None else None), codes

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from .front_door import FrontDoorNetwork
+from .front_door import Codes, FrontDoorNetwork
+from .heads import PartialHead
 
 HSIC_BATCH = 64
 """The batch size at which tr(KHLH)/B and the other losses were balanced (design trials)."""
@@ -27,7 +29,7 @@ def info_nce(left: Tensor, right: Tensor, weight: Tensor, temperature: float) ->
     left, right : Tensor of shape (n, d)
         Two projections of the rows; they are L2-normalised here.
     weight : Tensor of shape (n,)
-        Positive row weights with mean about 1.
+        Row weights with mean about 1; a row of weight 0 is no negative.
     temperature : float
         τ, by which cosine similarities are divided.
 
@@ -37,7 +39,7 @@ def info_nce(left: Tensor, right: Tensor, weight: Tensor, temperature: float) ->
     arXiv 1807.03748.
     """
     similarity = normalize(left, dim=1) @ normalize(right, dim=1).T / temperature
-    log_weight = weight.log()
+    log_weight = weight.clamp_min(torch.finfo(weight.dtype).tiny).log()
     positive = similarity.diagonal()
     forward = torch.logsumexp(similarity + log_weight, dim=1) - positive
     backward = torch.logsumexp(similarity + log_weight[:, None], dim=0) - positive
@@ -56,13 +58,13 @@ def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
     left, right : Tensor of shape (n, d)
         The codes whose dependence is measured.
     weight : Tensor of shape (n,)
-        Positive row weights; a row of weight w stands for w rows.
+        Row weights; a row of weight w stands for w rows.
 
     References
     ----------
     Gretton et al., Measuring Statistical Dependence with Hilbert–Schmidt Norms, ALT 2005.
     """
-    share = weight / weight.sum()
+    share = weight / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
     return HSIC_BATCH * (
         share @ (_centred_kernel(left, share) * _centred_kernel(right, share)) @ share
     )
@@ -87,8 +89,11 @@ class FrontDoorLoss(nn.Module):
     """The criterion, on a batch of own triples (never on the β mixture).
 
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
-    + disentangle_weight · HSIC(z, s) + label_weight · CE(linear(z), y)``. A term of weight 0 is
-    not computed; without an auxiliary modality there is no knowledge and no disentangle term.
+    + disentangle_weight · HSIC(z, s) + label_weight · CE(linear(z), y) + CE(partial, y)``. A term
+    of weight 0 is not computed; without an auxiliary modality there is no knowledge, no
+    disentangle and no partial term. The last trains the head for missing modalities, on codes
+    that it does not move, at every subset of the modalities. A row that lacks a modality counts
+    in the terms for which it has what they need, and moves its codes through the partial head.
 
     Parameters
     ----------
@@ -118,6 +123,7 @@ class FrontDoorLoss(nn.Module):
         xs: Sequence[Tensor],
         y: Tensor,
         weight: Tensor,
+        present: Tensor | None,
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its unweighted terms.
@@ -127,29 +133,77 @@ class FrontDoorLoss(nn.Module):
         network : FrontDoorNetwork
             The model.
         xs : sequence of Tensor of shape (n, width)
-            Standardised rows, one tensor a modality.
+            Standardised rows, one tensor a modality; anything finite where it is absent.
         y : Tensor of shape (n,), int64
             Class indices.
         weight : Tensor of shape (n,)
             Positive row weights with mean about 1.
+        present : Tensor of shape (n, n_modalities) or None
+            1 where a row has a modality, else 0: the predominant first, then the auxiliaries.
+            None: every row has all.
         masks : sequence of Tensor or None
             Dropout masks, one a hidden layer (``network.mask_dims``).
         """
         logits, codes = network(xs, masks)
-        terms = {"outcome": _cross_entropy(logits, y, weight)}
+        complete = weight if present is None else weight * present.prod(1)
+        predominant = weight if present is None else weight * present[:, 0]
+        terms = {"outcome": _cross_entropy(logits, y, complete)}
         loss = terms["outcome"]
         if network.auxiliaries and self.knowledge_weight:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
-            terms["knowledge"] = info_nce(left, right, weight, self.temperature)
+            terms["knowledge"] = info_nce(left, right, complete, self.temperature)
             loss = loss + self.knowledge_weight * terms["knowledge"]
         if network.auxiliaries and self.disentangle_weight:
-            terms["disentangle"] = hsic(codes.knowledge, codes.context, weight)
+            terms["disentangle"] = hsic(codes.knowledge, codes.context, predominant)
             loss = loss + self.disentangle_weight * terms["disentangle"]
         if self.label_weight:
-            terms["label"] = _cross_entropy(network.knowledge_label(codes.knowledge), y, weight)
+            label = network.knowledge_label(codes.knowledge)
+            terms["label"] = _cross_entropy(label, y, predominant)
             loss = loss + self.label_weight * terms["label"]
+        if network.auxiliaries:
+            mask = masks[-1] if masks is not None else None
+            terms["partial"] = partial_loss(network.partial, codes, y, weight, present, mask)
+            loss = loss + terms["partial"]
         return {"loss": loss, **terms}
+
+
+def partial_loss(
+    head: PartialHead,
+    codes: Codes,
+    y: Tensor,
+    weight: Tensor,
+    present: Tensor | None,
+    mask: Tensor | None,
+) -> Tensor:
+    """Mean cross-entropy of the partial head over the proper subsets of the modalities.
+
+    The codes are held fixed, except for rows that lack a modality: those also count at the
+    subset that they have, and move their codes there.
+    """
+    subsets = _proper_subsets(len(head.absent)).to(weight)
+    shown = subsets[:, None].expand(-1, len(y), -1)
+    if present is not None:
+        shown = shown * present
+    counted = weight * (shown.sum(2) > 0)
+    fixed = (code.detach() for code in codes)
+    loss = _cross_entropy(
+        head.at(*fixed, shown, mask).flatten(0, 1), y.repeat(len(subsets)), counted.flatten()
+    )
+    if present is not None:
+        incomplete = weight * (1 - present.prod(1))
+        loss = loss + _cross_entropy(head.at(*codes, present, mask), y, incomplete)
+    return loss
+
+
+@cache
+def _proper_subsets(n_modalities: int) -> Tensor:
+    """All proper non-empty subsets; beyond four modalities, each alone and each left out."""
+    if n_modalities <= 4:
+        rows = torch.cartesian_prod(*[torch.tensor([0, 1])] * n_modalities)
+        return rows[1:-1]
+    alone = torch.eye(n_modalities, dtype=torch.int64)
+    return torch.cat([alone, 1 - alone])
 
 
 def _cross_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:

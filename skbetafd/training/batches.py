@@ -16,6 +16,7 @@ class Batch(NamedTuple):
     xs: Sequence[Tensor]
     y: Tensor
     weight: Tensor
+    present: Tensor | None
     masks: Sequence[Tensor] | None
 
 
@@ -30,10 +31,14 @@ class TrainingRows(Dataset):
         Class indices.
     weight : Tensor of shape (n,)
         Row weights with mean 1.
+    present : Tensor of shape (n, n_modalities), optional
+        1 where a row has a modality, the predominant first; None where every row has all.
     """
 
-    def __init__(self, xs: Sequence[Tensor], y: Tensor, weight: Tensor) -> None:
-        self.xs, self.y, self.weight = list(xs), y, weight
+    def __init__(
+        self, xs: Sequence[Tensor], y: Tensor, weight: Tensor, present: Tensor | None = None
+    ) -> None:
+        self.xs, self.y, self.weight, self.present = list(xs), y, weight, present
 
     def __len__(self) -> int:
         return len(self.y)
@@ -81,13 +86,14 @@ class BatchIterator:
     def __iter__(self) -> Iterator[Batch]:
         rows = self.rows
         if self.n_batches == 1:
-            yield Batch(rows.xs, rows.y, rows.weight, self._masks(len(rows)))
+            yield Batch(rows.xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
             return
         order = torch.randperm(len(rows), generator=self.generator).to(rows.y.device)
         for part in order.tensor_split(self.n_batches):
             xs = [x.index_select(0, part) for x in rows.xs]
             y, weight = rows.y.index_select(0, part), rows.weight.index_select(0, part)
-            yield Batch(xs, y, weight, self._masks(len(part)))
+            present = None if rows.present is None else rows.present.index_select(0, part)
+            yield Batch(xs, y, weight, present, self._masks(len(part)))
 
     def _masks(self, n: int) -> Sequence[Tensor] | None:
         if self.keep == 1.0:

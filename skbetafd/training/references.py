@@ -24,7 +24,7 @@ def build_references(codes: Codes, weight: Tensor, n_references: int, seed: int)
     codes : Codes
         Of the training rows.
     weight : Tensor of shape (n,)
-        Row weights.
+        Row weights; a row of weight 0 is no reference.
     n_references : int
         K, the most references to keep.
     seed : int
@@ -35,27 +35,26 @@ def build_references(codes: Codes, weight: Tensor, n_references: int, seed: int)
     ReferenceSet
         K pairs, on the CPU.
     """
-    context, auxiliary, share = (t.cpu() for t in (codes.context, codes.auxiliary, weight))
+    used = weight > 0
+    kept = Codes(*(code[used].cpu() for code in codes))
+    share = weight[used].cpu()
     share = share / share.sum()
-    bandwidth = 2 * _total_variance(auxiliary, share) / BANDWIDTH_DIVISOR
-    bandwidth = bandwidth.clamp_min(torch.finfo(bandwidth.dtype).tiny)
+    spread = [_total_variance(code, share) for code in kept]
     if len(share) > n_references:
-        cluster = _clusters(context, auxiliary, share, n_references, seed)
-        context, auxiliary, share = _means(cluster, context, auxiliary, share)
-    return ReferenceSet(context, auxiliary, share.log(), bandwidth)
+        cluster = _clusters(kept, spread, share, n_references, seed)
+        kept, share = _means(cluster, kept, share)
+    tau_z, _, tau_a = (2 * v / BANDWIDTH_DIVISOR for v in spread)
+    return ReferenceSet(*kept, share.log(), tau_a, tau_z)
 
 
-def _clusters(context: Tensor, auxiliary: Tensor, share: Tensor, k: int, seed: int) -> Tensor:
-    tiny = torch.finfo(share.dtype).tiny
-    scaled = [c / _total_variance(c, share).sqrt().clamp_min(tiny) for c in (context, auxiliary)]
+def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: int) -> Tensor:
+    scaled = [code / variance.sqrt() for code, variance in zip(codes, spread, strict=True)]
     kmeans = MiniBatchKMeans(k, n_init=1, random_state=seed)
     labels = kmeans.fit_predict(torch.cat(scaled, dim=1).numpy(), sample_weight=share.numpy())
     return torch.as_tensor(labels, dtype=torch.int64)
 
 
-def _means(
-    cluster: Tensor, context: Tensor, auxiliary: Tensor, share: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _means(cluster: Tensor, codes: Codes, share: Tensor) -> tuple[Codes, Tensor]:
     _, cluster = cluster.unique(return_inverse=True)  # k-means may leave a cluster empty
 
     def sums(values: Tensor) -> Tensor:
@@ -63,9 +62,9 @@ def _means(
         return total.index_add_(0, cluster, values)
 
     mass = sums(share)
-    weighted = [sums(share[:, None] * code) / mass[:, None] for code in (context, auxiliary)]
-    return weighted[0], weighted[1], mass
+    return Codes(*(sums(share[:, None] * code) / mass[:, None] for code in codes)), mass
 
 
 def _total_variance(code: Tensor, share: Tensor) -> Tensor:
-    return (share @ (code - share @ code).square()).sum()
+    variance = (share @ (code - share @ code).square()).sum()
+    return variance.clamp_min(torch.finfo(variance.dtype).tiny)

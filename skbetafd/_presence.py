@@ -1,0 +1,91 @@
+"""Missing modalities: a row of NaN, and nothing else, says that a modality is absent there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._sklearn_compat import is_dataframe
+
+
+def with_absent_rows(name: str, value: Any, present: Any) -> Any:
+    """Copy a modality with NaN in the rows where `present` is False."""
+    mask = np.asarray(present)
+    if mask.dtype != bool or mask.shape != (value.shape[0],):
+        raise ValueError(
+            f"present[{name!r}] must be {value.shape[0]} booleans, one a row, got {mask.dtype} of "
+            f"shape {mask.shape}"
+        )
+    if mask.all():
+        return value
+    if is_dataframe(value) and hasattr(value, "mask"):
+        return value.mask(~mask)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        raise TypeError(
+            f"present[{name!r}]: only numeric arrays and pandas frames can have absent rows, got "
+            f"{type(value).__name__}"
+        )
+    out = value.astype(np.result_type(value.dtype, np.float32))
+    out[~mask] = np.nan
+    return out
+
+
+def fill_absent(X: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Any:
+    """Put rows of NaN where a whole modality is given as None."""
+    if isinstance(X, Mapping):
+        width = dict(zip(names, shapes, strict=True))
+        absent = [name for name, value in X.items() if value is None and name in width]
+    elif isinstance(X, (list, tuple)) and len(X) == len(shapes):
+        width = dict(enumerate(shapes))
+        absent = [i for i, value in enumerate(X) if value is None]
+    else:
+        return X
+    given = X.values() if isinstance(X, Mapping) else X
+    rows = next((_n_rows(value) for value in given if value is not None), None)
+    if not absent or rows is None:
+        return X
+    filled = {i: np.full((rows, *width[i]), np.nan) for i in absent}
+    if isinstance(X, Mapping):
+        return {**X, **filled}
+    return [filled.get(i, value) for i, value in enumerate(X)]
+
+
+def _n_rows(value: Any) -> int:
+    return int(value.shape[0]) if hasattr(value, "shape") else len(value)
+
+
+def present_rows(array: Any) -> np.ndarray:
+    """Tell the rows of a numeric modality, flattened, that are not all NaN; shape (n,)."""
+    return ~np.isnan(array).all(axis=1)
+
+
+def check_some_present(names: Sequence[str], present: np.ndarray, *, training: bool) -> None:
+    """Refuse a row without any modality, and in training a modality or pairing without any row.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The modalities.
+    present : ndarray of shape (n_samples, n_modalities), bool
+        Which modality each row has.
+    training : bool
+        Whether these are training rows.
+    """
+    empty = np.flatnonzero(~present.any(axis=1))
+    if len(empty):
+        raise ValueError(
+            f"row {empty[0]} has no modality: all of {', '.join(map(repr, names))} are NaN there "
+            f"({len(empty)} such rows)"
+        )
+    if not training:
+        return
+    for name, column in zip(names, present.T, strict=True):
+        if not column.any():
+            raise ValueError(f"modality {name!r} is NaN in every training row")
+    if not present.all(axis=1).any():
+        raise ValueError(
+            "no training row has all modalities: they were never seen together; rows with each: "
+            f"{dict(zip(names, present.sum(axis=0).tolist(), strict=True))}"
+        )
