@@ -292,7 +292,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), torch.inference_mode(False), torch.enable_grad():
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities)
             self._warn_of_one_modality(X)
@@ -319,13 +319,15 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
     def _fit_arrays(self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> None:
         device = resolve_device(self.device)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
-        generator = torch.Generator().manual_seed(seeds[0])
+        generator = torch.Generator("cpu").manual_seed(seeds[0])
         predominant = self._find_predominant(arrays, y, weight, seeds[1])
         self._scalers = [
-            StandardScaler().fit(a, sample_weight=weight) if self.standardize else None
+            StandardScaler().set_output(transform="default").fit(a, sample_weight=weight)
+            if self.standardize
+            else None
             for a in arrays
         ]
-        xs, present = self._tensors(arrays, device)
+        xs, present = self._tensors(arrays, device, getattr(torch, self.dtype))
         rows = TrainingRows(
             xs,
             torch.tensor(y, device=device),
@@ -382,8 +384,8 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self) -> TrainingSettings:
         return TrainingSettings(
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
+            max_epochs=int(self.max_epochs),
+            batch_size=int(self.batch_size),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             dropout=self.dropout,
@@ -392,17 +394,17 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _tensors(
-        self, arrays: list[np.ndarray], device: torch.device
+        self, arrays: list[np.ndarray], device: torch.device, dtype: torch.dtype
     ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """Standardised tensors, and which modalities each row has (None: all), T first."""
         pairs = zip(self._scalers, arrays, strict=True)
         scaled = [a if scaler is None else scaler.transform(a) for scaler, a in pairs]
         present = _presence(arrays)
         if present.all():
-            return [torch.tensor(a, device=device) for a in scaled], None
+            return [torch.tensor(a, dtype=dtype, device=device) for a in scaled], None
         order = np.argsort(np.array(self.modality_names_) != self.predominant_, kind="stable")
-        xs = [torch.tensor(np.nan_to_num(a), device=device) for a in scaled]
-        return xs, torch.tensor(present[:, order], dtype=xs[0].dtype, device=device)
+        xs = [torch.tensor(np.nan_to_num(a), dtype=dtype, device=device) for a in scaled]
+        return xs, torch.tensor(present[:, order], dtype=dtype, device=device)
 
     def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         """Class probabilities for several β at the price of one.
@@ -450,12 +452,12 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         for beta in betas:
             validate_parameters(self, beta=beta, effect=self.effect)
         X = read_prediction_input(self, X, self._layout)
-        arrays = numeric_modalities(X, self.dtype)
+        weights = next(self.module_.parameters())
+        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
         check_some_present(self._layout.names, _presence(arrays), training=False)
-        device = next(self.module_.parameters()).device
         with torch.no_grad():
-            xs, present = self._tensors(arrays, device)
-            references = self.references_.to(device)
+            xs, present = self._tensors(arrays, weights.device, weights.dtype)
+            references = self.references_.to(weights.device)
             path = log_proba_path(self.module_, xs, references, list(betas), self.effect, present)
         log_proba = path.cpu().numpy()
         if np.isnan(log_proba).any():

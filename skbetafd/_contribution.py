@@ -74,7 +74,7 @@ def _score_present(X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) 
     rows = present_rows(X)
     if rows.sum() < 2:
         return 0.0
-    X, y, weight = X[rows], y[rows], weight[rows]
+    X, y, weight = X[rows].astype(np.float64), y[rows], weight[rows]
     return _score(X, y, weight, list(_folds(y, seed)))
 
 
@@ -82,7 +82,11 @@ def _score(X: np.ndarray, y: np.ndarray, weight: np.ndarray, folds: list) -> flo
     targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
     scores = []
     for train, test in folds:
-        scaler = StandardScaler().fit(X[train], sample_weight=weight[train])
+        scaler = (
+            StandardScaler()
+            .set_output(transform="default")
+            .fit(X[train], sample_weight=weight[train])
+        )
         probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
         probe.fit(scaler.transform(X[train]), targets[train], sample_weight=weight[train])
         predicted = probe.predict(scaler.transform(X[test])).argmax(axis=1)

@@ -19,8 +19,8 @@ from ._multimodal_array import MultiModalArray, quoted
 from ._presence import fill_absent, present_rows
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
-LARGEST = {"float32": 1e18, "float64": 1e148}
-"""Beyond these, sums of squares overflow."""
+LARGEST = {"float32": 1e19, "float64": 1e148}
+"""Beyond these, squares overflow; scaling sums them in float64."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def read_prediction_input(
 
 
 def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
-    """Check each modality and flatten it to a numeric array of shape (n_samples, width).
+    """Check each modality and flatten it to a float array of shape (n_samples, width).
+
+    The array is float64 or, where it came so, float32; `dtype` is what it will be cast to.
 
     Raises
     ------
@@ -292,7 +294,11 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
             array = check_array(
-                value, dtype=dtype, ensure_all_finite=False, allow_nd=True, input_name=name
+                value,
+                dtype=[np.float64, np.float32],  # scaled as precisely as it comes, then cast
+                ensure_all_finite=False,
+                allow_nd=True,
+                input_name=name,
             )
     except (TypeError, ValueError) as error:
         if is_dataframe(value) and "convert" in str(error):
@@ -305,7 +311,7 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
     if not width:
         raise ValueError(f"modality {name!r} has 0 features, its shape is {array.shape}")
     flat = array.reshape(len(array), width)
-    _check_finite(name, flat, value)
+    _check_finite(name, flat, value, dtype)
     return flat
 
 
@@ -339,9 +345,9 @@ def _column(value: Any, position: int) -> str:
     return f"column {position}" if names is None else f"column {position} ({names[position]!r})"
 
 
-def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
+def _check_finite(name: str, flat: np.ndarray, original: Any, dtype: np.dtype[Any]) -> None:
     # one pass without a temporary of the data's size; NaN fails the comparison
-    limit = LARGEST[flat.dtype.name]
+    limit = min(LARGEST[dtype.name], float(np.finfo(flat.dtype).max))
     if flat.min(initial=0) >= -limit and flat.max(initial=0) <= limit:
         return
     wrong = ~(np.abs(flat) <= limit)
@@ -349,9 +355,9 @@ def _check_finite(name: str, flat: np.ndarray, original: Any) -> None:
     if not wrong.any():
         return
     row, column = (int(i) for i in np.argwhere(wrong)[0])
-    number = np.asarray(original[row : row + 1], dtype=float).reshape(-1)[column]
-    what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(float(number))
-    too_large = f", too large for {flat.dtype} arithmetic" if np.isfinite(number) else ""
+    number = float(flat[row, column])
+    what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
+    too_large = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
     raise ValueError(
         f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}"
         f"{too_large}"

@@ -100,7 +100,9 @@ class MultiModalArray:
         _check_same_rows(self._data)
         for name, rows in (present or {}).items():
             if name not in self._data:
-                raise ValueError(f"present names {name!r}, but the modalities are {quoted(self.names)}")
+                raise ValueError(
+                    f"present names {name!r}, but the modalities are {quoted(self.names)}"
+                )
             self._data[name] = with_absent_rows(name, self._data[name], rows)
 
     @property

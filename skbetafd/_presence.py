@@ -21,7 +21,7 @@ def with_absent_rows(name: str, value: Any, present: Any) -> Any:
     if mask.all():
         return value
     if is_dataframe(value) and hasattr(value, "mask"):
-        return value.mask(~mask)
+        return value.mask(np.broadcast_to(~mask[:, None], value.shape))
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
         raise TypeError(
             f"present[{name!r}]: only numeric arrays and pandas frames can have absent rows, got "
@@ -34,6 +34,8 @@ def with_absent_rows(name: str, value: Any, present: Any) -> Any:
 
 def fill_absent(X: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Any:
     """Put rows of NaN where a whole modality is given as None."""
+    width: dict[Any, tuple[int, ...]]
+    absent: list[Any]
     if isinstance(X, Mapping):
         width = dict(zip(names, shapes, strict=True))
         absent = [name for name, value in X.items() if value is None and name in width]

@@ -172,4 +172,6 @@ def save_picture(clf: FrontDoorMultiModalClassifier, data: ConfoundedData) -> st
         if error.name != "matplotlib":
             raise
         return "No picture: matplotlib is not installed (pip install 'skbetafd[plots]')."
+    except OSError as error:
+        return f"No picture: {PICTURE} can't be written here ({error})."
     return f"Picture: {PICTURE}"

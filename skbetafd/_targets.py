@@ -15,8 +15,8 @@ from sklearn.utils.validation import column_or_1d
 
 from ._sklearn_compat import check_sample_weight
 
-LEAST_SHARE = 1e-30
-"""A positive weight below this share of the largest is none in float32."""
+LEAST_SHARE = 1e-8
+"""Below this share of the largest, a positive weight is lost in float32's rounding."""
 
 
 def read_targets(

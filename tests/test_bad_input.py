@@ -116,17 +116,23 @@ BAD_X = {
     ),
     "NaN in a prefixed frame": (
         ValueError,
-        pd.DataFrame({"audio__0": AUDIO[:, 0], "video__0": changed(VIDEO[:, 0], 4, np.nan)}),
+        pd.DataFrame(
+            {
+                "audio__0": AUDIO[:, 0],
+                "video__0": changed(VIDEO[:, 0], 4, np.nan),
+                "video__1": VIDEO[:, 1],
+            }
+        ),
         ["'video' contains NaN at row 4, column 0"],
     ),
     "NA in a nullable column": (
         ValueError,
-        video(pd.DataFrame({"x": pd.array([1, None] * 30, dtype="Int64")})),
+        video(pd.DataFrame({"x": pd.array([1, None] * 30, dtype="Int64"), "z": 1})),
         ["'video' contains NaN at row 1, column 0"],
     ),
     "null in a polars frame": (
         ValueError,
-        video(pl.DataFrame({"x": [1, None] * 30})),
+        video(pl.DataFrame({"x": [1, None] * 30, "z": [1] * 60})),
         ["'video' contains NaN at row 1, column 0"],
     ),
     "NaN in a flat table": (

@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
@@ -187,9 +188,10 @@ def test_only_the_ratios_of_weights_count(data):
 def test_the_history_has_an_entry_an_epoch_with_every_loss(data):
     clf = make(max_epochs=4).fit(*data)
     assert clf.n_iter_ == len(clf.history_) == 4
-    names = [f"train_{n}loss" for n in ("", "outcome_", "knowledge_", "disentangle_", "label_")]
+    terms = ("", "outcome_", "knowledge_", "disentangle_", "label_", "partial_")
+    names = [f"train_{term}loss" for term in terms]
     losses = np.array([[entry[name] for name in names] for entry in clf.history_])
-    np.testing.assert_allclose(losses[:, 0], losses[:, 1:] @ [1, 3, 3, 1], rtol=1e-5)
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1:] @ [1, 3, 3, 1, 1], rtol=1e-5)
     assert losses[-1, 0] < losses[0, 0]
 
 
@@ -304,3 +306,60 @@ def test_one_modality_warns_that_beta_is_without_effect_unless_it_is_zero(data):
         warnings.simplefilter("error")
         make(beta=0).fit(X[0], y)
         make().fit(X, y)
+
+
+def test_a_large_offset_does_not_drown_the_signal():
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 2
+    seconds = 1.7e9 + 20.0 * y[:, None] + rng.normal(size=(300, 1))
+    X = [seconds, rng.normal(size=(300, 2))]
+    assert make(beta=0, max_epochs=20).fit(X, y).score(X, y) > 0.95
+
+
+@pytest.mark.parametrize("transform_output", ["pandas", "polars"])
+def test_sklearn_s_output_setting_is_without_effect(transform_output, data):
+    X, y = data
+    expected = make(predominant="auto").fit(X, y).predict_proba(X)
+    with config_context(transform_output=transform_output):
+        found = make(predominant="auto").fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("torch_dtype", [torch.float64, torch.bfloat16])
+def test_torch_s_default_dtype_is_without_effect(torch_dtype, data):
+    X, y = data
+    expected = [make(dtype=d).fit(X, y).predict_proba(X) for d in ("float32", "float64")]
+    torch.set_default_dtype(torch_dtype)
+    try:
+        found = [make(dtype=d).fit(X, y).predict_proba(X) for d in ("float32", "float64")]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_torch_s_modes_and_default_device_are_without_effect(data):
+    X, y = data
+    expected = make(device="cpu").fit(X, y).predict_proba(X)
+    for mode in (torch.inference_mode, torch.no_grad, lambda: torch.device("meta")):
+        with mode():
+            found = make(device="cpu").fit(X, y).predict_proba(X)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_numpy_integers_are_fine_for_every_count(data):
+    names = (
+        "hidden_dim",
+        "knowledge_dim",
+        "context_dim",
+        "n_references",
+        "max_epochs",
+        "batch_size",
+    )
+    make(**{name: np.int64(4) for name in names}).fit(*data)
+
+
+def test_a_dtype_set_after_the_fit_waits_for_the_next_fit(data):
+    clf = make().fit(*data)
+    before = clf.predict_proba(data[0])
+    np.testing.assert_array_equal(clf.set_params(dtype="float64").predict_proba(data[0]), before)

@@ -355,13 +355,14 @@ def test_another_shape_of_higher_rank_is_an_error_with_both(shape):
         fitted("higher-rank dict").predict({"audio": AUDIO.reshape(N, *shape), "video": VIDEO})
 
 
-def test_numeric_modalities_are_flat_and_of_the_dtype_asked_for():
+def test_numeric_modalities_are_flat_and_keep_their_precision():
     X = MultiModalArray({"a": HIGH["audio"], "b": pl.DataFrame({"x": range(N)}), "c": AUDIO > 0})
-    for dtype in ("float32", "float64"):
-        arrays = numeric_modalities(X, dtype)
-        assert [array.shape for array in arrays] == [(N, 4), (N, 1), (N, 4)]
-        assert all(array.dtype == dtype for array in arrays)
+    arrays = numeric_modalities(X, "float32")
+    assert [array.shape for array in arrays] == [(N, 4), (N, 1), (N, 4)]
+    assert all(array.dtype == np.float64 for array in arrays)
     assert_array_equal(arrays[0], AUDIO)
+    kept = numeric_modalities(MultiModalArray([AUDIO.astype(np.float32)]), "float64")
+    assert kept[0].dtype == np.float32
 
 
 def test_a_sparse_matrix_that_is_a_dict_is_no_mapping_of_modalities():

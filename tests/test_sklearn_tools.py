@@ -219,7 +219,7 @@ def test_permutation_test_score_takes_the_container(X, y, quick):
 def test_train_test_split_gives_containers_to_fit_and_score(X, y, quick):
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     assert isinstance(X_train, MultiModalArray)
-    score = quick(max_epochs=20).fit(X_train, y_train).score(X_test, y_test)
+    score = quick(max_epochs=60).fit(X_train, y_train).score(X_test, y_test)
     assert score > 0.6
 
 

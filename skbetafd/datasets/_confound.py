@@ -313,6 +313,9 @@ def _split(
     tests = [test for _, test in folds.split(rows, content, groups)]
     test = np.sort(np.concatenate(tests[:n_test]))
     train = np.setdiff1d(rows, test)
+    if len(np.unique(content[train])) < len(np.unique(content)):
+        lost = np.setdiff1d(content, content[train]).tolist()
+        raise ValueError(f"groups leave no training row to the classes of index {lost}")
     if not len(train) or not len(test):
         raise ValueError(
             f"test_size={test_size} leaves {len(train)} training and {len(test)} test rows: "

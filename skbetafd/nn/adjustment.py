@@ -40,7 +40,7 @@ class ReferenceSet(NamedTuple):
 def log_reference_weights(
     auxiliary: Tensor, references: ReferenceSet, shown: Tensor | None = None
 ) -> Tensor:
-    """log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K).
+    """Log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K).
 
     `shown`, of `auxiliary`'s shape, is 0 at the columns of modalities that a row lacks: they are
     left out of the distance, and τ_a² shrinks by their share. A row that lacks all has w_k = π_k.
@@ -58,7 +58,7 @@ def log_reference_weights(
 def log_proba_doing(
     network: FrontDoorNetwork, codes: Codes, references: ReferenceSet, effect: str
 ) -> Tensor:
-    """log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
+    """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 
     ``effect="conditional"``: Σ_k w_k(a) softmax head(z, s_k, a).
     ``effect="population"``: Σ_k π_k softmax head(z, s_k, a_k).
@@ -90,7 +90,7 @@ def log_proba_partial(
     references: ReferenceSet,
     effect: str,
 ) -> tuple[Tensor, Tensor]:
-    """log P_0 and log P_1 of rows that lack modalities, given what they have.
+    """Log P_0 and log P_1 of rows that lack modalities, given what they have.
 
     With the predominant modality present, P_1 exchanges its context as ever, for references
     weighted by the auxiliaries that are there; without, there is nothing to intervene on, and
@@ -140,7 +140,7 @@ def log_proba_path(
     effect: str,
     present: Tensor | None = None,
 ) -> Tensor:
-    """log P_β of each row for every β, in chunks of bounded memory.
+    """Log P_β of each row for every β, in chunks of bounded memory.
 
     Without an auxiliary modality knowledge and context can't be told apart: P_β is P_0.
     `present` of shape (n, n_modalities), the predominant first, tells which modalities a row has.
@@ -149,7 +149,8 @@ def log_proba_path(
     -------
     Tensor of shape (n_betas, n, n_classes)
     """
-    rows = max(1, CHUNK_ELEMENTS // (network.head.out.in_features * len(references.log_mass)))
+    widest = max(network.head.out.in_features, network.head.out.out_features)
+    rows = max(1, CHUNK_ELEMENTS // (widest * len(references.log_mass)))
     adjusts = bool(network.auxiliaries) and any(beta > 0 for beta in betas)
     chunks = []
     for start in range(0, len(xs[0]), rows):

@@ -73,7 +73,9 @@ class PartialHead(AdditiveHead):
         super().__init__(
             knowledge_dim, context_dim, auxiliary_dim, hidden_dim, n_classes, generator
         )
-        self.absent = nn.Parameter(torch.zeros(1 + n_auxiliary, hidden_dim))
+        self.absent = nn.Parameter(
+            torch.zeros(1 + n_auxiliary, hidden_dim, dtype=torch.float32, device="cpu")
+        )
         self.block = auxiliary_dim // n_auxiliary
 
     def auxiliary_columns(self, present: Tensor) -> Tensor:
@@ -83,7 +85,8 @@ class PartialHead(AdditiveHead):
     def own_part_present(self, knowledge: Tensor, auxiliary: Tensor, present: Tensor) -> Tensor:
         """Compute the first layer's share of what is present but context, and of what is absent."""
         part = self.knowledge(knowledge * present[..., :1])
-        part = part + self.auxiliary(auxiliary * self.auxiliary_columns(present))
+        if self.auxiliary is not None:
+            part = part + self.auxiliary(auxiliary * self.auxiliary_columns(present))
         return part + (1 - present) @ self.absent
 
     def at(

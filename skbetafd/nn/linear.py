@@ -16,7 +16,10 @@ def linear(
     The distribution is torch's own default, U(−1/√input_dim, 1/√input_dim), drawn
     without touching the global generator.
     """
-    layer = nn.utils.skip_init(nn.Linear, input_dim, output_dim, bias=bias)
+    # dtype and device are spelled out: the user's global defaults must not change a seeded fit
+    layer = nn.utils.skip_init(
+        nn.Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device="cpu"
+    )
     bound = 1.0 / math.sqrt(max(input_dim, 1))
     with torch.no_grad():
         for parameter in layer.parameters():

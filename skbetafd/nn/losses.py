@@ -186,10 +186,9 @@ def partial_loss(
     if present is not None:
         shown = shown * present
     counted = weight * (shown.sum(2) > 0)
-    fixed = (code.detach() for code in codes)
-    loss = _cross_entropy(
-        head.at(*fixed, shown, mask).flatten(0, 1), y.repeat(len(subsets)), counted.flatten()
-    )
+    fixed = Codes(*(code.detach() for code in codes))
+    logits = head.at(*fixed, shown, mask)
+    loss = _cross_entropy(logits.flatten(0, 1), y.repeat(len(subsets)), counted.flatten())
     if present is not None:
         incomplete = weight * (1 - present.prod(1))
         loss = loss + _cross_entropy(head.at(*codes, present, mask), y, incomplete)
@@ -200,9 +199,9 @@ def partial_loss(
 def _proper_subsets(n_modalities: int) -> Tensor:
     """All proper non-empty subsets; beyond four modalities, each alone and each left out."""
     if n_modalities <= 4:
-        rows = torch.cartesian_prod(*[torch.tensor([0, 1])] * n_modalities)
+        rows = torch.cartesian_prod(*[torch.tensor([0, 1], device="cpu")] * n_modalities)
         return rows[1:-1]
-    alone = torch.eye(n_modalities, dtype=torch.int64)
+    alone = torch.eye(n_modalities, dtype=torch.int64, device="cpu")
     return torch.cat([alone, 1 - alone])
 
 

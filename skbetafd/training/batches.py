@@ -88,7 +88,7 @@ class BatchIterator:
         if self.n_batches == 1:
             yield Batch(rows.xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
             return
-        order = torch.randperm(len(rows), generator=self.generator).to(rows.y.device)
+        order = torch.randperm(len(rows), generator=self.generator, device="cpu").to(rows.y.device)
         for part in order.tensor_split(self.n_batches):
             xs = [x.index_select(0, part) for x in rows.xs]
             y, weight = rows.y.index_select(0, part), rows.weight.index_select(0, part)

@@ -58,7 +58,7 @@ class FrontDoorNet(NeuralNet):
             sizes.append(len(batch.y))
             self.notify("on_batch_end", batch=batch, training=training, **step)
         table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
-        means = torch.tensor(sizes).double() @ table / sum(sizes)
+        means = torch.tensor(sizes, dtype=table.dtype, device="cpu") @ table / sum(sizes)
         if not means.isfinite().all():
             raise _divergence(len(self.history))
         self._record(dict(zip(step["terms"], means.tolist(), strict=True)), prefix)
@@ -91,7 +91,7 @@ def train(
         If the training is interrupted after at least one epoch; the network is kept as it is.
     """
     device = rows.y.device
-    mask_seed = int(torch.randint(2**62, (), generator=generator))
+    mask_seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
     batch_size = len(rows) if settings.batch_size == -1 else settings.batch_size
     n_batches = -(-len(rows) // batch_size)
     callbacks = default_callbacks(

@@ -31,7 +31,7 @@ def references(net):
     codes = net.encode(rows)
     mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
     bandwidth = torch.tensor(0.3, dtype=torch.float64)
-    return ReferenceSet(codes.context.detach(), codes.auxiliary.detach(), mass.log(), bandwidth)
+    return ReferenceSet(*(c.detach() for c in codes), mass.log(), bandwidth, bandwidth)
 
 
 def by_hand(net, codes, references, effect):
@@ -45,7 +45,7 @@ def by_hand(net, codes, references, effect):
         for k in range(len(w)):
             other = a if effect == "conditional" else references.auxiliary[k]
             triple = Codes(z[None], references.context[k][None], other[None])
-            total = total + w[k] * torch.softmax(net.head(triple), dim=1)[0]
+            total = total + w[k] * torch.softmax(net.head(*triple), dim=1)[0]
         out.append(total)
     return torch.stack(out)
 
@@ -67,12 +67,8 @@ def test_a_reference_split_in_two_of_half_the_mass_changes_nothing(net, xs, refe
     codes = net.encode(xs)
     half = references.log_mass.clone()
     half[0] -= torch.log(torch.tensor(2.0))
-    doubled = ReferenceSet(
-        torch.cat([references.context, references.context[:1]]),
-        torch.cat([references.auxiliary, references.auxiliary[:1]]),
-        torch.cat([half, half[:1]]),
-        references.bandwidth,
-    )
+    codes_twice = (torch.cat([code, code[:1]]) for code in references[:3])
+    doubled = ReferenceSet(*codes_twice, torch.cat([half, half[:1]]), *references[4:])
     for effect in ("conditional", "population"):
         torch.testing.assert_close(
             log_proba_doing(net, codes, doubled, effect),
@@ -107,3 +103,43 @@ def test_mixing_survives_impossible_classes():
     torch.testing.assert_close(mix(impossible, even, 0.5).exp(), torch.tensor([[0.75, 0.25]]))
     assert torch.equal(mix(impossible, even, 0.0), impossible)
     assert torch.equal(mix(even, impossible, 1.0), impossible)
+
+
+def test_a_row_without_auxiliaries_is_adjusted_by_the_references_near_its_knowledge(
+    net, xs, references
+):
+    present = torch.ones(7, 2, dtype=torch.float64)
+    present[:3, 1] = 0
+    seeing, doing = log_proba_path(net, xs, references, [0, 1], "conditional", present).exp()
+    whole = log_proba_path(net, xs, references, [0, 1], "conditional").exp()
+    torch.testing.assert_close(whole[0, 3:], seeing[3:])
+    torch.testing.assert_close(whole[1, 3:], doing[3:])
+    z, s, a = net.encode(xs)
+    distance = torch.cdist(z[:3], references.knowledge).square()
+    w = references.log_mass - distance / (2 * references.knowledge_bandwidth)
+    w = torch.softmax(w, dim=1)
+    for i in range(3):
+        head = net.partial.at
+        logits = [head(z[i], s_k, a[i], present[i]) for s_k in references.context]
+        expected = w[i] @ torch.softmax(torch.stack(logits), dim=1)
+        torch.testing.assert_close(doing[i], expected)
+        torch.testing.assert_close(seeing[i], torch.softmax(head(z[i], s[i], a[i], present[i]), 0))
+
+
+def test_what_an_absent_modality_holds_is_without_effect(net, xs, references):
+    for column in (0, 1):
+        present = torch.ones(7, 2, dtype=torch.float64)
+        present[:, column] = 0
+        changed = [x + 100 * (i == column) for i, x in enumerate(xs)]
+        for effect in ("conditional",):
+            torch.testing.assert_close(
+                log_proba_path(net, changed, references, [0, 0.5, 1], effect, present),
+                log_proba_path(net, xs, references, [0, 0.5, 1], effect, present),
+            )
+
+
+def test_without_the_predominant_modality_beta_is_without_effect(net, xs, references):
+    present = torch.tensor([[0.0, 1.0]] * 7, dtype=torch.float64)
+    for effect in ("conditional", "population"):
+        path = log_proba_path(net, xs, references, [0, 0.5, 1], effect, present)
+        torch.testing.assert_close(path[0], path[2])

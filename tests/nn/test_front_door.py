@@ -50,8 +50,9 @@ def test_codes_have_their_widths_and_only_the_predominant_feeds_knowledge_and_co
 def test_the_head_s_first_layer_adds_the_shares_of_knowledge_context_and_auxiliary():
     net, xs = make(), rows()
     logits, codes = net(xs)
-    hidden = net.own_part(codes.knowledge, codes.auxiliary) + net.head_context(codes.context)
-    torch.testing.assert_close(logits, net.head_out(torch.relu(hidden)))
+    head = net.head
+    hidden = head.own_part(codes.knowledge, codes.auxiliary) + head.context(codes.context)
+    torch.testing.assert_close(logits, head.out(torch.relu(hidden)))
 
 
 def test_every_mask_silences_its_own_layer():
@@ -69,3 +70,17 @@ def test_one_modality_has_an_empty_auxiliary_code():
     logits, codes = net(rows(input_dims=(5,)))
     assert codes.auxiliary.shape == (6, 0)
     assert logits.shape == (6, 3)
+
+
+def test_the_partial_head_takes_every_subset_and_ignores_what_is_absent():
+    net, xs = make(), rows()
+    codes = net.encode(xs)
+    everything = torch.ones(6, 3)
+    shown = everything.clone()
+    shown[:, 2] = 0
+    at = net.partial.at
+    other = codes._replace(
+        auxiliary=torch.cat([codes.auxiliary[:, :4], codes.auxiliary[:, 4:] + 1], dim=1)
+    )
+    torch.testing.assert_close(at(*codes, shown), at(*other, shown))
+    assert not torch.allclose(at(*codes, everything), at(*other, everything))

@@ -87,17 +87,18 @@ def network(input_dims):
     )
 
 
-def evaluate(input_dims=(5, 4), **weights):
+def evaluate(input_dims=(5, 4), present=None, **weights):
     settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1} | weights
     loss = FrontDoorLoss(**settings, temperature=0.1)
     xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in input_dims]
     y = torch.arange(16) % 3
-    return loss(network(input_dims), xs, y, torch.ones(16), None)
+    return loss(network(input_dims), xs, y, torch.ones(16), present, None)
 
 
 def test_the_criterion_is_the_weighted_sum_of_its_terms():
     terms = evaluate()
     expected = terms["outcome"] + 3 * terms["knowledge"] + 2 * terms["disentangle"] + terms["label"]
+    expected = expected + terms["partial"]
     torch.testing.assert_close(terms["loss"], expected)
 
 
@@ -105,8 +106,39 @@ def test_the_criterion_is_the_weighted_sum_of_its_terms():
 def test_a_term_of_weight_zero_is_left_out(name):
     terms = evaluate(**{f"{name}_weight": 0})
     assert name not in terms
-    assert len(terms) == 4
+    assert len(terms) == 5
 
 
 def test_without_an_auxiliary_there_is_nothing_to_share_or_to_disentangle():
     assert set(evaluate(input_dims=(5,))) == {"loss", "outcome", "label"}
+
+
+def gradients(present, term):
+    net = network((5, 4))
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
+    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
+    terms = loss(net, xs, torch.arange(16) % 3, torch.ones(16), present, None)
+    terms[term].backward()
+    return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+
+
+def test_the_partial_head_does_not_move_the_codes_of_complete_rows():
+    assert all(name.startswith("partial.") for name in gradients(None, "partial"))
+
+
+def test_a_row_that_lacks_a_modality_moves_its_codes_through_the_partial_head():
+    present = torch.ones(16, 2)
+    present[:8, 1] = 0
+    moved = gradients(present, "partial")
+    assert "knowledge.hidden.weight" in moved
+    assert "context.hidden.weight" in moved
+    assert not any(name.startswith("auxiliary.") for name in moved)
+
+
+def test_batches_without_a_complete_row_leave_every_term_finite():
+    for column in (0, 1):
+        present = torch.ones(16, 2)
+        present[:, column] = 0
+        terms = evaluate(present=present)
+        assert all(torch.isfinite(term) for term in terms.values())
+        assert terms["outcome"] == terms["knowledge"] == 0

@@ -10,7 +10,7 @@ def codes(n=600):
     context = torch.randint(0, 3, (n, 1), generator=generator) * 10.0
     auxiliary = torch.randint(0, 4, (n, 1), generator=generator) * 1000.0
     noise = torch.randn(n, 2, generator=generator) * 0.01
-    return Codes(torch.zeros(n, 1), context + noise[:, :1], auxiliary + noise[:, 1:])
+    return Codes(context + auxiliary, context + noise[:, :1], auxiliary + noise[:, 1:])
 
 
 def test_few_rows_are_kept_as_they_are():
