@@ -161,7 +161,7 @@ def y0_doing(formula: Any, model: StructuralCausalModel, family: Family) -> np.n
 
 def compare_families(n_models: int) -> int:
     """Print and assert the table; return the number of models."""
-    print(f"{'family':<50} breaks  reported  median    max       y0 − truth")
+    print(f"{'family':<50} breaks  reported  models  median    max       y0 − truth")
     for name, family in FAMILIES.items():
         rng = np.random.default_rng(0)
         formula, reported = identified(family), verdict(family)
@@ -175,7 +175,7 @@ def compare_families(n_models: int) -> int:
         y0_says = f"{max(y0_errors):.1e}" if y0_errors else "not identified"
         print(
             f"{name:<50} {family.breaks or '–':<7} {', '.join(reported) or '–':<9} "
-            f"{np.median(errors):.1e}   {max(errors):.1e}   {y0_says}"
+            f"{len(errors):>6}  {np.median(errors):.1e}   {max(errors):.1e}   {y0_says}"
         )
         assert reported == ([family.breaks] if family.breaks else []), name
         assert not y0_errors or max(y0_errors) <= EXACT, name

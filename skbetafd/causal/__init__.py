@@ -1,8 +1,9 @@
 """Criterion, exact adjustment and simulators: NumPy alone, and networkx for graphs."""
 
 from .continuous import ContinuousFrontDoorModel, FrontDoorSample
-from .criterion import CriterionReport, check_criterion, find_auxiliary, find_mediators
+from .criterion import check_criterion, find_auxiliary, find_mediators
 from .discrete import front_door_adjustment, stochastic_adjustment
+from .report import CriterionReport
 from .scm import StructuralCausalModel
 
 __all__ = [

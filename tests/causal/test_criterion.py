@@ -183,6 +183,7 @@ def test_a_tuple_may_be_a_node_and_a_set_a_list():
         ("U>T U>Y T>Z Z>Y A>T", True),
         ("U>T U>Y T>Z Z>Y L>A L>Z A>T A>Y", False),
         ("U>T U>Y T>Z Z>Y T>A", True),
+        ("L>T L>Z T>Z Z>Y A>T", True),
     ],
 )
 def test_the_shortcut_is_independence_of_mediator_and_auxiliary_once_the_treatment_is_set(
@@ -301,6 +302,12 @@ def test_latent_nodes_are_never_found():
     ends = {"treatment": "T", "outcome": "Y"}
     assert list(find_mediators(graph, **ends)) == [{"Z"}, {"Z", "A"}]
     assert list(find_auxiliary(graph, **ends, mediator="Z")) == [set(), {"A"}]
+
+
+def test_an_auxiliary_that_opens_a_path_is_left_out():
+    graph = graph_of("U>T U>Y T>Z Z>Y U>A L>A L>Z", latent=["U", "L"])
+    found = find_auxiliary(graph, treatment="T", outcome="Y", mediator="Z")
+    assert list(found) == [set()]
 
 
 def test_candidates_narrow_the_search():
