@@ -60,7 +60,7 @@ def loop_fit(xs: list[torch.Tensor], y: torch.Tensor) -> FrontDoorNetwork:
             mask = torch.empty(len(rows), sum(network.mask_dims))
             mask.uniform_(generator=generator).lt_(0.6).div_(0.6)
             masks = mask.split(network.mask_dims, dim=1)
-            terms = loss(network, [x[rows] for x in xs], y[rows], weight[rows], masks)
+            terms = loss(network, [x[rows] for x in xs], y[rows], weight[rows], None, masks)
             optimizer.zero_grad()
             terms["loss"].backward()
             optimizer.step()
@@ -74,13 +74,13 @@ def loop_predict(
 ) -> torch.Tensor:
     """P(y | do t, a) by hand, 128 rows at a time."""
     out = []
-    other = network.head_context(references.context)
+    other = network.head.context(references.context)
     for x in zip(*(x.split(128) for x in xs), strict=True):
         codes = network.encode(x)
         distance = torch.cdist(codes.auxiliary, references.auxiliary).square()
         weight = torch.softmax(references.log_mass - distance / (2 * references.bandwidth), dim=1)
-        own = network.own_part(codes.knowledge, codes.auxiliary)
-        proba = torch.softmax(network.head_out(torch.relu(own[:, None] + other)), dim=2)
+        own = network.head.own_part(codes.knowledge, codes.auxiliary)
+        proba = torch.softmax(network.head.out(torch.relu(own[:, None] + other)), dim=2)
         out.append(torch.einsum("nk,nkc->nc", weight, proba))
     return torch.cat(out)
 

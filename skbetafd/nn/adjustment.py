@@ -101,7 +101,7 @@ def log_proba_partial(
     tuple of two Tensors of shape (n, n_classes)
     """
     head = network.partial
-    seeing = torch.log_softmax(head.at(*codes, present), dim=1)
+    seeing = torch.log_softmax(head.at(codes, present), dim=1)
     if effect == "population":
         doing = log_proba_doing(network, codes, references, effect)
     else:

@@ -187,11 +187,11 @@ def partial_loss(
         shown = shown * present
     counted = weight * (shown.sum(2) > 0)
     fixed = Codes(*(code.detach() for code in codes))
-    logits = head.at(*fixed, shown, mask)
+    logits = head.at(fixed, shown, mask)
     loss = _cross_entropy(logits.flatten(0, 1), y.repeat(len(subsets)), counted.flatten())
     if present is not None:
         incomplete = weight * (1 - present.prod(1))
-        loss = loss + _cross_entropy(head.at(*codes, present, mask), y, incomplete)
+        loss = loss + _cross_entropy(head.at(codes, present, mask), y, incomplete)
     return loss
 
 

@@ -120,10 +120,14 @@ def test_a_row_without_auxiliaries_is_adjusted_by_the_references_near_its_knowle
     w = torch.softmax(w, dim=1)
     for i in range(3):
         head = net.partial.at
-        logits = [head(z[i], s_k, a[i], present[i]) for s_k in references.context]
-        expected = w[i] @ torch.softmax(torch.stack(logits), dim=1)
+        own = (z[i : i + 1], a[i : i + 1])
+        logits = [
+            head((own[0], s_k[None], own[1]), present[i : i + 1]) for s_k in references.context
+        ]
+        expected = w[i] @ torch.softmax(torch.cat(logits), dim=1)
         torch.testing.assert_close(doing[i], expected)
-        torch.testing.assert_close(seeing[i], torch.softmax(head(z[i], s[i], a[i], present[i]), 0))
+        at_own = head((own[0], s[i : i + 1], own[1]), present[i : i + 1])
+        torch.testing.assert_close(seeing[i], torch.softmax(at_own[0], 0))
 
 
 def test_what_an_absent_modality_holds_is_without_effect(net, xs, references):
