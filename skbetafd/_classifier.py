@@ -17,12 +17,21 @@ from sklearn.utils.validation import check_is_fitted
 from ._atomic import all_or_nothing
 from ._contribution import probe_scores
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
+from ._mediator import ObservedMediator, read_mediator
 from ._multimodal_array import MultiModalArray
 from ._presence import check_some_present, present_rows
 from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
-from .nn import FrontDoorLoss, FrontDoorNetwork, log_proba_path
+from .nn import (
+    FrontDoorLoss,
+    FrontDoorNetwork,
+    MediatorLoss,
+    MediatorNetwork,
+    ReferenceSet,
+    log_proba_path,
+    mediated_log_proba_path,
+)
 from .training import (
     TrainingSettings,
     build_references,
@@ -75,6 +84,9 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         Most references (weighted k-means centres of context and auxiliary codes) that stand for
         the training population; with no more rows than that, every row is one. Little is gained
         beyond.
+    n_mediator_samples : int, default=32
+        Quasi-random points at which a continuous observed mediator is averaged over; without
+        one, it is not used.
     knowledge_weight : float, default=3.0
         Weight of the discriminative-knowledge loss (InfoNCE between knowledge and auxiliaries).
     disentangle_weight : float, default=3.0
@@ -196,6 +208,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         "knowledge_dim": [Interval(Integral, 1, None, closed="left")],
         "context_dim": [Interval(Integral, 1, None, closed="left")],
         "n_references": [Interval(Integral, 1, None, closed="left")],
+        "n_mediator_samples": [Interval(Integral, 1, None, closed="left")],
         "knowledge_weight": [Interval(Real, 0, None, closed="left")],
         "disentangle_weight": [Interval(Real, 0, None, closed="left")],
         "label_weight": [Interval(Real, 0, None, closed="left")],
@@ -224,6 +237,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         knowledge_dim: int = 32,
         context_dim: int = 32,
         n_references: int = 256,
+        n_mediator_samples: int = 32,
         knowledge_weight: float = 3.0,
         disentangle_weight: float = 3.0,
         label_weight: float = 1.0,
@@ -248,6 +262,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         self.knowledge_dim = knowledge_dim
         self.context_dim = context_dim
         self.n_references = n_references
+        self.n_mediator_samples = n_mediator_samples
         self.knowledge_weight = knowledge_weight
         self.disentangle_weight = disentangle_weight
         self.label_weight = label_weight
@@ -265,11 +280,13 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @property
-    def module_(self) -> FrontDoorNetwork:
+    def module_(self) -> FrontDoorNetwork | MediatorNetwork:
         """The trained torch module."""
         return self.net_.module_
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> FrontDoorMultiModalClassifier:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None
+    ) -> FrontDoorMultiModalClassifier:
         """Fit the network and its reference set.
 
         Parameters
@@ -281,6 +298,13 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             Labels: strings, booleans or integers, two classes or more.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a row of weight w counts as w rows, 0 leaves it out.
+        mediator : array-like of shape (n_samples,) or (n_samples, k), default=None
+            What the label depends on the predominant modality through, where that was observed
+            (concepts, an annotator's reading): floats are continuous, anything else is
+            categorical. P(m | t, a) is then learned in place of a knowledge code, and the
+            adjustment has its guarantee; the weights of the other losses are not used. Not
+            needed at prediction. In scikit-learn's meta-estimators it is requested by
+            ``set_fit_request(mediator=True)``.
 
         Returns
         -------
@@ -298,11 +322,13 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             self._warn_of_one_modality(X)
             arrays = numeric_modalities(X, self.dtype)
             y, weight = read_targets(self, X, y, sample_weight)
+            observed = None if mediator is None else read_mediator(mediator, len(y))
             used = weight > 0
             if not used.all():
                 arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-            check_some_present(self._layout.names, _presence(arrays), training=True)
-            self._fit_arrays(arrays, y, weight / weight.mean())
+                observed = None if observed is None else observed.rows(used)
+            self._check_presence(arrays, training=True, mediated=observed is not None)
+            self._fit_arrays(arrays, y, weight / weight.mean(), observed)
         return self
 
     def _warn_of_one_modality(self, X: MultiModalArray) -> None:
@@ -316,7 +342,23 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def _fit_arrays(self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> None:
+    def _check_presence(self, arrays: list[np.ndarray], *, training: bool, mediated: bool) -> None:
+        present = _presence(arrays)
+        check_some_present(self._layout.names, present, training=training)
+        if mediated and not present.all():
+            row, column = np.argwhere(~present)[0]
+            raise ValueError(
+                f"modality {self._layout.names[column]!r} is missing in row {row}: with an "
+                "observed mediator every row needs all modalities"
+            )
+
+    def _fit_arrays(
+        self,
+        arrays: list[np.ndarray],
+        y: np.ndarray,
+        weight: np.ndarray,
+        mediator: ObservedMediator | None,
+    ) -> None:
         device = resolve_device(self.device)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
         generator = torch.Generator("cpu").manual_seed(seeds[0])
@@ -327,27 +369,23 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             else None
             for a in arrays
         ]
-        xs, present = self._tensors(arrays, device, getattr(torch, self.dtype))
+        dtype = getattr(torch, self.dtype)
+        xs, present = self._tensors(arrays, device, dtype)
+        observed = [] if mediator is None else [torch.tensor(mediator.values, dtype=dtype)]
         rows = TrainingRows(
-            xs,
+            [*xs, *(tensor.to(device) for tensor in observed)],
             torch.tensor(y, device=device),
-            torch.tensor(weight, dtype=getattr(torch, self.dtype), device=device),
+            torch.tensor(weight, dtype=dtype, device=device),
             present,
         )
-        network = FrontDoorNetwork(
-            [a.shape[1] for a in arrays],
-            len(self.classes_),
-            predominant=predominant,
-            hidden_dim=self.hidden_dim,
-            knowledge_dim=self.knowledge_dim,
-            context_dim=self.context_dim,
-            generator=generator,
-        ).to(device, rows.weight.dtype)
-        self.net_ = train(network, self._criterion(), rows, self._settings(), generator)
+        network = self._network([a.shape[1] for a in arrays], predominant, mediator, generator)
+        network = network.to(device, dtype)
+        criterion = self._criterion() if mediator is None else MediatorLoss()
+        self.net_ = train(network, criterion, rows, self._settings(), generator)
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
         with torch.no_grad():
-            codes = network.eval().encode(rows.xs)
+            codes = network.eval().encode(xs)
         check_finite_codes(codes, self.n_iter_)
         weights = rows.weight if present is None else rows.weight * present.prod(1)
         self.references_ = build_references(codes, weights, self.n_references, seeds[2])
@@ -373,6 +411,30 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             )
         self.predominant_ = names[position]
         return position
+
+    def _network(
+        self,
+        input_dims: list[int],
+        predominant: int,
+        mediator: ObservedMediator | None,
+        generator: torch.Generator,
+    ) -> FrontDoorNetwork | MediatorNetwork:
+        shared: dict[str, Any] = {
+            "predominant": predominant,
+            "hidden_dim": self.hidden_dim,
+            "knowledge_dim": self.knowledge_dim,
+            "context_dim": self.context_dim,
+            "generator": generator,
+        }
+        if mediator is None:
+            return FrontDoorNetwork(input_dims, len(self.classes_), **shared)
+        return MediatorNetwork(
+            input_dims,
+            len(self.classes_),
+            mediator_dim=mediator.values.shape[1],
+            n_mediator_samples=self.n_mediator_samples if mediator.continuous else None,
+            **shared,
+        )
 
     def _criterion(self) -> FrontDoorLoss:
         return FrontDoorLoss(
@@ -454,16 +516,28 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         X = read_prediction_input(self, X, self._layout)
         weights = next(self.module_.parameters())
         arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
-        check_some_present(self._layout.names, _presence(arrays), training=False)
+        mediated = isinstance(self.module_, MediatorNetwork)
+        self._check_presence(arrays, training=False, mediated=mediated)
         with torch.no_grad():
             xs, present = self._tensors(arrays, weights.device, weights.dtype)
             references = self.references_.to(weights.device)
-            path = log_proba_path(self.module_, xs, references, list(betas), self.effect, present)
+            path = self._path(xs, present, references, list(betas))
         log_proba = path.cpu().numpy()
         if np.isnan(log_proba).any():
             row = int(np.argwhere(np.isnan(log_proba))[0, 1])
             raise ValueError(f"X is too far from the training rows at row {row}: overflow")
         return log_proba
+
+    def _path(
+        self,
+        xs: list[torch.Tensor],
+        present: torch.Tensor | None,
+        references: ReferenceSet,
+        betas: list[float],
+    ) -> torch.Tensor:
+        if isinstance(self.module_, MediatorNetwork):
+            return mediated_log_proba_path(self.module_, xs, references, betas, self.effect)
+        return log_proba_path(self.module_, xs, references, betas, self.effect, present)
 
 
 def _presence(arrays: list[np.ndarray]) -> np.ndarray:

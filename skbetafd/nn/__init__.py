@@ -3,5 +3,15 @@
 from .adjustment import ReferenceSet, log_proba_path
 from .front_door import Codes, FrontDoorNetwork
 from .losses import FrontDoorLoss
+from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
 
-__all__ = ["Codes", "FrontDoorLoss", "FrontDoorNetwork", "ReferenceSet", "log_proba_path"]
+__all__ = [
+    "Codes",
+    "FrontDoorLoss",
+    "FrontDoorNetwork",
+    "MediatorLoss",
+    "MediatorNetwork",
+    "ReferenceSet",
+    "log_proba_path",
+    "mediated_log_proba_path",
+]

@@ -24,24 +24,17 @@ class Codes(NamedTuple):
     """a = [E_m(x_m)], shape (n, n_auxiliary · knowledge_dim); width 0 without auxiliaries."""
 
 
-class FrontDoorNetwork(nn.Module):
-    """Outcome model P(y | z, s, a) over a knowledge and a context code.
-
-    ``head`` is that model; ``partial`` is its like for rows that lack a modality, trained on the
-    same codes without moving them.
+class ModalityEncoders(nn.Module):
+    """The encoders of all modalities, two of the predominant one.
 
     Parameters
     ----------
     input_dims : sequence of int
         Flattened width of each modality, in the order in which the rows arrive.
-    n_classes : int
-        Number of classes.
     predominant : int
         Position of the predominant modality T.
     hidden_dim, knowledge_dim, context_dim : int
         Widths of the hidden layers, of z (and of each auxiliary code) and of s.
-    projection_dim : int, default=32
-        Width in which knowledge and auxiliary codes are compared.
     generator : torch.Generator
         Source of the initial weights (CPU); the global generator is not touched.
     """
@@ -49,13 +42,11 @@ class FrontDoorNetwork(nn.Module):
     def __init__(
         self,
         input_dims: Sequence[int],
-        n_classes: int,
         *,
         predominant: int,
         hidden_dim: int,
         knowledge_dim: int,
         context_dim: int,
-        projection_dim: int = 32,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -68,27 +59,10 @@ class FrontDoorNetwork(nn.Module):
         self.knowledge = encoder(predominant, knowledge_dim)
         self.context = encoder(predominant, context_dim)
         self.auxiliary = nn.ModuleList(encoder(m, knowledge_dim) for m in self.auxiliaries)
-        auxiliary_dim = knowledge_dim * len(self.auxiliaries)
-
-        self.head = AdditiveHead(
-            knowledge_dim, context_dim, auxiliary_dim, hidden_dim, n_classes, generator
-        )
-        self.knowledge_label = linear(knowledge_dim, n_classes, generator)
-        if self.auxiliaries:
-            self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
-            self.project_auxiliary = linear(auxiliary_dim, projection_dim, generator)
-            self.partial = PartialHead(
-                knowledge_dim,
-                context_dim,
-                auxiliary_dim,
-                hidden_dim,
-                n_classes,
-                generator,
-                n_auxiliary=len(self.auxiliaries),
-            )
-
+        self.auxiliary_dim = knowledge_dim * len(self.auxiliaries)
         encoders = [self.knowledge, self.context, *self.auxiliary]
         self.mask_dims = [*(d for e in encoders for d in e.mask_dims), hidden_dim]
+        """Widths of the layers that take a dropout mask; the last is the heads'."""
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:
         """Encode standardised rows, one tensor (n, width) a modality."""
@@ -103,6 +77,51 @@ class FrontDoorNetwork(nn.Module):
             self.context(x, masks[1]),
             torch.cat(auxiliary, dim=1) if auxiliary else x.new_empty((len(x), 0)),
         )
+
+
+class FrontDoorNetwork(ModalityEncoders):
+    """Outcome model P(y | z, s, a) over a learned knowledge and a context code.
+
+    ``head`` is that model; ``partial`` is its like for rows that lack a modality, trained on the
+    same codes without moving them.
+
+    Parameters
+    ----------
+    input_dims, predominant, hidden_dim, knowledge_dim, context_dim, generator
+        As in `ModalityEncoders`.
+    n_classes : int
+        Number of classes.
+    projection_dim : int, default=32
+        Width in which knowledge and auxiliary codes are compared.
+    """
+
+    def __init__(
+        self,
+        input_dims: Sequence[int],
+        n_classes: int,
+        *,
+        predominant: int,
+        hidden_dim: int,
+        knowledge_dim: int,
+        context_dim: int,
+        projection_dim: int = 32,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(
+            input_dims,
+            predominant=predominant,
+            hidden_dim=hidden_dim,
+            knowledge_dim=knowledge_dim,
+            context_dim=context_dim,
+            generator=generator,
+        )
+        dims = (knowledge_dim, context_dim, self.auxiliary_dim, hidden_dim, n_classes)
+        self.head = AdditiveHead(*dims, generator)
+        self.knowledge_label = linear(knowledge_dim, n_classes, generator)
+        if self.auxiliaries:
+            self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
+            self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
+            self.partial = PartialHead(*dims, generator, n_auxiliary=len(self.auxiliaries))
 
     def forward(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None

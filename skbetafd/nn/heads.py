@@ -19,7 +19,8 @@ class AdditiveHead(nn.Module):
     Parameters
     ----------
     knowledge_dim, context_dim, auxiliary_dim, hidden_dim, n_classes : int
-        Widths of the codes (auxiliary_dim may be 0), of the hidden layer and of the output.
+        Widths of the codes (context_dim and auxiliary_dim may be 0), of the hidden layer and of the
+        output.
     generator : torch.Generator
         Source of the initial weights (CPU).
     """
@@ -47,7 +48,11 @@ class AdditiveHead(nn.Module):
         return part if self.auxiliary is None else part + self.auxiliary(auxiliary)
 
     def forward(
-        self, knowledge: Tensor, context: Tensor, auxiliary: Tensor, mask: Tensor | None = None
+        self,
+        knowledge: Tensor,
+        context: Tensor,
+        auxiliary: Tensor,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Logits (n, n_classes) at the triples (z, s, a)."""
         hidden = torch.relu(self.own_part(knowledge, auxiliary) + self.context(context))

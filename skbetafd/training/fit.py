@@ -11,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor
 
-from ..nn import Codes, FrontDoorLoss, FrontDoorNetwork
+from ..nn import Codes, FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork
 from .batches import Batch, BatchIterator, TrainingRows
 from .callbacks import default_callbacks
 
@@ -72,8 +72,8 @@ class FrontDoorNet(NeuralNet):
 
 
 def train(
-    network: FrontDoorNetwork,
-    criterion: FrontDoorLoss,
+    network: FrontDoorNetwork | MediatorNetwork,
+    criterion: FrontDoorLoss | MediatorLoss,
     rows: TrainingRows,
     settings: TrainingSettings,
     generator: torch.Generator,

@@ -1,0 +1,238 @@
+"""The network for an observed mediator, and the adjustment through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+from torch.nn.functional import cross_entropy, softplus
+
+from .adjustment import CHUNK_ELEMENTS, ReferenceSet, log_reference_weights, mix
+from .encoders import MLPEncoder
+from .front_door import Codes, ModalityEncoders
+from .heads import AdditiveHead
+from .linear import linear
+
+
+class CategoricalMediator(nn.Module):
+    """P(m | t, a) over the levels of a categorical mediator, one-hot."""
+
+    def __init__(
+        self, n_levels: int, hidden_dim: int, code_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.n_parameters = n_levels
+        self.code = linear(n_levels, code_dim, generator)
+
+    def log_proba(self, parameters: Tensor, mediator: Tensor) -> Tensor:
+        """Log P(m | t, a) of one-hot rows, shape (n,)."""
+        return -cross_entropy(parameters, mediator.argmax(1), reduction="none")
+
+    def nodes(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (..., S, code_dim) and log-weights (..., S) of every level."""
+        levels = torch.eye(self.n_parameters, dtype=parameters.dtype, device=parameters.device)
+        codes = self.code(levels)
+        log_weights = torch.log_softmax(parameters, dim=-1)
+        return codes.expand(*parameters.shape[:-1], -1, -1), log_weights
+
+
+class GaussianMediator(nn.Module):
+    """P(m | t, a) as a Gaussian with full covariance, for a standardised continuous mediator.
+
+    Parameters
+    ----------
+    n_columns, hidden_dim, code_dim : int
+        Width of the mediator, of its encoder's hidden layer and of its code.
+    n_samples : int
+        Number of quasi-random points at which expectations over m are taken.
+    generator : torch.Generator
+        Source of the initial weights and of the points' scrambling (CPU).
+    """
+
+    points: Tensor
+    least_scale = 1e-2
+
+    def __init__(
+        self,
+        n_columns: int,
+        hidden_dim: int,
+        code_dim: int,
+        n_samples: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.n_columns = n_columns
+        self.n_parameters = n_columns + n_columns * (n_columns + 1) // 2
+        self.code = MLPEncoder(n_columns, hidden_dim, code_dim, generator)
+        seed = int(torch.randint(2**31, (), generator=generator, device="cpu"))
+        sobol = torch.quasirandom.SobolEngine(n_columns, scramble=True, seed=seed)
+        uniform = sobol.draw(n_samples, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+        normal = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
+        self.register_buffer("points", normal.to(torch.float32))
+
+    def distribution(self, parameters: Tensor) -> MultivariateNormal:
+        """Read the head's outputs as mean and Cholesky factor."""
+        mean, entries = parameters.split(
+            [self.n_columns, self.n_parameters - self.n_columns], dim=-1
+        )
+        rows, columns = torch.tril_indices(self.n_columns, self.n_columns, device="cpu")
+        factor = parameters.new_zeros(*parameters.shape[:-1], self.n_columns, self.n_columns)
+        factor[..., rows, columns] = entries
+        diagonal = softplus(torch.diagonal(factor, dim1=-2, dim2=-1)) + self.least_scale
+        factor = torch.tril(factor, -1) + torch.diag_embed(diagonal)
+        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+
+    def log_proba(self, parameters: Tensor, mediator: Tensor) -> Tensor:
+        """Log p(m | t, a) of standardised rows, shape (n,)."""
+        return self.distribution(parameters).log_prob(mediator)
+
+    def nodes(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (..., S, code_dim) and equal log-weights (..., S) of the points."""
+        normal = self.distribution(parameters)
+        values = normal.loc[..., None, :] + self.points @ normal.scale_tril.transpose(-1, -2)
+        log_weights = parameters.new_full(values.shape[:-1], -math.log(len(self.points)))
+        return self.code(values), log_weights
+
+
+class MediatorNetwork(ModalityEncoders):
+    """P(m | t, a) and P(y | m, s, a): the predominant modality acts through an observed mediator.
+
+    The knowledge code is what of T the mediator is read from; the head sees the mediator's code
+    in its place.
+
+    Parameters
+    ----------
+    input_dims, predominant, hidden_dim, knowledge_dim, context_dim, generator
+        As in `ModalityEncoders`.
+    n_classes : int
+        Number of classes.
+    mediator_dim : int
+        Number of levels, or of columns.
+    n_mediator_samples : int or None
+        None for a categorical mediator, whose levels are summed over; else the number of points
+        at which a continuous one is taken.
+    """
+
+    def __init__(
+        self,
+        input_dims: Sequence[int],
+        n_classes: int,
+        *,
+        predominant: int,
+        hidden_dim: int,
+        knowledge_dim: int,
+        context_dim: int,
+        mediator_dim: int,
+        n_mediator_samples: int | None,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(
+            input_dims,
+            predominant=predominant,
+            hidden_dim=hidden_dim,
+            knowledge_dim=knowledge_dim,
+            context_dim=context_dim,
+            generator=generator,
+        )
+        self.mediator: CategoricalMediator | GaussianMediator
+        if n_mediator_samples is None:
+            self.mediator = CategoricalMediator(mediator_dim, hidden_dim, knowledge_dim, generator)
+        else:
+            self.mediator = GaussianMediator(
+                mediator_dim, hidden_dim, knowledge_dim, n_mediator_samples, generator
+            )
+        dims = (knowledge_dim, context_dim, self.auxiliary_dim, hidden_dim)
+        self.head = AdditiveHead(*dims, n_classes, generator)
+        self.reading = AdditiveHead(
+            knowledge_dim, 0, self.auxiliary_dim, hidden_dim, self.mediator.n_parameters, generator
+        )
+
+
+class MediatorLoss(nn.Module):
+    """``CE(head(code(m), s, a), y) − log P(m | t, a)`` on the rows' own mediators."""
+
+    def forward(
+        self,
+        network: MediatorNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        present: None,
+        masks: Sequence[Tensor] | None,
+    ) -> dict[str, Tensor]:
+        """Evaluate ``"loss"`` and its terms; the last of `xs` is the mediator."""
+        *modalities, mediator = xs
+        codes = network.encode(modalities, masks)
+        mask = masks[-1] if masks is not None else None
+        read = network.reading(codes.knowledge, codes.context[:, :0], codes.auxiliary, mask)
+        logits = network.head(network.mediator.code(mediator), codes.context, codes.auxiliary, mask)
+        outcome = (weight * cross_entropy(logits, y, reduction="none")).mean()
+        reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
+        return {"loss": outcome + reading, "outcome": outcome, "mediator": reading}
+
+
+def mediated_log_proba_path(
+    network: MediatorNetwork,
+    xs: Sequence[Tensor],
+    references: ReferenceSet,
+    betas: Sequence[float],
+    effect: str,
+) -> Tensor:
+    """Log P_β of each row for every β, in chunks of bounded memory.
+
+    P_0 = Σ_m P(m|t,a) P(y|m,s,a); P_1 = Σ_m P(m|t,a) Σ_k w_k(a) P(y|m,s_k,a), or for the
+    population Σ_k π_k Σ_m P(m|t,a_k) P(y|m,s_k,a_k).
+
+    Returns
+    -------
+    Tensor of shape (n_betas, n, n_classes)
+    """
+    nodes = network.mediator.nodes(xs[0].new_zeros(network.mediator.n_parameters))[1]
+    widest = max(network.head.out.in_features, network.head.out.out_features)
+    rows = max(1, CHUNK_ELEMENTS // (widest * len(nodes) * len(references.log_mass)))
+    doing = _doing_population if effect == "population" else _doing_conditional
+    chunks = []
+    for start in range(0, len(xs[0]), rows):
+        codes = network.encode([x[start : start + rows] for x in xs])
+        seeing = _seeing(network, codes)
+        done = doing(network, codes, references) if any(betas) else seeing
+        chunks.append(torch.stack([mix(seeing, done, beta) for beta in betas]))
+    return torch.cat(chunks, dim=1)
+
+
+def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:
+    """First layer of the head at every node, shape (n, S, hidden_dim), and log P(m | t, a)."""
+    read = network.reading(codes.knowledge, codes.context[:, :0], codes.auxiliary)
+    mediator, log_weights = network.mediator.nodes(read)
+    return network.head.own_part(mediator, codes.auxiliary[:, None]), log_weights
+
+
+def _average(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
+    """Mean of the probabilities over the axes between the first and the last."""
+    log_proba = torch.log_softmax(head.out(hidden.relu_()), dim=-1) + log_weights[..., None]
+    return torch.logsumexp(log_proba.flatten(1, -2), dim=1)
+
+
+def _seeing(network: MediatorNetwork, codes: Codes) -> Tensor:
+    own, log_weights = _own_part(network, codes)
+    return _average(network.head, own + network.head.context(codes.context)[:, None], log_weights)
+
+
+def _doing_conditional(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
+    own, log_nodes = _own_part(network, codes)
+    log_references = log_reference_weights(codes.auxiliary, references)
+    hidden = own[:, :, None] + network.head.context(references.context)
+    return _average(network.head, hidden, log_nodes[:, :, None] + log_references[:, None])
+
+
+def _doing_population(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
+    head, reading = network.head, network.reading
+    read = reading.own_part(codes.knowledge[:, None], references.auxiliary)
+    mediator, log_nodes = network.mediator.nodes(reading.out(read.relu()))
+    other = head.own_part(torch.zeros_like(references.knowledge), references.auxiliary)
+    other = other + head.context(references.context)
+    hidden = mediator @ head.knowledge.weight.T + other[:, None]
+    return _average(head, hidden, log_nodes + references.log_mass[:, None])
