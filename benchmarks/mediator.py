@@ -97,7 +97,8 @@ def check(losses: np.ndarray, errors: np.ndarray) -> None:
     mean = dict(zip(REGIMES, losses.mean(0), strict=True))
     seeing, doing, truth = (mean["randomised"][i] for i in (0, len(BETAS) - 1, -1))
     print(
-        f"randomised T: β = 1 has {doing / truth:.3f} × the exact log-loss, β = 0 {seeing / truth:.3f} ×"
+        f"randomised T, log-loss over the exact one: β = 1 {doing / truth:.3f}, "
+        f"β = 0 {seeing / truth:.3f}"
     )
     assert doing <= MAX_RATIO * truth
     assert seeing >= 1.2 * truth
