@@ -3,6 +3,7 @@
 from ._classifier import FrontDoorMultiModalClassifier
 from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
+from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
 from ._warnings import (
     AntiCausalWarning,
@@ -18,9 +19,11 @@ __all__ = [
     "DiscreteFrontDoorClassifier",
     "FrontDoorMultiModalClassifier",
     "MultiModalArray",
+    "Overlap",
     "OverlapWarning",
     "PerModality",
     "PositivityError",
     "VacuousAdjustmentWarning",
     "__version__",
+    "overlap",
 ]

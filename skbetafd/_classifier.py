@@ -31,6 +31,7 @@ from .nn import (
     ReferenceSet,
     log_proba_path,
     mediated_log_proba_path,
+    support,
 )
 from .training import (
     TrainingSettings,
@@ -509,24 +510,40 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
+    def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Give each row's reference weights and their support, both (n_samples, K)."""
+        xs, present, references = self._read(X)
+        if present is not None:
+            row = int(np.argwhere(present.cpu().numpy() == 0)[0, 0])
+            raise ValueError(f"overlap needs all modalities, but row {row} lacks one")
+        with torch.no_grad():
+            codes = self.module_.encode(xs)
+            parts = support(self.module_, codes, references, self.effect)
+        weights, supported = (part.double().cpu().numpy() for part in parts)
+        return weights, supported
+
     def _log_proba(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         check_is_fitted(self)
         for beta in betas:
             validate_parameters(self, beta=beta, effect=self.effect)
-        X = read_prediction_input(self, X, self._layout)
-        weights = next(self.module_.parameters())
-        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
-        mediated = isinstance(self.module_, MediatorNetwork)
-        self._check_presence(arrays, training=False, mediated=mediated)
+        xs, present, references = self._read(X)
         with torch.no_grad():
-            xs, present = self._tensors(arrays, weights.device, weights.dtype)
-            references = self.references_.to(weights.device)
             path = self._path(xs, present, references, list(betas))
         log_proba = path.cpu().numpy()
         if np.isnan(log_proba).any():
             row = int(np.argwhere(np.isnan(log_proba))[0, 1])
             raise ValueError(f"X is too far from the training rows at row {row}: overflow")
         return log_proba
+
+    def _read(self, X: Any) -> tuple[list[torch.Tensor], torch.Tensor | None, ReferenceSet]:
+        """Rows as tensors on the network's device, what they have, and the references there."""
+        X = read_prediction_input(self, X, self._layout)
+        weights = next(self.module_.parameters())
+        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
+        mediated = isinstance(self.module_, MediatorNetwork)
+        self._check_presence(arrays, training=False, mediated=mediated)
+        tensors = self._tensors(arrays, weights.device, weights.dtype)
+        return *tensors, self.references_.to(weights.device)
 
     def _path(
         self,

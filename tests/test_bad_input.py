@@ -393,6 +393,7 @@ OUT_OF_RANGE = {
     "knowledge_dim": [0, -1, 1.5, None],
     "context_dim": [0, -1, 1.5, None],
     "n_references": [0, -1, 1.5, None],
+    "n_mediator_samples": [0, -1, 1.5, None],
     "knowledge_weight": [-0.1, "1", None, np.nan, np.inf],
     "disentangle_weight": [-0.1, "1", None, np.nan, np.inf],
     "label_weight": [-0.1, "1", None, np.nan, np.inf],

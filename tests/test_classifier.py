@@ -129,7 +129,7 @@ CHANGED = {
     "dtype": "float64",
     "random_state": 1,
 }
-CHECKED_ELSEWHERE = {"modalities", "callbacks", "device", "verbose"}
+CHECKED_ELSEWHERE = {"modalities", "callbacks", "device", "n_mediator_samples", "verbose"}
 
 
 def test_every_parameter_has_a_test_of_its_effect():

@@ -4,6 +4,7 @@ from .adjustment import ReferenceSet, log_proba_path
 from .front_door import Codes, FrontDoorNetwork
 from .losses import FrontDoorLoss
 from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
+from .support import nearest_reference, support
 
 __all__ = [
     "Codes",
@@ -14,4 +15,6 @@ __all__ = [
     "ReferenceSet",
     "log_proba_path",
     "mediated_log_proba_path",
+    "nearest_reference",
+    "support",
 ]

@@ -31,6 +31,8 @@ class ReferenceSet(NamedTuple):
     """τ_a², the squared width of the kernel in a, a scalar."""
     knowledge_bandwidth: Tensor
     """τ_z², the squared width of the kernel in z, a scalar."""
+    radius: Tensor
+    """Distance to the nearest reference within which 95 % of the training triples lie."""
 
     def to(self, device: torch.device) -> ReferenceSet:
         """Move the reference set to a device."""

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, softplus
 from .adjustment import CHUNK_ELEMENTS, ReferenceSet, log_reference_weights, mix
 from .encoders import MLPEncoder
 from .front_door import Codes, ModalityEncoders
-from .heads import AdditiveHead
+from .heads import AdditiveHead, ReadingHead
 from .linear import linear
 
 
@@ -30,6 +30,11 @@ class CategoricalMediator(nn.Module):
     def log_proba(self, parameters: Tensor, mediator: Tensor) -> Tensor:
         """Log P(m | t, a) of one-hot rows, shape (n,)."""
         return -cross_entropy(parameters, mediator.argmax(1), reduction="none")
+
+    def shared_mass(self, own: Tensor, other: Tensor, ratio: float) -> Tensor:
+        """Mass of `own` at which `other` has at least `ratio` times as much, shape (n,)."""
+        own, other = torch.softmax(own, dim=1), torch.softmax(other, dim=1)
+        return (own * (other >= ratio * own)).sum(1)
 
     def nodes(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (..., S, code_dim) and log-weights (..., S) of every level."""
@@ -89,10 +94,19 @@ class GaussianMediator(nn.Module):
         """Log p(m | t, a) of standardised rows, shape (n,)."""
         return self.distribution(parameters).log_prob(mediator)
 
+    def shared_mass(self, own: Tensor, other: Tensor, ratio: float) -> Tensor:
+        """Share of own's points at which `other` has `ratio` times the density, shape (n,)."""
+        values = self._values(own).transpose(0, 1)
+        gap = self.distribution(other).log_prob(values) - self.distribution(own).log_prob(values)
+        return (gap >= math.log(ratio)).to(own).mean(0)
+
+    def _values(self, parameters: Tensor) -> Tensor:
+        normal = self.distribution(parameters)
+        return normal.loc[..., None, :] + self.points @ normal.scale_tril.transpose(-1, -2)
+
     def nodes(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (..., S, code_dim) and equal log-weights (..., S) of the points."""
-        normal = self.distribution(parameters)
-        values = normal.loc[..., None, :] + self.points @ normal.scale_tril.transpose(-1, -2)
+        values = self._values(parameters)
         log_weights = parameters.new_full(values.shape[:-1], -math.log(len(self.points)))
         return self.code(values), log_weights
 
@@ -146,8 +160,8 @@ class MediatorNetwork(ModalityEncoders):
             )
         dims = (knowledge_dim, context_dim, self.auxiliary_dim, hidden_dim)
         self.head = AdditiveHead(*dims, n_classes, generator)
-        self.reading = AdditiveHead(
-            knowledge_dim, 0, self.auxiliary_dim, hidden_dim, self.mediator.n_parameters, generator
+        self.reading = ReadingHead(
+            knowledge_dim, self.auxiliary_dim, hidden_dim, self.mediator.n_parameters, generator
         )
 
 
@@ -167,7 +181,7 @@ class MediatorLoss(nn.Module):
         *modalities, mediator = xs
         codes = network.encode(modalities, masks)
         mask = masks[-1] if masks is not None else None
-        read = network.reading(codes.knowledge, codes.context[:, :0], codes.auxiliary, mask)
+        read = network.reading.read(codes.knowledge, codes.auxiliary, mask)
         logits = network.head(network.mediator.code(mediator), codes.context, codes.auxiliary, mask)
         outcome = (weight * cross_entropy(logits, y, reduction="none")).mean()
         reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
@@ -205,7 +219,7 @@ def mediated_log_proba_path(
 
 def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:
     """First layer of the head at every node, shape (n, S, hidden_dim), and log P(m | t, a)."""
-    read = network.reading(codes.knowledge, codes.context[:, :0], codes.auxiliary)
+    read = network.reading.read(codes.knowledge, codes.auxiliary)
     mediator, log_weights = network.mediator.nodes(read)
     return network.head.own_part(mediator, codes.auxiliary[:, None]), log_weights
 
@@ -230,8 +244,8 @@ def _doing_conditional(network: MediatorNetwork, codes: Codes, references: Refer
 
 def _doing_population(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
     head, reading = network.head, network.reading
-    read = reading.own_part(codes.knowledge[:, None], references.auxiliary)
-    mediator, log_nodes = network.mediator.nodes(reading.out(read.relu()))
+    read = reading.read(codes.knowledge[:, None], references.auxiliary)
+    mediator, log_nodes = network.mediator.nodes(read)
     other = head.own_part(torch.zeros_like(references.knowledge), references.auxiliary)
     other = other + head.context(references.context)
     hidden = mediator @ head.knowledge.weight.T + other[:, None]

@@ -6,7 +6,9 @@ import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from ..nn import Codes, ReferenceSet
+from ..nn import Codes, ReferenceSet, nearest_reference
+
+RADIUS_ROWS = 2000
 
 BANDWIDTH_DIVISOR = 10.0
 """τ_a² = mean squared distance of two rows' auxiliary codes / 10 (design trials)."""
@@ -44,7 +46,16 @@ def build_references(codes: Codes, weight: Tensor, n_references: int, seed: int)
         cluster = _clusters(kept, spread, share, n_references, seed)
         kept, share = _means(cluster, kept, share)
     tau_z, _, tau_a = (2 * v / BANDWIDTH_DIVISOR for v in spread)
-    return ReferenceSet(*kept, share.log(), tau_a, tau_z)
+    references = ReferenceSet(*kept, share.log(), tau_a, tau_z, radius=tau_a)
+    return references._replace(radius=_radius(codes, used, references))
+
+
+def _radius(codes: Codes, used: Tensor, references: ReferenceSet) -> Tensor:
+    """95 % quantile, over evenly spaced training rows, of the distance to a reference."""
+    rows = used.nonzero()[:, 0]
+    rows = rows[:: max(1, len(rows) // RADIUS_ROWS)]
+    some = Codes(*(code[rows].cpu() for code in codes))
+    return torch.quantile(nearest_reference(some, references, skip_own=True), 0.95)
 
 
 def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: int) -> Tensor:

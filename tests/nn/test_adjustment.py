@@ -31,7 +31,7 @@ def references(net):
     codes = net.encode(rows)
     mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
     bandwidth = torch.tensor(0.3, dtype=torch.float64)
-    return ReferenceSet(*(c.detach() for c in codes), mass.log(), bandwidth, bandwidth)
+    return ReferenceSet(*(c.detach() for c in codes), mass.log(), bandwidth, bandwidth, bandwidth)
 
 
 def by_hand(net, codes, references, effect):

@@ -1,0 +1,114 @@
+"""Overlap: whether the adjustment can be trusted at given rows."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ._classifier import FrontDoorMultiModalClassifier
+from ._warnings import OverlapWarning
+
+LEAST_SUPPORT = 0.5
+MOST_WEAK = 0.05
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What stands behind the adjusted prediction of each row.
+
+    Attributes
+    ----------
+    effective_references : ndarray of shape (n_samples,)
+        Kish's effective number of the references that support the row, 1 / Σ w_k² over them; 0
+        where none does.
+    supported : ndarray of shape (n_samples,)
+        Share in [0, 1] of the row's reference weight that rests on what training has seen.
+    weak : ndarray of shape (n_samples,), bool
+        Rows with less than half of it.
+    share_weak : float
+        Their share in [0, 1].
+    """
+
+    effective_references: np.ndarray
+    supported: np.ndarray
+    weak: np.ndarray
+    share_weak: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.share_weak:.0%} of {len(self.weak)} rows have weak overlap; median supported "
+            f"weight {np.median(self.supported):.2f}, median effective references "
+            f"{np.median(self.effective_references):.1f}"
+        )
+
+
+def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
+    """Tell at which rows the adjustment extrapolates, for the classifier's `effect`.
+
+    The adjustment lends each row the contexts of the reference population. With learned
+    knowledge, a reference supports a row if the triple it makes, (z, s_k, a), or (z, s_k, a_k)
+    for ``effect="population"``, is as near to a training triple as 95 % of the training rows'
+    own triples are. With an observed mediator, it supports the row by the share of P(m | t, a)
+    at which P(m | t_k, a) is at least 5 % as large: positivity, in a finite sample.
+
+    Parameters
+    ----------
+    clf : FrontDoorMultiModalClassifier
+        Fitted on two modalities or more.
+    X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+        Rows without missing modalities, in any of the forms that `predict` takes.
+
+    Returns
+    -------
+    Overlap
+        A value a row, and the share of weak rows.
+
+    Raises
+    ------
+    ValueError
+        If the classifier has one modality (there is no adjustment) or a row lacks a modality.
+
+    Warns
+    -----
+    OverlapWarning
+        If more than 5 % of the rows are weak: do not trust β near 1 there.
+
+    Notes
+    -----
+    The thresholds (95 %, 5 %, half, 5 %) are this library's conventions, not theory.
+
+    Examples
+    --------
+    >>> from skbetafd import FrontDoorMultiModalClassifier, overlap
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> data = make_confounded_modalities(400, random_state=0)
+    >>> clf = FrontDoorMultiModalClassifier(max_epochs=5, random_state=0).fit(data.X, data.y)
+    >>> report = overlap(clf, data.X)
+    >>> report.supported.shape
+    (400,)
+    """
+    check_is_fitted(clf)
+    if len(clf.modality_names_) < 2:
+        raise ValueError(
+            f"{clf.modality_names_[0]!r} is the only modality: beta is without effect, and there "
+            "is no adjustment to trust"
+        )
+    weights, support = clf._support(X)
+    carried = weights * support
+    supported = carried.sum(axis=1)
+    squares = np.square(carried).sum(axis=1)
+    effective = np.divide(supported**2, squares, out=np.zeros_like(supported), where=squares > 0)
+    weak = supported < LEAST_SUPPORT
+    report = Overlap(effective, supported, weak, float(weak.mean()))
+    if report.share_weak > MOST_WEAK:
+        warnings.warn(
+            f"{report}. There the adjustment for effect={clf.effect!r} extrapolates; a smaller "
+            "beta leans on it less.",
+            OverlapWarning,
+            stacklevel=2,
+        )
+    return report
