@@ -9,9 +9,18 @@ from torch import Tensor
 from ..nn import Codes, ReferenceSet, nearest_reference
 
 RADIUS_ROWS = 2000
+BANDWIDTH_ROWS = 1000
 
-BANDWIDTH_DIVISOR = 10.0
-"""τ_a² = mean squared distance of two rows' auxiliary codes / 10 (design trials)."""
+DIVISORS = (1e-6, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Candidates for mean squared distance / τ²; the first leaves the masses alone."""
+
+KNOWLEDGE_DIVISOR = 10.0
+
+COPY_DISTANCE = 1e-8
+"""Squared, in units of the mean: rows this near are copies, up to rounding."""
+
+TOLERANCE = 1.01
+"""The widest kernel within 1 % of the best error is taken: a narrow one has more variance."""
 
 
 def build_references(codes: Codes, weight: Tensor, n_references: int, seed: int) -> ReferenceSet:
@@ -42,11 +51,12 @@ def build_references(codes: Codes, weight: Tensor, n_references: int, seed: int)
     share = weight[used].cpu()
     share = share / share.sum()
     spread = [_total_variance(code, share) for code in kept]
+    tau_a = _bandwidth(kept.context, kept.auxiliary, share, 2 * spread[2])
     if len(share) > n_references:
         cluster = _clusters(kept, spread, share, n_references, seed)
         kept, share = _means(cluster, kept, share)
-    tau_z, _, tau_a = (2 * v / BANDWIDTH_DIVISOR for v in spread)
-    references = ReferenceSet(*kept, share.log(), tau_a, tau_z, radius=tau_a)
+    tau_z, radius = 2 * spread[0] / KNOWLEDGE_DIVISOR, spread[0]
+    references = ReferenceSet(*kept, share.log(), tau_a, tau_z, radius)
     return references._replace(radius=_radius(codes, used, references))
 
 
@@ -56,6 +66,32 @@ def _radius(codes: Codes, used: Tensor, references: ReferenceSet) -> Tensor:
     rows = rows[:: max(1, len(rows) // RADIUS_ROWS)]
     some = Codes(*(code[rows].cpu() for code in codes))
     return torch.quantile(nearest_reference(some, references, skip_own=True), 0.95)
+
+
+def _bandwidth(context: Tensor, auxiliary: Tensor, share: Tensor, scale: Tensor) -> Tensor:
+    """τ_a² by cross-validation of the kernel's conditional distribution of s′ given a.
+
+    The score is the leave-one-out squared error of E[s′ | a], a Gaussian likelihood of P(s′ | a)
+    with common variance, on evenly spaced rows. A row's copies are left out with it.
+    """
+    if not auxiliary.shape[1]:
+        return scale
+    step = max(1, len(share) // BANDWIDTH_ROWS)
+    context, auxiliary, share = context[::step], auxiliary[::step], share[::step]
+    exactly = "donot_use_mm_for_euclid_dist"
+    distance = torch.cdist(auxiliary, auxiliary, compute_mode=exactly).square()
+    own = distance <= COPY_DISTANCE * scale
+    distance = distance.masked_fill(own, torch.inf)
+    lonely = own.all(dim=1)
+
+    def error(divisor: float) -> float:
+        weight = torch.softmax(share.log() - distance * divisor / (2 * scale), dim=1)
+        squared = (context - weight @ context).square().sum(1)
+        return float((share * squared)[~lonely].sum())
+
+    errors = [error(divisor) for divisor in DIVISORS]
+    widest = next(d for d, e in zip(DIVISORS, errors, strict=True) if e <= TOLERANCE * min(errors))
+    return scale / widest
 
 
 def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: int) -> Tensor:
