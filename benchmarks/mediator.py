@@ -58,7 +58,7 @@ def reference_errors(clf: FrontDoorMultiModalClassifier, X: dict[str, np.ndarray
     weight = torch.ones(N)
 
     def doing(codes: Codes, k: int) -> torch.Tensor:
-        references = build_references(codes, weight[: len(codes.context)], k, seed=0)
+        references = build_references(codes, weight[: len(codes.context)], k, seed=0, mediated=True)
         path = mediated_log_proba_path(clf.module_, rows, references, [1], "conditional")
         return path[0].exp()
 

@@ -320,15 +320,15 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         with all_or_nothing(self), torch.inference_mode(False), torch.enable_grad():
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities)
-            self._warn_of_one_modality(X)
+            if mediator is None:
+                self._warn_of_one_modality(X)
             arrays = numeric_modalities(X, self.dtype)
             y, weight = read_targets(self, X, y, sample_weight)
-            observed = None if mediator is None else read_mediator(mediator, len(y))
-            used = weight > 0
-            if not used.all():
+            observed = None if mediator is None else read_mediator(mediator, weight)
+            used = np.flatnonzero(weight > 0)
+            if len(used) < len(y):
                 arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-                observed = None if observed is None else observed.rows(used)
-            self._check_presence(arrays, training=True, mediated=observed is not None)
+            self._check_presence(arrays, used, training=True, mediated=observed is not None)
             self._fit_arrays(arrays, y, weight / weight.mean(), observed)
         return self
 
@@ -343,13 +343,15 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def _check_presence(self, arrays: list[np.ndarray], *, training: bool, mediated: bool) -> None:
+    def _check_presence(
+        self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
+    ) -> None:
         present = _presence(arrays)
-        check_some_present(self._layout.names, present, training=training)
+        check_some_present(self._layout.names, present, rows, training=training)
         if mediated and not present.all():
             row, column = np.argwhere(~present)[0]
             raise ValueError(
-                f"modality {self._layout.names[column]!r} is missing in row {row}: with an "
+                f"modality {self._layout.names[column]!r} is missing in row {rows[row]}: with an "
                 "observed mediator every row needs all modalities"
             )
 
@@ -372,9 +374,9 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         ]
         dtype = getattr(torch, self.dtype)
         xs, present = self._tensors(arrays, device, dtype)
-        observed = [] if mediator is None else [torch.tensor(mediator.values, dtype=dtype)]
+        observed = [] if mediator is None else [mediator.values]
         rows = TrainingRows(
-            [*xs, *(tensor.to(device) for tensor in observed)],
+            [*xs, *(torch.tensor(values, dtype=dtype, device=device) for values in observed)],
             torch.tensor(y, device=device),
             torch.tensor(weight, dtype=dtype, device=device),
             present,
@@ -389,7 +391,9 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             codes = network.eval().encode(xs)
         check_finite_codes(codes, self.n_iter_)
         weights = rows.weight if present is None else rows.weight * present.prod(1)
-        self.references_ = build_references(codes, weights, self.n_references, seeds[2])
+        self.references_ = build_references(
+            codes, weights, self.n_references, seeds[2], mediated=mediator is not None
+        )
 
     def _find_predominant(
         self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray, seed: int
@@ -541,7 +545,7 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         weights = next(self.module_.parameters())
         arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
         mediated = isinstance(self.module_, MediatorNetwork)
-        self._check_presence(arrays, training=False, mediated=mediated)
+        self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
         tensors = self._tensors(arrays, weights.device, weights.dtype)
         return *tensors, self.references_.to(weights.device)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from ._levels import Levels, category_rows
@@ -19,12 +20,8 @@ class ObservedMediator(NamedTuple):
     continuous: bool
     """Whether they are columns."""
 
-    def rows(self, used: np.ndarray) -> ObservedMediator:
-        """Select rows by a mask."""
-        return ObservedMediator(self.values[used], self.continuous)
 
-
-def read_mediator(mediator: Any, n_samples: int) -> ObservedMediator:
+def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
     """Turn a mediator into an array of floats.
 
     Parameters
@@ -32,13 +29,13 @@ def read_mediator(mediator: Any, n_samples: int) -> ObservedMediator:
     mediator : array-like of shape (n_samples,) or (n_samples, k)
         Floats are continuous columns; strings, booleans and integers are categories, several
         columns of which count as one mediator with their distinct rows as levels.
-    n_samples : int
-        Number of training rows.
+    weight : ndarray of shape (n_samples,)
+        Row weights; rows of weight 0 are left out.
 
     Returns
     -------
     ObservedMediator
-        One-hot rows of a category, or standardised columns.
+        One-hot rows of a category, or standardised columns, of the rows of positive weight.
 
     Raises
     ------
@@ -48,6 +45,9 @@ def read_mediator(mediator: Any, n_samples: int) -> ObservedMediator:
     TypeError
         If it is sparse, or an entry is neither string nor number.
     """
+    if sparse.issparse(mediator):
+        raise TypeError("mediator is a sparse matrix; dense data is required, use toarray()")
+    n_samples, used = len(weight), weight > 0
     array = np.asarray(mediator)
     if array.ndim not in (1, 2) or array.shape[0] != n_samples:
         raise ValueError(
@@ -61,28 +61,34 @@ def read_mediator(mediator: Any, n_samples: int) -> ObservedMediator:
         )
     rows = category_rows("mediator", mediator)
     if kinds == {"continuous"}:
-        return ObservedMediator(_continuous(array.reshape(n_samples, -1).astype(float)), True)
+        columns = array.reshape(n_samples, -1)[used].astype(float)
+        return ObservedMediator(_continuous(columns, weight[used]), True)
+    rows = [row for row, keep in zip(rows, used, strict=True) if keep]
     return ObservedMediator(_categorical(Levels(rows), rows), False)
 
 
-def _dtypes(mediator: Any, array: np.ndarray) -> list[np.dtype[Any]]:
-    if not is_dataframe(mediator):
-        return [array.dtype]
-    return [np.asarray(mediator[column]).dtype for column in mediator.columns]
+def _dtypes(mediator: Any, array: np.ndarray) -> list[Any]:
+    if is_dataframe(mediator):
+        return [mediator[column].dtype for column in mediator.columns]
+    return [getattr(mediator, "dtype", array.dtype)]
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
-    return "continuous" if dtype.kind == "f" else "categorical"
+def _kind(dtype: Any) -> str:
+    """Tell floats, of NumPy, pandas or polars, from all else; a pandas category is one."""
+    continuous = getattr(dtype, "kind", "") == "f" or str(dtype).startswith("Float")
+    return "continuous" if continuous else "categorical"
 
 
-def _continuous(values: np.ndarray) -> np.ndarray:
+def _continuous(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     constant = np.flatnonzero(np.ptp(values, axis=0) == 0)
     if len(constant):
         raise ValueError(
-            f"mediator column {constant[0]} is constant ({values[0, constant[0]]!r}): nothing "
-            "goes through it"
+            f"mediator column {constant[0]} is constant ({values[0, constant[0]].item()!r}): "
+            "nothing goes through it"
         )
-    return StandardScaler().set_output(transform="default").fit_transform(values)
+    return (
+        StandardScaler().set_output(transform="default").fit_transform(values, sample_weight=weight)
+    )
 
 
 def _categorical(levels: Levels, rows: list[Any]) -> np.ndarray:

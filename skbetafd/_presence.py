@@ -63,7 +63,9 @@ def present_rows(array: Any) -> np.ndarray:
     return ~np.isnan(array).all(axis=1)
 
 
-def check_some_present(names: Sequence[str], present: np.ndarray, *, training: bool) -> None:
+def check_some_present(
+    names: Sequence[str], present: np.ndarray, rows: np.ndarray, *, training: bool
+) -> None:
     """Refuse a row without any modality, and in training a modality or pairing without any row.
 
     Parameters
@@ -72,14 +74,16 @@ def check_some_present(names: Sequence[str], present: np.ndarray, *, training: b
         The modalities.
     present : ndarray of shape (n_samples, n_modalities), bool
         Which modality each row has.
+    rows : ndarray of shape (n_samples,), int
+        The rows' positions in the user's data, for messages.
     training : bool
         Whether these are training rows.
     """
     empty = np.flatnonzero(~present.any(axis=1))
     if len(empty):
         raise ValueError(
-            f"row {empty[0]} has no modality: all of {', '.join(map(repr, names))} are NaN there "
-            f"({len(empty)} such rows)"
+            f"row {rows[empty[0]]} has no modality: all of {', '.join(map(repr, names))} are NaN "
+            f"there ({len(empty)} such rows)"
         )
     if not training:
         return

@@ -48,6 +48,8 @@ def log_reference_weights(
     left out of the distance, and τ_a² shrinks by their share. A row that lacks all has w_k = π_k.
     """
     other, precision = references.auxiliary, 0.5 / references.bandwidth
+    if not other.shape[1]:
+        return references.log_mass.expand(len(auxiliary), -1)
     if shown is None:
         # a's own norm is the same for every k and cancels in the softmax
         distance = other.square().sum(1) - 2 * auxiliary @ other.T

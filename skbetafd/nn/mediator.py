@@ -74,7 +74,7 @@ class GaussianMediator(nn.Module):
         self.code = MLPEncoder(n_columns, hidden_dim, code_dim, generator)
         seed = int(torch.randint(2**31, (), generator=generator, device="cpu"))
         sobol = torch.quasirandom.SobolEngine(n_columns, scramble=True, seed=seed)
-        uniform = sobol.draw(n_samples, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+        uniform = sobol.draw(n_samples, dtype=torch.float32).double().clamp(1e-6, 1 - 1e-6)
         normal = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
         self.register_buffer("points", normal.to(torch.float32))
 

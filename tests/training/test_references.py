@@ -41,7 +41,7 @@ def test_masses_and_centres_are_those_of_the_weighted_rows():
 
 def test_the_kernel_is_as_wide_as_the_population_where_context_does_not_depend_on_a():
     rows = codes()
-    references = build_references(rows, torch.ones(600), n_references=30, seed=0)
+    references = build_references(rows, torch.ones(600), n_references=30, seed=0, mediated=True)
     assert references.bandwidth > 1000 * torch.cdist(rows.auxiliary, rows.auxiliary).square().mean()
 
 
@@ -49,15 +49,17 @@ def test_the_kernel_is_narrow_where_context_follows_a():
     a = torch.linspace(-3, 3, 600)[:, None]
     noise = torch.randn(600, 1, generator=torch.Generator().manual_seed(0))
     follows = Codes(torch.ones(600, 1), torch.sin(3 * a) + 0.1 * noise, a)
-    references = build_references(follows, torch.ones(600), n_references=30, seed=0)
+    references = build_references(follows, torch.ones(600), n_references=30, seed=0, mediated=True)
     assert references.bandwidth < 0.1 * torch.cdist(a, a).square().mean()
 
 
 def test_copies_of_a_row_do_not_narrow_the_kernel():
     rows = codes()
     copied = Codes(*(code.repeat(2, 1) for code in rows))
-    once = build_references(rows, torch.ones(600), 30, seed=0).bandwidth
-    torch.testing.assert_close(build_references(copied, torch.ones(1200), 30, 0).bandwidth, once)
+    once = build_references(rows, torch.ones(600), 30, seed=0, mediated=True).bandwidth
+    torch.testing.assert_close(
+        build_references(copied, torch.ones(1200), 30, 0, mediated=True).bandwidth, once
+    )
 
 
 def test_constant_codes_leave_every_weight_finite():
