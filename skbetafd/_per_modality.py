@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,12 +17,12 @@ from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
 from ._multimodal_array import MultiModalArray, quoted
 from ._presence import present_rows
-from ._sklearn_compat import VisualBlock, allows_nan, safe_indexing
+from ._sklearn_compat import BaseComposition, VisualBlock, allows_nan, safe_indexing
 
 PASSTHROUGH = "passthrough"
 
 
-class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a scikit-learn transformer to each modality, and give a container back.
 
     Parameters
@@ -60,8 +60,11 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
 
     Notes
     -----
-    A modality of higher rank is flattened for its transformer and gets its shape back where its
-    width is kept. `y` is handed to each transformer, so that supervised ones work.
+    With a mapping, ``get_params`` and ``set_params`` reach each transformer by its modality's
+    name (``audio__n_components``), as in ColumnTransformer. A row that is all NaN in a modality
+    lacks it: no transformer sees it, and it stays NaN. A modality of higher rank is flattened
+    for its transformer and gets its shape back where its width is kept. `y` is handed to each
+    transformer, so that supervised ones work.
 
     Examples
     --------
@@ -78,6 +81,28 @@ class PerModality(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     def __init__(self, transformer: Any, *, modalities: Any = None) -> None:
         self.transformer = transformer
         self.modalities = modalities
+
+    @property
+    def _named_transformers(self) -> list[tuple[str, Any]]:
+        return list(self.transformer.items()) if isinstance(self.transformer, Mapping) else []
+
+    @_named_transformers.setter
+    def _named_transformers(self, value: list[tuple[str, Any]]) -> None:
+        self.transformer = dict(value)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, and with `deep` those of the transformers."""
+        if not isinstance(self.transformer, Mapping):
+            return super().get_params(deep=deep)
+        return self._get_params("_named_transformers", deep=deep)
+
+    def set_params(self, **params: Any) -> PerModality:
+        """Set parameters by name, those of a modality's transformer by ``modality__name``."""
+        if isinstance(params.get("transformer", self.transformer), Mapping):
+            self._set_params("_named_transformers", **params)
+        else:
+            super().set_params(**params)
+        return self
 
     def fit(self, X: Any, y: Any = None) -> PerModality:
         """Fit a clone of the transformer to each modality.

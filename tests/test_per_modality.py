@@ -387,3 +387,19 @@ def test_y_of_another_length_is_an_error(modalities):
 def test_modalities_that_do_not_fit_the_table_are_an_error(flat):
     with pytest.raises(ValueError, match="cover 6 columns, but X has 7"):
         PerModality(StandardScaler(), modalities=[4, 2]).fit(flat)
+
+
+def test_a_mapping_s_transformers_are_searched_by_their_modality(X, y, quick):
+    per_modality = PerModality({"audio": PCA(1), "video": StandardScaler()})
+    assert per_modality.get_params()["audio__n_components"] == 1
+    pipeline = make_pipeline(per_modality, quick())
+    grid = {"permodality__audio__n_components": [1, 3], "permodality__video": ["passthrough"]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    best = search.best_estimator_[0]
+    assert best.transformers_["audio"].n_components in (1, 3)
+    assert best.transformers_["video"] == "passthrough"
+    assert per_modality.transformer["audio"].n_components == 1
+    cloned = clone(per_modality).set_params(audio__n_components=2)
+    assert cloned.transformer["audio"].n_components == 2
+    with pytest.raises(ValueError, match="Invalid parameter 'odor'"):
+        cloned.set_params(odor__n_components=2)
