@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
-from ._contribution import probe_scores
+from ._beta_path import BetaPathMixin
+from ._contribution import modality_position, probe_scores
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
 from ._mediator import ObservedMediator, read_mediator
 from ._multimodal_array import MultiModalArray
 from ._presence import check_some_present, present_rows
-from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
+from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -44,7 +44,7 @@ from .training import (
 from .training.batches import TrainingRows
 
 
-class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
+class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and
@@ -405,15 +405,8 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
             scores = probe_scores(arrays, y, weight, seed)
             self.modality_scores_ = dict(zip(names, scores.round(4).tolist(), strict=True))
             position = int(scores.argmax())
-        elif self.predominant in names:
-            position = names.index(self.predominant)
-        elif _is_position(self.predominant) and 0 <= int(self.predominant) < len(names):
-            position = int(self.predominant)
         else:
-            raise ValueError(
-                f"predominant={self.predominant!r} is no modality; there are "
-                f"{dict(enumerate(names))}"
-            )
+            position = modality_position(self.predominant, names)
         self.predominant_ = names[position]
         return position
 
@@ -473,47 +466,6 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         xs = [torch.tensor(np.nan_to_num(a), dtype=dtype, device=device) for a in scaled]
         return xs, torch.tensor(present[:, order], dtype=dtype, device=device)
 
-    def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Class probabilities for several β at the price of one.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-        betas : sequence of float in [0, 1]
-            The values of β.
-
-        Returns
-        -------
-        ndarray of shape (n_betas, n_samples, n_classes)
-            P_β(y | t, a), in the order of `betas` and `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If a β is outside [0, 1].
-        """
-        try:
-            betas = list(betas)
-        except TypeError:
-            raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
-        if not betas:
-            raise ValueError(f"betas must hold at least one value, got {betas!r}")
-        return _normalised(np.exp(self._log_proba(X, betas)))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
-        return self._log_proba(X, [self.beta])[0]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
-        return _normalised(np.exp(self.predict_log_proba(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Most probable label at ``beta``, shape (n_samples,)."""
-        log_proba = self.predict_log_proba(X)
-        return self.classes_[log_proba.argmax(axis=1)]
-
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
         xs, present, references = self._read(X)
@@ -526,13 +478,10 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
         weights, supported = (part.double().cpu().numpy() for part in parts)
         return weights, supported
 
-    def _log_proba(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
-        check_is_fitted(self)
-        for beta in betas:
-            validate_parameters(self, beta=beta, effect=self.effect)
+    def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         xs, present, references = self._read(X)
         with torch.no_grad():
-            path = self._path(xs, present, references, list(betas))
+            path = self._path(xs, present, references, betas)
         log_proba = path.cpu().numpy()
         if np.isnan(log_proba).any():
             row = int(np.argwhere(np.isnan(log_proba))[0, 1])
@@ -564,12 +513,3 @@ class FrontDoorMultiModalClassifier(ClassifierMixin, BaseEstimator):
 def _presence(arrays: list[np.ndarray]) -> np.ndarray:
     """Which modality each row has, shape (n_samples, n_modalities)."""
     return np.stack([present_rows(array) for array in arrays], axis=1)
-
-
-def _is_position(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _normalised(proba: np.ndarray) -> np.ndarray:
-    """Divide by the sum, which is 1 up to rounding: scikit-learn refuses 1.0000002."""
-    return proba / proba.sum(axis=-1, keepdims=True)

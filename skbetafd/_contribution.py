@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
@@ -18,6 +19,18 @@ PROBE_FOLDS = 3
 
 RIDGE = 0.3
 """From .03 to 3 the ranking on the confounded digit pairs is the same."""
+
+
+def modality_position(predominant: str | int, names: Sequence[str]) -> int:
+    """Find the position of a modality given by name or position."""
+    if predominant in names:
+        return list(names).index(str(predominant))
+    is_position = isinstance(predominant, Integral) and not isinstance(predominant, bool)
+    if is_position and 0 <= int(predominant) < len(names):
+        return int(predominant)
+    raise ValueError(
+        f"predominant={predominant!r} is no modality; there are {dict(enumerate(names))}"
+    )
 
 
 def probe_scores(

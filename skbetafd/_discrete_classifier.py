@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from math import prod
@@ -11,14 +11,15 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
 from ._atomic import all_or_nothing
+from ._beta_path import BetaPathMixin
+from ._contribution import modality_position
 from ._inputs import read_prediction_input, read_training_input
 from ._levels import Levels, Row, category_rows
 from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import Interval, StrOptions, validate_parameters
+from ._sklearn_compat import Interval, StrOptions
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .causal import front_door_adjustment
@@ -27,7 +28,7 @@ MAX_CELLS = 2**24
 """Cells of the largest table: 128 MiB, and a few copies of it."""
 
 
-class DiscreteFrontDoorClassifier(ClassifierMixin, BaseEstimator):
+class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
     r"""Front-door adjustment by counting, for categorical modalities and an observed mediator.
 
     The plug-in estimator of P_β(y | t, a): probabilities are smoothed shares of the training rows,
@@ -192,7 +193,7 @@ n_classes)
         with all_or_nothing(self):
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
-            self.predominant_ = X.names[_position(self.predominant, X.names)]
+            self.predominant_ = X.names[modality_position(self.predominant, X.names)]
             columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
             y, shares = read_targets(self, X, y, sample_weight)
@@ -246,57 +247,13 @@ n_classes)
             for name, adjust in adjustments.items()
         }
 
-    def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Class probabilities for several β.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-        betas : sequence of float in [0, 1]
-            The values of β.
-
-        Returns
-        -------
-        ndarray of shape (n_betas, n_samples, n_classes)
-            P_β(y | t, a), in the order of `betas` and `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If a β is outside [0, 1].
-        """
-        check_is_fitted(self)
-        for beta in betas:
-            validate_parameters(self, beta=beta, effect=self.effect)
+    def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         X = read_prediction_input(self, X, self._layout, dtype=None)
         pairs = zip(self._levels, self._rows(X), strict=False)
         cell = tuple(level.encode(rows) for level, rows in pairs)
         seeing, doing = self._tables["seeing"][cell], self._tables[self.effect][cell]
-        return np.array([(1 - beta) * seeing + beta * doing for beta in betas])
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
-        return self.beta_path(X, [self.beta])[0]
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
-        return np.log(self.predict_proba(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Most probable label at ``beta``, shape (n_samples,)."""
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-
-def _position(predominant: str | int, names: Sequence[str]) -> int:
-    if predominant in names:
-        return names.index(predominant)
-    if isinstance(predominant, Integral) and 0 <= predominant < len(names):
-        return int(predominant)
-    raise ValueError(
-        f"predominant={predominant!r} is no modality; there are {dict(enumerate(names))}"
-    )
+        with np.errstate(divide="ignore"):
+            return np.log([(1 - beta) * seeing + beta * doing for beta in betas])
 
 
 def _mediator_rows(mediator: Any, n_samples: int) -> list[Row]:

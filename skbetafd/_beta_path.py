@@ -1,0 +1,78 @@
+"""Prediction at a β, and along many: what every classifier of this library shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._sklearn_compat import validate_parameters
+
+
+class BetaPathMixin(ClassifierMixin):
+    """Adds the methods of prediction to an estimator with `beta`, `effect` and `_log_path`.
+
+    ``_log_path(X, betas)`` gives log P_β of shape (n_betas, n_samples, n_classes).
+    """
+
+    beta: float
+    effect: str
+    classes_: np.ndarray
+
+    def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
+        raise NotImplementedError
+
+    def beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Class probabilities for several β at the price of one.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+        betas : sequence of float in [0, 1]
+            The values of β.
+
+        Returns
+        -------
+        ndarray of shape (n_betas, n_samples, n_classes)
+            P_β(y | t, a), in the order of `betas` and `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If a β is outside [0, 1], or there is none.
+        """
+        return _normalised(np.exp(self._checked_log_path(X, betas)))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
+        return self._checked_log_path(X, [self.beta])[0]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
+        return _normalised(np.exp(self.predict_log_proba(X)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable label at ``beta``, shape (n_samples,)."""
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
+
+    def _checked_log_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
+        check_is_fitted(self)
+        try:
+            betas = list(betas)
+        except TypeError:
+            raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
+        if not betas:
+            raise ValueError(f"betas must hold at least one value, got {betas!r}")
+        for beta in betas:
+            validate_parameters(self, beta=beta, effect=self.effect)
+        return self._log_path(X, betas)
+
+
+def _normalised(proba: np.ndarray) -> np.ndarray:
+    """Divide by the sum, which is 1 up to rounding: scikit-learn refuses 1.0000002."""
+    return proba / proba.sum(axis=-1, keepdims=True)
