@@ -334,7 +334,7 @@ def _first_no_number(name: str, value: Any, array: np.ndarray) -> str:
     """Spell the first entry that is no number, with its place."""
     flat = array.reshape(len(array), -1) if array.size else np.empty((0, 0))
     for row, entries in enumerate(flat):
-        for column, entry in enumerate(entries.tolist()):
+        for column, entry in enumerate(entries):
             if not isinstance(entry, Real):
                 return f"{str(entry)!r} at row {row}, {_column(value, column)}"
     return f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
