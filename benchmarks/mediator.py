@@ -52,8 +52,7 @@ def exact(model: ContinuousFrontDoorModel, t: np.ndarray, a: np.ndarray) -> list
 
 def reference_errors(clf: FrontDoorMultiModalClassifier, X: dict[str, np.ndarray]) -> np.ndarray:
     """Mean |ΔP| at 200 rows against every training row as a reference: k-means, random rows."""
-    arrays = [np.asarray(value, dtype=float) for value in X.values()]
-    xs, _ = clf._tensors(arrays, torch.device("cpu"), torch.float32)
+    xs, *_ = clf._read(X)
     rows = [x[:200] for x in xs]
     weight = torch.ones(N)
 

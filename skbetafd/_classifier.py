@@ -82,9 +82,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     context_dim : int, default=32
         Width of the context code. Much less (4) pushes the context into the knowledge code.
     n_references : int, default=256
-        Most references (weighted k-means centres of context and auxiliary codes) that stand for
-        the training population; with no more rows than that, every row is one. Little is gained
-        beyond.
+        Most references (weighted k-means centres of the knowledge, context and auxiliary codes)
+        that stand for the training population; with no more rows than that, every row is one.
+        Little is gained beyond.
     n_mediator_samples : int, default=32
         Quasi-random points at which a continuous observed mediator is averaged over; without
         one, it is not used.
@@ -294,7 +294,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         ----------
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
             The modalities, each of shape (n_samples, ...), or a flat table of them (see
-            `modalities`). Numeric and finite.
+            `modalities`). Numeric and finite, but for rows of NaN: such a row lacks the modality,
+            in training as at prediction, where None stands for a modality that all rows lack.
         y : array-like of shape (n_samples,)
             Labels: strings, booleans or integers, two classes or more.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -328,8 +329,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             used = np.flatnonzero(weight > 0)
             if len(used) < len(y):
                 arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-            self._check_presence(arrays, used, training=True, mediated=observed is not None)
-            self._fit_arrays(arrays, y, weight / weight.mean(), observed)
+            present = self._check_presence(
+                arrays, used, training=True, mediated=observed is not None
+            )
+            self._fit_arrays(arrays, present, y, weight / weight.mean(), observed)
         return self
 
     def _warn_of_one_modality(self, X: MultiModalArray) -> None:
@@ -345,8 +348,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
 
     def _check_presence(
         self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
-    ) -> None:
-        present = _presence(arrays)
+    ) -> np.ndarray:
+        """Give which modalities each row has, shape (n_samples, n_modalities), where allowed."""
+        present = np.stack([present_rows(array) for array in arrays], axis=1)
         check_some_present(self._layout.names, present, rows, training=training)
         if mediated and not present.all():
             row, column = np.argwhere(~present)[0]
@@ -354,10 +358,12 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
                 f"modality {self._layout.names[column]!r} is missing in row {rows[row]}: with an "
                 "observed mediator every row needs all modalities"
             )
+        return present
 
     def _fit_arrays(
         self,
         arrays: list[np.ndarray],
+        having: np.ndarray,
         y: np.ndarray,
         weight: np.ndarray,
         mediator: ObservedMediator | None,
@@ -373,7 +379,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             for a in arrays
         ]
         dtype = getattr(torch, self.dtype)
-        xs, present = self._tensors(arrays, device, dtype)
+        xs, present = self._tensors(arrays, having, device, dtype)
         observed = [] if mediator is None else [mediator.values]
         rows = TrainingRows(
             [*xs, *(torch.tensor(values, dtype=dtype, device=device) for values in observed)],
@@ -454,12 +460,15 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         )
 
     def _tensors(
-        self, arrays: list[np.ndarray], device: torch.device, dtype: torch.dtype
+        self,
+        arrays: list[np.ndarray],
+        present: np.ndarray,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """Standardised tensors, and which modalities each row has (None: all), T first."""
         pairs = zip(self._scalers, arrays, strict=True)
         scaled = [a if scaler is None else scaler.transform(a) for scaler, a in pairs]
-        present = _presence(arrays)
         if present.all():
             return [torch.tensor(a, dtype=dtype, device=device) for a in scaled], None
         order = np.argsort(np.array(self.modality_names_) != self.predominant_, kind="stable")
@@ -494,8 +503,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         weights = next(self.module_.parameters())
         arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
         mediated = isinstance(self.module_, MediatorNetwork)
-        self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
-        tensors = self._tensors(arrays, weights.device, weights.dtype)
+        present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
+        tensors = self._tensors(arrays, present, weights.device, weights.dtype)
         return *tensors, self.references_.to(weights.device)
 
     def _path(
@@ -508,8 +517,3 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         if isinstance(self.module_, MediatorNetwork):
             return mediated_log_proba_path(self.module_, xs, references, betas, self.effect)
         return log_proba_path(self.module_, xs, references, betas, self.effect, present)
-
-
-def _presence(arrays: list[np.ndarray]) -> np.ndarray:
-    """Which modality each row has, shape (n_samples, n_modalities)."""
-    return np.stack([present_rows(array) for array in arrays], axis=1)

@@ -17,7 +17,7 @@ CHUNK_ELEMENTS = 2**21
 
 
 class ReferenceSet(NamedTuple):
-    """The population whose contexts an intervention draws from: K pairs with masses."""
+    """The population whose contexts an intervention draws from: K triples with masses."""
 
     knowledge: Tensor
     """z_k, shape (K, knowledge_dim)."""
@@ -84,7 +84,7 @@ def log_proba_doing(
     else:
         own = head.own_part(codes.knowledge, codes.auxiliary)
         log_weights = log_reference_weights(codes.auxiliary, references)
-    return _average(head, own, reference_part, log_weights)
+    return average_proba(head, own[:, None] + reference_part, log_weights)
 
 
 def log_proba_partial(
@@ -116,15 +116,18 @@ def log_proba_partial(
         log_weights = torch.log_softmax(
             log_weights - near / (2 * references.knowledge_bandwidth), dim=1
         )
-        doing = _average(head, own, head.context(references.context), log_weights)
+        hidden = own[:, None] + head.context(references.context)
+        doing = average_proba(head, hidden, log_weights)
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
 
 
-def _average(
-    head: AdditiveHead, own: Tensor, reference_part: Tensor, log_weights: Tensor
-) -> Tensor:
-    logits = head.out((own[:, None] + reference_part).relu_())
-    return torch.logsumexp(torch.log_softmax(logits, dim=2) + log_weights[:, :, None], dim=1)
+def average_proba(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
+    """Log of the weighted mean of probabilities over the axes between the first and the last.
+
+    `hidden`, the first layer before its rectifier, is overwritten.
+    """
+    log_proba = torch.log_softmax(head.out(hidden.relu_()), dim=-1) + log_weights[..., None]
+    return torch.logsumexp(log_proba.flatten(1, -2), dim=1)
 
 
 def mix(log_seeing: Tensor, log_doing: Tensor, beta: float) -> Tensor:

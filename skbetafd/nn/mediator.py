@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 from torch.nn.functional import cross_entropy, softplus
 
-from .adjustment import CHUNK_ELEMENTS, ReferenceSet, log_reference_weights, mix
+from .adjustment import CHUNK_ELEMENTS, ReferenceSet, average_proba, log_reference_weights, mix
 from .encoders import MLPEncoder
 from .front_door import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
@@ -20,9 +20,7 @@ from .linear import linear
 class CategoricalMediator(nn.Module):
     """P(m | t, a) over the levels of a categorical mediator, one-hot."""
 
-    def __init__(
-        self, n_levels: int, hidden_dim: int, code_dim: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, n_levels: int, code_dim: int, generator: torch.Generator) -> None:
         super().__init__()
         self.n_parameters = n_levels
         self.code = linear(n_levels, code_dim, generator)
@@ -153,7 +151,7 @@ class MediatorNetwork(ModalityEncoders):
         )
         self.mediator: CategoricalMediator | GaussianMediator
         if n_mediator_samples is None:
-            self.mediator = CategoricalMediator(mediator_dim, hidden_dim, knowledge_dim, generator)
+            self.mediator = CategoricalMediator(mediator_dim, knowledge_dim, generator)
         else:
             self.mediator = GaussianMediator(
                 mediator_dim, hidden_dim, knowledge_dim, n_mediator_samples, generator
@@ -224,22 +222,18 @@ def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:
     return network.head.own_part(mediator, codes.auxiliary[:, None]), log_weights
 
 
-def _average(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
-    """Mean of the probabilities over the axes between the first and the last."""
-    log_proba = torch.log_softmax(head.out(hidden.relu_()), dim=-1) + log_weights[..., None]
-    return torch.logsumexp(log_proba.flatten(1, -2), dim=1)
-
-
 def _seeing(network: MediatorNetwork, codes: Codes) -> Tensor:
     own, log_weights = _own_part(network, codes)
-    return _average(network.head, own + network.head.context(codes.context)[:, None], log_weights)
+    return average_proba(
+        network.head, own + network.head.context(codes.context)[:, None], log_weights
+    )
 
 
 def _doing_conditional(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
     own, log_nodes = _own_part(network, codes)
     log_references = log_reference_weights(codes.auxiliary, references)
     hidden = own[:, :, None] + network.head.context(references.context)
-    return _average(network.head, hidden, log_nodes[:, :, None] + log_references[:, None])
+    return average_proba(network.head, hidden, log_nodes[:, :, None] + log_references[:, None])
 
 
 def _doing_population(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
@@ -249,4 +243,4 @@ def _doing_population(network: MediatorNetwork, codes: Codes, references: Refere
     other = head.own_part(torch.zeros_like(references.knowledge), references.auxiliary)
     other = other + head.context(references.context)
     hidden = mediator @ head.knowledge.weight.T + other[:, None]
-    return _average(head, hidden, log_nodes + references.log_mass[:, None])
+    return average_proba(head, hidden, log_nodes + references.log_mass[:, None])

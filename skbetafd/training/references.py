@@ -28,11 +28,11 @@ TOLERANCE = 1.01
 def build_references(
     codes: Codes, weight: Tensor, n_references: int, seed: int, *, mediated: bool = False
 ) -> ReferenceSet:
-    """Summarise the training rows' (s, a) pairs by at most `n_references` weighted pairs.
+    """Summarise the training rows' triples (z, s, a) by at most `n_references` weighted ones.
 
     Up to `n_references` rows are kept as they are. Beyond that, k-means centres with the mass
     of their clusters reach at K = 16 what randomly drawn references reach at K ≈ 1,000; for the
-    clustering, both codes are scaled to the same total variance.
+    clustering, the codes are scaled to the same total variance.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def build_references(
     Returns
     -------
     ReferenceSet
-        K pairs, on the CPU.
+        K triples, on the CPU.
     """
     used = weight > 0
     kept = Codes(*(code[used].cpu() for code in codes))
