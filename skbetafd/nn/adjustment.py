@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .front_door import Codes, FrontDoorNetwork
 from .heads import AdditiveHead
+from .partial import PartialNetwork
 
 CHUNK_ELEMENTS = 2**21
 """Hidden activations held at once (8 MB in float32): larger chunks fall out of the cache."""
@@ -40,27 +41,34 @@ class ReferenceSet(NamedTuple):
 
 
 def log_reference_weights(
-    auxiliary: Tensor, references: ReferenceSet, shown: Tensor | None = None
+    codes: Codes, references: ReferenceSet, shown: Tensor | None = None
 ) -> Tensor:
     """Log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K).
 
-    `shown`, of `auxiliary`'s shape, is 0 at the columns of modalities that a row lacks: they are
-    left out of the distance, and τ_a² shrinks by their share. A row that lacks all has w_k = π_k.
+    `shown`, of a's shape, is 0 at the columns of modalities that a row lacks: they are left out
+    of the distance, τ_a² shrinks by their share, and exp(−‖z − z_k‖² / 2τ_z²) joins in.
     """
-    other, precision = references.auxiliary, 0.5 / references.bandwidth
+    own, other = codes.auxiliary, references.auxiliary
     if not other.shape[1]:
-        return references.log_mass.expand(len(auxiliary), -1)
+        return references.log_mass.expand(len(own), -1)
+    # the own code's norm is the same for every k and cancels in the softmax
     if shown is None:
-        # a's own norm is the same for every k and cancels in the softmax
-        distance = other.square().sum(1) - 2 * auxiliary @ other.T
+        distance = (other.square().sum(1) - 2 * own @ other.T) / references.bandwidth
     else:
-        distance = shown @ other.square().T - 2 * (auxiliary * shown) @ other.T
-        precision = precision / shown.mean(1, keepdim=True).clamp_min(1 / shown.shape[1])
-    return torch.log_softmax(references.log_mass - distance * precision, dim=1)
+        distance = shown @ other.square().T - 2 * (own * shown) @ other.T
+        width = references.bandwidth * shown.mean(1, keepdim=True).clamp_min(1 / shown.shape[1])
+        known, knowledge = codes.knowledge, references.knowledge
+        near = knowledge.square().sum(1) - 2 * known @ knowledge.T
+        distance = distance / width + near / references.knowledge_bandwidth
+    return torch.log_softmax(references.log_mass - distance / 2, dim=1)
 
 
 def log_proba_doing(
-    network: FrontDoorNetwork, codes: Codes, references: ReferenceSet, effect: str
+    network: FrontDoorNetwork,
+    codes: Codes,
+    references: ReferenceSet,
+    effect: str,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 
@@ -83,12 +91,13 @@ def log_proba_doing(
         log_weights = references.log_mass.expand(len(own), -1)
     else:
         own = head.own_part(codes.knowledge, codes.auxiliary)
-        log_weights = log_reference_weights(codes.auxiliary, references)
+        log_weights = log_reference_weights(codes, references)
     return average_proba(head, own[:, None] + reference_part, log_weights)
 
 
 def log_proba_partial(
     network: FrontDoorNetwork,
+    xs: Sequence[Tensor],
     codes: Codes,
     present: Tensor,
     references: ReferenceSet,
@@ -97,31 +106,27 @@ def log_proba_partial(
     """Log P_0 and log P_1 of rows that lack modalities, given what they have.
 
     With the predominant modality present, P_1 exchanges its context as ever, for references
-    weighted by the auxiliaries that are there; without, there is nothing to intervene on, and
-    P_1 is P_0.
+    weighted by its knowledge and the auxiliaries that are there; without, there is nothing to
+    intervene on, and P_1 is P_0.
 
     Returns
     -------
     tuple of two Tensors of shape (n, n_classes)
     """
     head = network.partial
-    seeing = torch.log_softmax(head.at(codes, present), dim=1)
+    shares = head.shares([xs[m] for m in network.order], [None] * len(xs))
+    seeing = torch.log_softmax(head.read(shares, present), dim=1)
     if effect == "population":
         doing = log_proba_doing(network, codes, references, effect)
     else:
-        own = head.own_part_present(codes.knowledge, codes.auxiliary, present)
-        shown = head.auxiliary_columns(present)
-        log_weights = log_reference_weights(codes.auxiliary, references, shown)
-        near = references.knowledge.square().sum(1) - 2 * codes.knowledge @ references.knowledge.T
-        log_weights = torch.log_softmax(
-            log_weights - near / (2 * references.knowledge_bandwidth), dim=1
-        )
-        hidden = own[:, None] + head.context(references.context)
-        doing = average_proba(head, hidden, log_weights)
+        shares[:, 0] = head.knowledge(codes.knowledge)
+        hidden = head.hidden(shares, present)[:, None] + head.context(references.context)
+        shown = present[:, 1:].repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
+        doing = average_proba(head, hidden, log_reference_weights(codes, references, shown))
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
 
 
-def average_proba(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
+def average_proba(head: AdditiveHead | PartialNetwork, hidden: Tensor, log_weights: Tensor) -> Tensor:
     """Log of the weighted mean of probabilities over the axes between the first and the last.
 
     `hidden`, the first layer before its rectifier, is overwritten.
@@ -168,9 +173,13 @@ def log_proba_path(
         if present is not None:
             seeing, doing = seeing.clone(), doing.clone()
             lacking = present[part].prod(1) == 0
-            some = Codes(*(code[lacking] for code in codes))
             seeing[lacking], doing[lacking] = log_proba_partial(
-                network, some, present[part][lacking], references, effect
+                network,
+                [x[part][lacking] for x in xs],
+                Codes(*(code[lacking] for code in codes)),
+                present[part][lacking],
+                references,
+                effect,
             )
         chunks.append(torch.stack([mix(seeing, doing, beta) for beta in betas]))
     return torch.cat(chunks, dim=1)

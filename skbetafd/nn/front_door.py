@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from .encoders import MLPEncoder
-from .heads import AdditiveHead, PartialHead
+from .heads import AdditiveHead
 from .linear import linear
+from .partial import PartialNetwork
 
 
 class Codes(NamedTuple):
@@ -52,6 +53,7 @@ class ModalityEncoders(nn.Module):
         super().__init__()
         self.predominant = predominant
         self.auxiliaries = [m for m in range(len(input_dims)) if m != predominant]
+        self.order = [predominant, *self.auxiliaries]
 
         def encoder(modality: int, code_dim: int) -> MLPEncoder:
             return MLPEncoder(input_dims[modality], hidden_dim, code_dim, generator)
@@ -121,7 +123,14 @@ class FrontDoorNetwork(ModalityEncoders):
         if self.auxiliaries:
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
-            self.partial = PartialHead(*dims, generator, n_auxiliary=len(self.auxiliaries))
+            self.partial = PartialNetwork(
+                [input_dims[m] for m in self.order],
+                knowledge_dim=knowledge_dim,
+                context_dim=context_dim,
+                hidden_dim=hidden_dim,
+                n_classes=n_classes,
+                generator=generator,
+            )
 
     def forward(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from .front_door import Codes, FrontDoorNetwork
-from .heads import PartialHead
+from .front_door import FrontDoorNetwork
+from .partial import partial_loss
 
 HSIC_BATCH = 64
 """The batch size at which tr(KHLH)/B and the other losses were balanced (design trials)."""
@@ -162,47 +161,17 @@ class FrontDoorLoss(nn.Module):
             terms["label"] = _cross_entropy(label, y, predominant)
             loss = loss + self.label_weight * terms["label"]
         if network.auxiliaries:
-            mask = masks[-1] if masks is not None else None
-            terms["partial"] = partial_loss(network.partial, codes, y, weight, present, mask)
+            terms["partial"] = partial_loss(
+                network.partial,
+                [xs[m] for m in network.order],
+                codes,
+                y,
+                weight,
+                present,
+                None if masks is None else masks[1:],
+            )
             loss = loss + terms["partial"]
         return {"loss": loss, **terms}
-
-
-def partial_loss(
-    head: PartialHead,
-    codes: Codes,
-    y: Tensor,
-    weight: Tensor,
-    present: Tensor | None,
-    mask: Tensor | None,
-) -> Tensor:
-    """Mean cross-entropy of the partial head over the proper subsets of the modalities.
-
-    The codes are held fixed, except for rows that lack a modality: those also count at the
-    subset that they have, and move their codes there.
-    """
-    subsets = _proper_subsets(len(head.absent)).to(weight)
-    shown = subsets[:, None].expand(-1, len(y), -1)
-    if present is not None:
-        shown = shown * present
-    counted = weight * (shown.sum(2) > 0)
-    fixed = Codes(*(code.detach() for code in codes))
-    logits = head.at(fixed, shown, mask)
-    loss = _cross_entropy(logits.flatten(0, 1), y.repeat(len(subsets)), counted.flatten())
-    if present is not None:
-        incomplete = weight * (1 - present.prod(1))
-        loss = loss + _cross_entropy(head.at(codes, present, mask), y, incomplete)
-    return loss
-
-
-@cache
-def _proper_subsets(n_modalities: int) -> Tensor:
-    """All proper non-empty subsets; beyond four modalities, each alone and each left out."""
-    if n_modalities <= 4:
-        rows = torch.cartesian_prod(*[torch.tensor([0, 1], device="cpu")] * n_modalities)
-        return rows[1:-1]
-    alone = torch.eye(n_modalities, dtype=torch.int64, device="cpu")
-    return torch.cat([alone, 1 - alone])
 
 
 def _cross_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:

@@ -231,7 +231,7 @@ def _seeing(network: MediatorNetwork, codes: Codes) -> Tensor:
 
 def _doing_conditional(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:
     own, log_nodes = _own_part(network, codes)
-    log_references = log_reference_weights(codes.auxiliary, references)
+    log_references = log_reference_weights(codes, references)
     hidden = own[:, :, None] + network.head.context(references.context)
     return average_proba(network.head, hidden, log_nodes[:, :, None] + log_references[:, None])
 

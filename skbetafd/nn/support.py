@@ -44,7 +44,7 @@ def learned_support(codes: Codes, references: ReferenceSet, effect: str) -> tupl
     else:
         across = across_s
         fixed = in_z + in_a
-        weights = log_reference_weights(codes.auxiliary, references).exp()
+        weights = log_reference_weights(codes, references).exp()
     nearest = torch.stack([(row + across).min(dim=1).values for row in fixed])
     return weights, (nearest <= references.radius**2).to(weights)
 
@@ -65,7 +65,7 @@ def mediated_support(
         own = reading.read(z.expand(len(at), -1), at)
         other = reading.read(references.knowledge, at)
         rows.append(network.mediator.shared_mass(own, other, LEAST_RATIO))
-    weights = log_reference_weights(codes.auxiliary, references).exp()
+    weights = log_reference_weights(codes, references).exp()
     if effect == "population":
         weights = references.log_mass.exp().expand_as(weights)
     return weights, torch.stack(rows)
