@@ -56,9 +56,7 @@ def clean_row(data: ConfoundedData, seed: int) -> list[float]:
         return (clf.classes_[path.argmax(2)] == y).mean(1)
 
     def alone(names: Sequence[str]) -> float:
-        train, test = (
-            MultiModalArray({n: s.X[n] for n in names}) for s in (data.train, data.iid)
-        )
+        train, test = (MultiModalArray({n: s.X[n] for n in names}) for s in (data.train, data.iid))
         return fit(train, data.train.y, seed).set_params(beta=0).score(test, y)
 
     without = np.array([accuracy(a, share) for share in (0.0, *SHARES)])

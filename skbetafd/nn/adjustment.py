@@ -114,11 +114,12 @@ def log_proba_partial(
     tuple of two Tensors of shape (n, n_classes)
     """
     head = network.partial
-    shares = head.shares([xs[m] for m in network.order], [None] * len(xs))
-    seeing = torch.log_softmax(head.read(shares, present), dim=1)
+    ordered = [xs[m] for m in network.order]
+    seeing = torch.log_softmax(head(ordered, present), dim=1)
     if effect == "population":
         doing = log_proba_doing(network, codes, references, effect)
     else:
+        shares = head.shares(ordered)
         shares[:, 0] = head.knowledge(codes.knowledge)
         hidden = head.hidden(shares, present)[:, None] + head.context(references.context)
         shown = present[:, 1:].repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
@@ -126,7 +127,9 @@ def log_proba_partial(
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
 
 
-def average_proba(head: AdditiveHead | PartialNetwork, hidden: Tensor, log_weights: Tensor) -> Tensor:
+def average_proba(
+    head: AdditiveHead | PartialNetwork, hidden: Tensor, log_weights: Tensor
+) -> Tensor:
     """Log of the weighted mean of probabilities over the axes between the first and the last.
 
     `hidden`, the first layer before its rectifier, is overwritten.

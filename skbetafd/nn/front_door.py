@@ -1,4 +1,4 @@
-"""The network: knowledge and context of the predominant modality, auxiliary codes, two heads."""
+"""The network: knowledge and context of the predominant modality, auxiliary codes, a head."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class ModalityEncoders(nn.Module):
         self.predominant = predominant
         self.auxiliaries = [m for m in range(len(input_dims)) if m != predominant]
         self.order = [predominant, *self.auxiliaries]
+        """Positions of the modalities, the predominant first: the columns of `present`."""
 
         def encoder(modality: int, code_dim: int) -> MLPEncoder:
             return MLPEncoder(input_dims[modality], hidden_dim, code_dim, generator)
@@ -84,8 +85,7 @@ class ModalityEncoders(nn.Module):
 class FrontDoorNetwork(ModalityEncoders):
     """Outcome model P(y | z, s, a) over a learned knowledge and a context code.
 
-    ``head`` is that model; ``partial`` is its like for rows that lack a modality, trained on the
-    same codes without moving them.
+    ``head`` is that model; ``partial`` predicts for rows that lack a modality.
 
     Parameters
     ----------

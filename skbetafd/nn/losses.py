@@ -90,9 +90,9 @@ class FrontDoorLoss(nn.Module):
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
     + disentangle_weight · HSIC(z, s) + label_weight · CE(linear(z), y) + CE(partial, y)``. A term
     of weight 0 is not computed; without an auxiliary modality there is no knowledge, no
-    disentangle and no partial term. The last trains the head for missing modalities, on codes
-    that it does not move, at every subset of the modalities. A row that lacks a modality counts
-    in the terms for which it has what they need, and moves its codes through the partial head.
+    disentangle and no partial term. The last trains the network for missing modalities, which
+    moves no code, at every subset of the modalities. A row that lacks a modality counts in the
+    terms for which it has what they need.
 
     Parameters
     ----------
@@ -161,14 +161,10 @@ class FrontDoorLoss(nn.Module):
             terms["label"] = _cross_entropy(label, y, predominant)
             loss = loss + self.label_weight * terms["label"]
         if network.auxiliaries:
+            ordered = [xs[m] for m in network.order]
+            some = None if masks is None else masks[1:-1]
             terms["partial"] = partial_loss(
-                network.partial,
-                [xs[m] for m in network.order],
-                codes,
-                y,
-                weight,
-                present,
-                None if masks is None else masks[1:],
+                network.partial, ordered, codes, y, weight, present, some
             )
             loss = loss + terms["partial"]
         return {"loss": loss, **terms}

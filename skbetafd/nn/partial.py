@@ -51,20 +51,20 @@ class PartialNetwork(nn.Module):
         )
         self.out = linear(hidden_dim, n_classes, generator)
 
-    def shares(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def shares(self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None) -> Tensor:
         """Compute h of each modality, shape (n, n_modalities, hidden_dim)."""
-        triples = zip(self.encoders, xs, masks, strict=True)
-        return torch.stack([encoder(x, mask) for encoder, x, mask in triples], dim=1)
+        pairs = zip(self.encoders, xs, strict=True)
+        parts = [e(x, None if masks is None else masks[m]) for m, (e, x) in enumerate(pairs)]
+        return torch.stack(parts, dim=1)
 
     def hidden(self, shares: Tensor, present: Tensor) -> Tensor:
         """First layer of the head where of `shares` only `present` (..., n, M) is known."""
         known = torch.einsum("...nm,nmh->...nh", present, shares)
         return known + (1 - present) @ self.absent
 
-    def read(self, shares: Tensor, present: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits (..., n, n_classes) where of `shares` only `present` (..., n, M) is known."""
-        hidden = torch.relu(self.hidden(shares, present))
-        return self.out(hidden if mask is None else hidden * mask)
+    def forward(self, xs: Sequence[Tensor], present: Tensor) -> Tensor:
+        """Logits (n, n_classes) of P(y | x_m, present_m = 1); elsewhere x may hold anything."""
+        return self.out(torch.relu(self.hidden(self.shares(xs), present)))
 
 
 def partial_loss(
@@ -79,25 +79,28 @@ def partial_loss(
     """Mean cross-entropy over the proper subsets of the modalities, of each what a row has.
 
     Those with the predominant modality count twice: by its own encoder, and by its codes, which
-    are held fixed.
+    are held fixed. `masks` are the encoders': where modalities are left out, dropout in the head
+    too costs up to two points (satimage).
     """
-    *encoder_masks, mask = masks if masks is not None else [None] * (len(xs) + 1)
-    subsets, with_predominant = (s.to(weight) for s in _proper_subsets(len(xs)))
-    seen = network.shares(xs, encoder_masks)
-    knowledge, context = (code.detach() for code in codes[:2])
-    done = network.knowledge(knowledge) + network.context(context)
-    done = torch.cat([done[:, None], seen[:, 1:]], dim=1)
-    shown = torch.cat([subsets, with_predominant])[:, None].expand(-1, len(y), -1)
+    subsets, doing = (rows.to(weight) for rows in _proper_subsets(len(xs)))
+    shown = torch.cat([subsets, doing])[:, None].expand(-1, len(y), -1)
     if present is not None:
         shown = shown * present
+    seen = network.shares(xs, masks)
+    knowledge, context = (code.detach() for code in codes[:2])
+    coded = (network.knowledge(knowledge) + network.context(context))[:, None]
+    parts = shown.split([len(subsets), len(doing)])
     hidden = torch.cat(
-        [network.hidden(seen, shown[: len(subsets)]), network.hidden(done, shown[len(subsets) :])]
+        [
+            network.hidden(seen, parts[0]),
+            network.hidden(torch.cat([coded, seen[:, 1:]], dim=1), parts[1]),
+        ]
     )
-    hidden = torch.relu(hidden)
-    logits = network.out(hidden if mask is None else hidden * mask)
+    logits = network.out(torch.relu(hidden)).flatten(0, 1)
     counted = weight * (shown.sum(2) > 0)
-    entropy = cross_entropy(logits.flatten(0, 1), y.repeat(len(shown)), reduction="none")
-    return (counted.flatten() * entropy).mean()
+    return (
+        counted.flatten() * cross_entropy(logits, y.repeat(len(shown)), reduction="none")
+    ).mean()
 
 
 @cache

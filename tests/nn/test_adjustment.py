@@ -59,7 +59,7 @@ def test_doing_is_the_weighted_mean_of_probabilities_over_references(net, xs, re
 
 def test_reference_weights_are_masses_where_the_kernel_is_wide(net, xs, references):
     wide = references._replace(bandwidth=torch.tensor(1e9, dtype=torch.float64))
-    weights = log_reference_weights(net.encode(xs).auxiliary, wide).exp()
+    weights = log_reference_weights(net.encode(xs), wide).exp()
     torch.testing.assert_close(weights, references.log_mass.exp().expand(7, -1))
 
 
@@ -114,20 +114,16 @@ def test_a_row_without_auxiliaries_is_adjusted_by_the_references_near_its_knowle
     whole = log_proba_path(net, xs, references, [0, 1], "conditional").exp()
     torch.testing.assert_close(whole[0, 3:], seeing[3:])
     torch.testing.assert_close(whole[1, 3:], doing[3:])
-    z, s, a = net.encode(xs)
+    z = net.encode(xs).knowledge
     distance = torch.cdist(z[:3], references.knowledge).square()
     w = references.log_mass - distance / (2 * references.knowledge_bandwidth)
     w = torch.softmax(w, dim=1)
+    head = net.partial
     for i in range(3):
-        head = net.partial.at
-        own = (z[i : i + 1], a[i : i + 1])
-        logits = [
-            head((own[0], s_k[None], own[1]), present[i : i + 1]) for s_k in references.context
-        ]
-        expected = w[i] @ torch.softmax(torch.cat(logits), dim=1)
-        torch.testing.assert_close(doing[i], expected)
-        at_own = head((own[0], s[i : i + 1], own[1]), present[i : i + 1])
-        torch.testing.assert_close(seeing[i], torch.softmax(at_own[0], 0))
+        own = head.knowledge(z[i]) + head.absent[1]
+        logits = head.out(torch.relu(own + head.context(references.context)))
+        torch.testing.assert_close(doing[i], w[i] @ torch.softmax(logits, dim=1))
+    torch.testing.assert_close(seeing[:3], torch.softmax(head(xs, present)[:3], dim=1))
 
 
 def test_what_an_absent_modality_holds_is_without_effect(net, xs, references):

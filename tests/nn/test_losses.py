@@ -4,6 +4,7 @@ import torch
 
 from skbetafd.nn import FrontDoorLoss, FrontDoorNetwork
 from skbetafd.nn.losses import hsic, info_nce
+from skbetafd.nn.partial import partial_loss
 
 
 @pytest.fixture
@@ -122,17 +123,32 @@ def gradients(present, term):
     return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
 
 
-def test_the_partial_head_does_not_move_the_codes_of_complete_rows():
-    assert all(name.startswith("partial.") for name in gradients(None, "partial"))
-
-
-def test_a_row_that_lacks_a_modality_moves_its_codes_through_the_partial_head():
+@pytest.mark.parametrize("lacking", [slice(0), slice(8)])
+def test_the_partial_network_moves_no_code(lacking):
     present = torch.ones(16, 2)
-    present[:8, 1] = 0
-    moved = gradients(present, "partial")
-    assert "knowledge.hidden.weight" in moved
-    assert "context.hidden.weight" in moved
-    assert not any(name.startswith("auxiliary.") for name in moved)
+    present[lacking, 1] = 0
+    assert all(name.startswith("partial.") for name in gradients(present, "partial"))
+
+
+def test_the_partial_loss_is_the_mean_over_what_is_shown_of_each_row():
+    net = network((5, 4))
+    xs = [torch.randn(6, d) for d in (5, 4)]
+    y, weight = torch.arange(6) % 3, torch.ones(6)
+    codes = net.encode(xs)
+    head = net.partial
+
+    def entropy(logits, rows):
+        return torch.nn.functional.cross_entropy(logits[rows], y[rows], reduction="sum")
+
+    present = torch.ones(6, 2)
+    present[:2, 1] = 0
+    seen = head.shares(xs)
+    own = head.knowledge(codes.knowledge) + head.context(codes.context)
+    alone = [head.out(torch.relu(h + head.absent[i])) for h, i in ((seen[:, 0], 1), (own, 1))]
+    other = head.out(torch.relu(seen[:, 1] + head.absent[0]))
+    expected = sum(entropy(logits, slice(None)) for logits in alone) + entropy(other, slice(2, 6))
+    found = partial_loss(head, xs, codes, y, weight, present, None)
+    torch.testing.assert_close(found, expected / 18)
 
 
 def test_batches_without_a_complete_row_leave_every_term_finite():
