@@ -66,7 +66,7 @@ def test_doing_beats_seeing_once_the_confounder_is_broken_and_only_then(digits):
     seeing, doing = accuracy(digits.broken)
     assert doing > 0.52 > 0.4 > seeing
     seeing, doing = accuracy(digits.iid)
-    assert seeing > 0.8 > 0.65 > doing
+    assert seeing > 0.75 > 0.65 > doing
 
 
 def test_beta_and_effect_are_read_at_prediction(data):

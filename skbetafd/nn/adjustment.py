@@ -113,17 +113,19 @@ def log_proba_partial(
     -------
     tuple of two Tensors of shape (n, n_classes)
     """
-    head = network.partial
+    partial = network.partial
     ordered = [xs[m] for m in network.order]
-    seeing = torch.log_softmax(head(ordered, present), dim=1)
+    seeing = torch.log_softmax(partial(ordered, present), dim=1)
     if effect == "population":
         doing = log_proba_doing(network, codes, references, effect)
     else:
-        shares = head.shares(ordered)
-        shares[:, 0] = head.knowledge(codes.knowledge)
-        hidden = head.hidden(shares, present)[:, None] + head.context(references.context)
-        shown = present[:, 1:].repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
-        doing = average_proba(head, hidden, log_reference_weights(codes, references, shown))
+        shares = [partial.knowledge(codes.knowledge), *partial.own_shares(ordered)]
+        shown = torch.cat([present[:, :1], torch.zeros_like(present[:, :1]), present[:, 1:]], dim=1)
+        own = partial.hidden(shares, shown[None])[0]
+        known = present[:, 1:].repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
+        log_weights = log_reference_weights(codes, references, known)
+        hidden = own[:, None] + partial.context(references.context)
+        doing = average_proba(partial, hidden, log_weights)
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
 
 

@@ -7,25 +7,25 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from .encoders import MLPEncoder
 from .linear import linear
 
 
 class PartialNetwork(nn.Module):
-    """``W_o relu(Σ_m present_m · h_m + Σ_m (1 − present_m) · v_m)``.
+    """``W_o relu(Σ_v shown_v · h_v + Σ_v (1 − shown_v) · m_v)`` over views v of the modalities.
 
-    h_m = E_m(x_m) has an encoder of its own, so that a modality alone reaches what a model of it
-    alone would. To intervene on the predominant modality, h_T = W_z z + W_s s + b takes its
-    place, whose codes are not moved by it. v_m is learned, and stands for what is not there.
+    View 0 is the predominant modality by its knowledge and context codes, W_z z + W_s s + b, for
+    interventions on it; view 1 is the same modality, and the others the auxiliaries, each by an
+    encoder of its own, W_v E_v(x_v), so that a modality alone reaches what a model of it alone
+    would. m_v is learned, and stands for what is not shown.
 
     Parameters
     ----------
     input_dims : sequence of int
         Flattened width of each modality, the predominant first.
     knowledge_dim, context_dim, hidden_dim, n_classes : int
-        Widths of z, of s, of the hidden layers and of the output.
+        Widths of z (and of the own encoders' codes), of s, of the hidden layers and of the output.
     generator : torch.Generator
         Source of the initial weights (CPU).
     """
@@ -42,77 +42,91 @@ class PartialNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(
-            MLPEncoder(width, hidden_dim, hidden_dim, generator) for width in input_dims
+            MLPEncoder(width, hidden_dim, knowledge_dim, generator) for width in input_dims
+        )
+        self.own = nn.ModuleList(
+            linear(knowledge_dim, hidden_dim, generator, bias=False) for _ in input_dims
         )
         self.knowledge = linear(knowledge_dim, hidden_dim, generator)
         self.context = linear(context_dim, hidden_dim, generator, bias=False)
-        self.absent = nn.Parameter(
-            torch.zeros(len(input_dims), hidden_dim, dtype=torch.float32, device="cpu")
+        self.missing = nn.Parameter(
+            torch.zeros(1 + len(input_dims), hidden_dim, dtype=torch.float32, device="cpu")
         )
         self.out = linear(hidden_dim, n_classes, generator)
 
-    def shares(self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None) -> Tensor:
-        """Compute h of each modality, shape (n, n_modalities, hidden_dim)."""
-        pairs = zip(self.encoders, xs, strict=True)
-        parts = [e(x, None if masks is None else masks[m]) for m, (e, x) in enumerate(pairs)]
-        return torch.stack(parts, dim=1)
+    def own_shares(
+        self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
+    ) -> list[Tensor]:
+        """Compute h_v of the views by own encoders, (n, hidden_dim) each."""
+        some = masks if masks is not None else [None] * len(xs)
+        triples = zip(self.own, self.encoders, xs, some, strict=True)
+        return [layer(encoder(x, mask)) for layer, encoder, x, mask in triples]
 
-    def hidden(self, shares: Tensor, present: Tensor) -> Tensor:
-        """First layer of the head where of `shares` only `present` (..., n, M) is known."""
-        known = torch.einsum("...nm,nmh->...nh", present, shares)
-        return known + (1 - present) @ self.absent
+    def hidden(self, shares: Sequence[Tensor], shown: Tensor) -> Tensor:
+        """First layer of the head, before its rectifier, by what is shown.
+
+        Parameters
+        ----------
+        shares : sequence of Tensor of shape (n, hidden_dim)
+            h_v of every view.
+        shown : Tensor of shape (k, n_views) or (k, n, n_views)
+            1 for what is shown, else 0, in k subsets: for all rows, or row by row.
+
+        Returns
+        -------
+        Tensor of shape (k, n, hidden_dim)
+        """
+        missing = (1 - shown) @ self.missing
+        if shown.dim() == 2:
+            return torch.tensordot(shown, torch.stack(list(shares)), 1) + missing[:, None]
+        return torch.einsum("knv,nvh->knh", shown, torch.stack(list(shares), dim=1)) + missing
 
     def forward(self, xs: Sequence[Tensor], present: Tensor) -> Tensor:
         """Logits (n, n_classes) of P(y | x_m, present_m = 1); elsewhere x may hold anything."""
-        return self.out(torch.relu(self.hidden(self.shares(xs), present)))
+        shares = self.own_shares(xs)
+        shown = torch.cat([torch.zeros_like(present[:, :1]), present], dim=1)
+        hidden = self.hidden([torch.zeros_like(shares[0]), *shares], shown[None])
+        return self.out(torch.relu(hidden[0]))
 
+    def training_logits(
+        self,
+        xs: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        present: Tensor | None,
+        masks: Sequence[Tensor] | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits for every proper subset of the modalities, of each what a row has.
 
-def partial_loss(
-    network: PartialNetwork,
-    xs: Sequence[Tensor],
-    codes: Sequence[Tensor],
-    y: Tensor,
-    weight: Tensor,
-    present: Tensor | None,
-    masks: Sequence[Tensor] | None,
-) -> Tensor:
-    """Mean cross-entropy over the proper subsets of the modalities, of each what a row has.
+        Those with the predominant modality come twice: by its codes, which are not moved, and by
+        its own encoder. `masks` are the encoders': where modalities are left out, dropout in the
+        head too costs up to two points (satimage).
 
-    Those with the predominant modality count twice: by its own encoder, and by its codes, which
-    are held fixed. `masks` are the encoders': where modalities are left out, dropout in the head
-    too costs up to two points (satimage).
-    """
-    subsets, doing = (rows.to(weight) for rows in _proper_subsets(len(xs)))
-    shown = torch.cat([subsets, doing])[:, None].expand(-1, len(y), -1)
-    if present is not None:
-        shown = shown * present
-    seen = network.shares(xs, masks)
-    knowledge, context = (code.detach() for code in codes[:2])
-    coded = (network.knowledge(knowledge) + network.context(context))[:, None]
-    parts = shown.split([len(subsets), len(doing)])
-    hidden = torch.cat(
-        [
-            network.hidden(seen, parts[0]),
-            network.hidden(torch.cat([coded, seen[:, 1:]], dim=1), parts[1]),
-        ]
-    )
-    logits = network.out(torch.relu(hidden)).flatten(0, 1)
-    counted = weight * (shown.sum(2) > 0)
-    return (
-        counted.flatten() * cross_entropy(logits, y.repeat(len(shown)), reduction="none")
-    ).mean()
+        Returns
+        -------
+        logits : Tensor of shape (k, n, n_classes)
+        counted : Tensor of shape (k, n) or None
+            1 where a row has something of the subset; None: everywhere.
+        """
+        knowledge, context = (code.detach() for code in codes[:2])
+        coded = self.knowledge(knowledge) + self.context(context)
+        shown = _subsets_of_views(len(xs)).to(coded)
+        if present is not None:
+            shown = shown[:, None] * torch.cat([present[:, :1], present], dim=1)
+        hidden = self.hidden([coded, *self.own_shares(xs, masks)], shown)
+        counted = None if present is None else (shown.sum(2) > 0).to(coded)
+        return self.out(torch.relu(hidden)), counted
 
 
 @cache
-def _proper_subsets(n_modalities: int) -> tuple[Tensor, Tensor]:
-    """All proper non-empty subsets, and those of them that hold the first modality.
-
-    Beyond four modalities, each alone and each left out.
-    """
+def _subsets_of_views(n_modalities: int) -> Tensor:
+    """All proper non-empty subsets; beyond four modalities, each alone and each left out."""
     if n_modalities <= 4:
         rows = torch.cartesian_prod(*[torch.tensor([0, 1], device="cpu")] * n_modalities)
         rows = rows[1:-1]
     else:
         alone = torch.eye(n_modalities, dtype=torch.int64, device="cpu")
         rows = torch.cat([alone, 1 - alone])
-    return rows, rows[rows[:, 0] == 1]
+    by_encoder = torch.cat([torch.zeros_like(rows[:, :1]), rows], dim=1)
+    by_codes = by_encoder[rows[:, 0] == 1].clone()
+    by_codes[:, :2] = torch.tensor([1, 0], device="cpu")
+    return torch.cat([by_encoder, by_codes])

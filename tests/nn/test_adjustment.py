@@ -7,7 +7,7 @@ from skbetafd.nn.adjustment import log_proba_doing, log_reference_weights, mix
 
 @pytest.fixture
 def net():
-    return FrontDoorNetwork(
+    network = FrontDoorNetwork(
         [5, 4],
         3,
         predominant=0,
@@ -16,6 +16,8 @@ def net():
         context_dim=2,
         generator=torch.Generator().manual_seed(0),
     ).double()
+    torch.nn.init.normal_(network.partial.missing)
+    return network
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_a_row_without_auxiliaries_is_adjusted_by_the_references_near_its_knowle
     w = torch.softmax(w, dim=1)
     head = net.partial
     for i in range(3):
-        own = head.knowledge(z[i]) + head.absent[1]
+        own = head.knowledge(z[i]) + head.missing[1] + head.missing[2]
         logits = head.out(torch.relu(own + head.context(references.context)))
         torch.testing.assert_close(doing[i], w[i] @ torch.softmax(logits, dim=1))
     torch.testing.assert_close(seeing[:3], torch.softmax(head(xs, present)[:3], dim=1))

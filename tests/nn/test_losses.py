@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from skbetafd.nn import FrontDoorLoss, FrontDoorNetwork
-from skbetafd.nn.losses import hsic, info_nce
-from skbetafd.nn.partial import partial_loss
+from skbetafd.nn.dependence import hsic, info_nce
 
 
 @pytest.fixture
@@ -130,25 +129,37 @@ def test_the_partial_network_moves_no_code(lacking):
     assert all(name.startswith("partial.") for name in gradients(present, "partial"))
 
 
-def test_the_partial_loss_is_the_mean_over_what_is_shown_of_each_row():
+def test_the_partial_term_is_the_mean_over_what_is_shown_of_each_row():
     net = network((5, 4))
-    xs = [torch.randn(6, d) for d in (5, 4)]
-    y, weight = torch.arange(6) % 3, torch.ones(6)
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
+    y = torch.arange(16) % 3
     codes = net.encode(xs)
     head = net.partial
+    torch.nn.init.normal_(head.missing)
 
-    def entropy(logits, rows):
+    def entropy(hidden, gone, rows):
+        absent = sum(head.missing[view] for view in gone)
+        logits = head.out(torch.relu(hidden + absent))
         return torch.nn.functional.cross_entropy(logits[rows], y[rows], reduction="sum")
 
-    present = torch.ones(6, 2)
+    present = torch.ones(16, 2)
     present[:2, 1] = 0
-    seen = head.shares(xs)
-    own = head.knowledge(codes.knowledge) + head.context(codes.context)
-    alone = [head.out(torch.relu(h + head.absent[i])) for h, i in ((seen[:, 0], 1), (own, 1))]
-    other = head.out(torch.relu(seen[:, 1] + head.absent[0]))
-    expected = sum(entropy(logits, slice(None)) for logits in alone) + entropy(other, slice(2, 6))
-    found = partial_loss(head, xs, codes, y, weight, present, None)
-    torch.testing.assert_close(found, expected / 18)
+    seen = head.own_shares(xs)
+    coded = head.knowledge(codes.knowledge) + head.context(codes.context)
+    everywhere, where_there = slice(None), slice(2, 16)
+    expected = entropy(seen[0], (0, 2), everywhere) + entropy(coded, (1, 2), everywhere)
+    expected = (expected + entropy(seen[1], (0, 1), where_there)) / 48
+    loss = FrontDoorLoss(knowledge_weight=0, disentangle_weight=0, label_weight=0, temperature=0.1)
+    terms = loss(net, xs, y, torch.ones(16), present, None)
+    torch.testing.assert_close(terms["partial"], expected)
+
+
+@pytest.mark.parametrize("loss", [hsic, lambda a, b, w: info_nce(a, b, w, 0.1)])
+def test_gradients_are_those_of_finite_differences(loss, codes):
+    left = codes[0].requires_grad_()
+    right = torch.cat([codes[1], codes[1][:, :2].square()], dim=1).requires_grad_()
+    weight = torch.rand(20, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.1
+    assert torch.autograd.gradcheck(lambda a, b: loss(a, b, weight / weight.mean()), (left, right))
 
 
 def test_batches_without_a_complete_row_leave_every_term_finite():
