@@ -78,7 +78,7 @@ class ModalityEncoders(nn.Module):
         return Codes(
             self.knowledge(x, masks[0]),
             self.context(x, masks[1]),
-            torch.cat(auxiliary, dim=1) if auxiliary else x.new_empty((len(x), 0)),
+            torch.cat(auxiliary, dim=-1) if auxiliary else x.new_empty((*x.shape[:-1], 0)),
         )
 
 

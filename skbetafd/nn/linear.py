@@ -1,16 +1,36 @@
-"""Linear layers that draw their initial values from a generator of one's own."""
+"""Linear layers that draw their initial values from a generator of one's own, and that stack."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import linear as apply_linear
+
+
+class Linear(nn.Linear):
+    """``x Wᵀ + b``, of one model or, with parameters of shape (k, ...), of k models at once.
+
+    With stacked parameters x has shape (k, ..., input_dim). torch.func.vmap does the same at more
+    than twice the cost of a small model's step.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer, or each model's layer to its own rows."""
+        if self.weight.dim() == 2:
+            return apply_linear(x, self.weight, self.bias)
+        rows = x if x.dim() == 3 else x.flatten(1, -2)
+        if self.bias is None:
+            out = torch.bmm(rows, self.weight.mT)
+        else:
+            out = torch.baddbmm(self.bias[:, None], rows, self.weight.mT)
+        return out if x.dim() == 3 else out.view(*x.shape[:-1], -1)
 
 
 def linear(
     input_dim: int, output_dim: int, generator: torch.Generator, *, bias: bool = True
-) -> nn.Linear:
+) -> Linear:
     """Make a linear layer whose initial values come from `generator` alone.
 
     The distribution is torch's own default, U(−1/√input_dim, 1/√input_dim), drawn
@@ -18,7 +38,7 @@ def linear(
     """
     # dtype and device are spelled out: the user's global defaults must not change a seeded fit
     layer = nn.utils.skip_init(
-        nn.Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device="cpu"
+        Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device="cpu"
     )
     bound = 1.0 / math.sqrt(max(input_dim, 1))
     with torch.no_grad():

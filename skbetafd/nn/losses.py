@@ -24,8 +24,8 @@ class FrontDoorLoss(nn.Module):
 
     Parameters
     ----------
-    knowledge_weight, disentangle_weight, label_weight : float
-        Weights of the terms.
+    knowledge_weight, disentangle_weight, label_weight : float or Tensor of shape (k,)
+        Weights of the terms; one for each of k stacked models.
     temperature : float
         τ of the knowledge loss.
     """
@@ -33,22 +33,20 @@ class FrontDoorLoss(nn.Module):
     def __init__(
         self,
         *,
-        knowledge_weight: float,
-        disentangle_weight: float,
-        label_weight: float,
+        knowledge_weight: float | Tensor,
+        disentangle_weight: float | Tensor,
+        label_weight: float | Tensor,
         temperature: float,
     ) -> None:
         super().__init__()
-        self.knowledge_weight = knowledge_weight
-        self.disentangle_weight = disentangle_weight
-        self.label_weight = label_weight
-        self.weights = {
+        self.weights: dict[str, float | Tensor] = {
             "outcome": 1.0,
             "label": label_weight,
             "partial": 1.0,
             "knowledge": knowledge_weight,
             "disentangle": disentangle_weight,
         }
+        self.active = {name for name, w in self.weights.items() if torch.as_tensor(w).any()}
         self.temperature = temperature
 
     def forward(
@@ -61,6 +59,8 @@ class FrontDoorLoss(nn.Module):
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its unweighted terms.
+
+        Every tensor may have a leading axis of k models whose parameters are stacked.
 
         Parameters
         ----------
@@ -79,34 +79,35 @@ class FrontDoorLoss(nn.Module):
             Dropout masks, one a hidden layer (``network.mask_dims``).
         """
         logits, codes = network(xs, masks)
-        complete = weight if present is None else weight * present.prod(1)
-        predominant = weight if present is None else weight * present[:, 0]
-        heads = {"outcome": (logits[None], complete[None])}
-        if self.label_weight:
+        complete = weight if present is None else weight * present.prod(-1)
+        predominant = weight if present is None else weight * present[..., 0]
+        heads = {"outcome": (logits.unsqueeze(-3), complete.unsqueeze(-2))}
+        if "label" in self.active:
             label = network.knowledge_label(codes.knowledge)
-            heads["label"] = (label[None], predominant[None])
+            heads["label"] = (label.unsqueeze(-3), predominant.unsqueeze(-2))
         if network.auxiliaries:
             ordered = [xs[m] for m in network.order]
             some = None if masks is None else masks[1:-1]
             partial, counted = network.partial.training_logits(ordered, codes, present, some)
-            counts = weight.expand(len(partial), -1)
-            heads["partial"] = (partial, counts if counted is None else counts * counted)
+            rows = weight.unsqueeze(-2).expand(partial.shape[:-1])
+            heads["partial"] = (partial, rows if counted is None else rows * counted)
         terms = _cross_entropies(heads, y)
-        if network.auxiliaries and self.knowledge_weight:
+        if network.auxiliaries and "knowledge" in self.active:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
             terms["knowledge"] = info_nce(left, right, complete, self.temperature)
-        if network.auxiliaries and self.disentangle_weight:
+        if network.auxiliaries and "disentangle" in self.active:
             terms["disentangle"] = hsic(codes.knowledge, codes.context, predominant)
         weighted = [self.weights[name] * term for name, term in terms.items()]
-        return {"loss": torch.stack(weighted).sum(), **terms}
+        return {"loss": torch.stack(weighted).sum(0), **terms}
 
 
 def _cross_entropies(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:
-    """Weighted mean cross-entropy of each head's logits (k, n, n_classes), in one call for all."""
-    logits = torch.cat([logits for logits, _ in heads.values()])
-    weight = torch.cat([weight for _, weight in heads.values()])
-    entropy = cross_entropy(logits.flatten(0, 1), y.repeat(len(logits)), reduction="none")
-    means = (weight * entropy.view_as(weight)).mean(1)
-    parts = means.split([len(logits) for logits, _ in heads.values()])
-    return {name: part.mean() for name, part in zip(heads, parts, strict=True)}
+    """Weighted mean cross-entropy of each head's logits (..., k, n, n_classes), in one call."""
+    logits = torch.cat([logits for logits, _ in heads.values()], dim=-3)
+    weight = torch.cat([weight for _, weight in heads.values()], dim=-2)
+    labels = y.unsqueeze(-2).expand(weight.shape).flatten()
+    entropy = cross_entropy(logits.flatten(0, -2), labels, reduction="none")
+    means = (weight * entropy.view_as(weight)).mean(-1)
+    parts = means.split([logits.shape[-3] for logits, _ in heads.values()], dim=-1)
+    return {name: part.mean(-1) for name, part in zip(heads, parts, strict=True)}

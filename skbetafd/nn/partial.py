@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ class PartialNetwork(nn.Module):
         Source of the initial weights (CPU).
     """
 
+    shown: Tensor
+
     def __init__(
         self,
         input_dims: Sequence[int],
@@ -53,6 +56,10 @@ class PartialNetwork(nn.Module):
             torch.zeros(1 + len(input_dims), hidden_dim, dtype=torch.float32, device="cpu")
         )
         self.out = linear(hidden_dim, n_classes, generator)
+        self.subsets = _subsets_of_views(len(input_dims))
+        table = [[float(v in views) for v in range(1 + len(input_dims))] for views in self.subsets]
+        shown = torch.tensor(table, dtype=torch.float32, device="cpu")
+        self.register_buffer("shown", shown, persistent=False)
 
     def own_shares(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
@@ -63,23 +70,21 @@ class PartialNetwork(nn.Module):
         return [layer(encoder(x, mask)) for layer, encoder, x, mask in triples]
 
     def hidden(self, shares: Sequence[Tensor], shown: Tensor) -> Tensor:
-        """First layer of the head, before its rectifier, by what is shown.
+        """First layer of the head, before its rectifier, by what each row shows.
 
         Parameters
         ----------
-        shares : sequence of Tensor of shape (n, hidden_dim)
+        shares : sequence of Tensor of shape (..., n, hidden_dim)
             h_v of every view.
-        shown : Tensor of shape (k, n_views) or (k, n, n_views)
-            1 for what is shown, else 0, in k subsets: for all rows, or row by row.
+        shown : Tensor of shape (..., k, n, n_views)
+            1 for what is shown, else 0, in k subsets.
 
         Returns
         -------
-        Tensor of shape (k, n, hidden_dim)
+        Tensor of shape (..., k, n, hidden_dim)
         """
-        missing = (1 - shown) @ self.missing
-        if shown.dim() == 2:
-            return torch.tensordot(shown, torch.stack(list(shares)), 1) + missing[:, None]
-        return torch.einsum("knv,nvh->knh", shown, torch.stack(list(shares), dim=1)) + missing
+        known = torch.einsum("...knv,...nvh->...knh", shown, torch.stack(list(shares), dim=-2))
+        return known + (1 - shown) @ self.missing[..., None, :, :]
 
     def forward(self, xs: Sequence[Tensor], present: Tensor) -> Tensor:
         """Logits (n, n_classes) of P(y | x_m, present_m = 1); elsewhere x may hold anything."""
@@ -103,30 +108,31 @@ class PartialNetwork(nn.Module):
 
         Returns
         -------
-        logits : Tensor of shape (k, n, n_classes)
-        counted : Tensor of shape (k, n) or None
+        logits : Tensor of shape (..., k, n, n_classes)
+        counted : Tensor of shape (..., k, n) or None
             1 where a row has something of the subset; None: everywhere.
         """
         knowledge, context = (code.detach() for code in codes[:2])
         coded = self.knowledge(knowledge) + self.context(context)
-        shown = _subsets_of_views(len(xs)).to(coded)
-        if present is not None:
-            shown = shown[:, None] * torch.cat([present[:, :1], present], dim=1)
-        hidden = self.hidden([coded, *self.own_shares(xs, masks)], shown)
-        counted = None if present is None else (shown.sum(2) > 0).to(coded)
+        shares = [coded, *self.own_shares(xs, masks)]
+        if present is None:
+            known = [sum((shares[v] for v in rest), shares[first]) for first, *rest in self.subsets]
+            missing = (1 - self.shown) @ self.missing
+            hidden, counted = torch.stack(known, dim=-3) + missing[..., None, :], None
+        else:
+            having = torch.cat([present[..., :1], present], dim=-1)
+            by_row = self.shown[:, None] * having[..., None, :, :]
+            hidden, counted = self.hidden(shares, by_row), (by_row.sum(-1) > 0).to(coded)
         return self.out(torch.relu(hidden)), counted
 
 
 @cache
-def _subsets_of_views(n_modalities: int) -> Tensor:
-    """All proper non-empty subsets; beyond four modalities, each alone and each left out."""
-    if n_modalities <= 4:
-        rows = torch.cartesian_prod(*[torch.tensor([0, 1], device="cpu")] * n_modalities)
-        rows = rows[1:-1]
-    else:
-        alone = torch.eye(n_modalities, dtype=torch.int64, device="cpu")
-        rows = torch.cat([alone, 1 - alone])
-    by_encoder = torch.cat([torch.zeros_like(rows[:, :1]), rows], dim=1)
-    by_codes = by_encoder[rows[:, 0] == 1].clone()
-    by_codes[:, :2] = torch.tensor([1, 0], device="cpu")
-    return torch.cat([by_encoder, by_codes])
+def _subsets_of_views(n_modalities: int) -> list[tuple[int, ...]]:
+    """All proper non-empty subsets; beyond four modalities, each alone and each left out.
+
+    Those with the predominant modality come with view 1 and with view 0 for it.
+    """
+    modalities = range(1, n_modalities + 1)
+    sizes = range(1, n_modalities) if n_modalities <= 4 else sorted({1, n_modalities - 1})
+    subsets = [views for size in sizes for views in combinations(modalities, size)]
+    return subsets + [(0, *views[1:]) for views in subsets if views[0] == 1]
