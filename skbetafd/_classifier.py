@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -10,38 +11,35 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from ._atomic import all_or_nothing
 from ._beta_path import BetaPathMixin
-from ._contribution import modality_position, probe_scores
+from ._fitting import (
+    NOT_IN_FIT,
+    FitRequest,
+    FitResult,
+    Member,
+    draw_seeds,
+    fit_all,
+    presence_tensor,
+    standardised_tensors,
+)
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
-from ._mediator import ObservedMediator, read_mediator
+from ._mediator import read_mediator
 from ._multimodal_array import MultiModalArray
 from ._presence import check_some_present, present_rows
-from ._sklearn_compat import Interval, Options, StrOptions
+from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
-    FrontDoorLoss,
     FrontDoorNetwork,
-    MediatorLoss,
     MediatorNetwork,
-    ReferenceSet,
     log_proba_path,
     mediated_log_proba_path,
     support,
 )
-from .training import (
-    TrainingSettings,
-    build_references,
-    check_callbacks,
-    check_finite_codes,
-    resolve_device,
-    train,
-)
-from .training.batches import TrainingRows
+from .training import check_callbacks
 
 
 class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
@@ -113,6 +111,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         AdamW's decoupled weight decay; torch's own default.
     callbacks : list of skorch callbacks, default=None
         Added to the training loop. There is no validation set: monitor ``"train_loss"``.
+    n_members : int, default=1
+        Independently initialised networks, trained together, whose probabilities are averaged.
+    predict_batch_size : int, default=65536
+        Rows scaled and encoded at once, which bounds the memory of a prediction; read there.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network and its data.
     device : str or torch.device, default="auto"
@@ -139,6 +141,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         The predominant modality.
     modality_scores_ : dict of str to float or None
         Each modality's probe accuracy in [0, 1]; None where `predominant` was named.
+    members_ : list of Member
+        Each member's ``net`` and ``references``; the attributes below are the first one's.
     net_ : skorch.NeuralNet
         The trained net.
     module_ : FrontDoorNetwork
@@ -221,6 +225,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "callbacks": [None, list, tuple],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"})],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -250,6 +256,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         callbacks: Sequence[Any] | None = None,
+        n_members: int = 1,
+        predict_batch_size: int = 65_536,
         dtype: str = "float32",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -275,6 +283,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.callbacks = callbacks
+        self.n_members = n_members
+        self.predict_batch_size = predict_batch_size
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
@@ -320,20 +330,50 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         """
         with all_or_nothing(self), torch.inference_mode(False), torch.enable_grad():
             self._validate_params()
-            X, self._layout = read_training_input(self, X, self.modalities)
-            if mediator is None:
-                self._warn_of_one_modality(X)
-            arrays = numeric_modalities(X, self.dtype)
-            y, weight = read_targets(self, X, y, sample_weight)
-            observed = None if mediator is None else read_mediator(mediator, weight)
-            used = np.flatnonzero(weight > 0)
-            if len(used) < len(y):
-                arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-            present = self._check_presence(
-                arrays, used, training=True, mediated=observed is not None
-            )
-            self._fit_arrays(arrays, present, y, weight / weight.mean(), observed)
+            request = self._request(X, y, sample_weight, mediator)
+            self._adopt(fit_all([request], int(self.verbose))[0])
         return self
+
+    def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:
+        """Check all input of `fit`; sets the attributes that describe it."""
+        X, self._layout = read_training_input(self, X, self.modalities)
+        if mediator is None:
+            self._warn_of_one_modality(X)
+        arrays = numeric_modalities(X, self.dtype)
+        y, weight = read_targets(self, X, y, sample_weight)
+        observed = None if mediator is None else read_mediator(mediator, weight)
+        used = np.flatnonzero(weight > 0)
+        if len(used) < len(y):
+            arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
+        present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
+        names = self._layout.names
+        self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
+        check_callbacks(self.callbacks)
+        parameters = self.get_params(deep=False)
+        return FitRequest(
+            names=names,
+            arrays=arrays,
+            present=present,
+            y=y,
+            n_classes=len(self.classes_),
+            weight=weight / weight.mean(),
+            mediator=observed,
+            parameters={k: v for k, v in parameters.items() if k not in NOT_IN_FIT},
+            seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
+        )
+
+    def _adopt(self, result: FitResult) -> None:
+        names = self.modality_names_
+        scores = result.scores
+        self.modality_scores_ = (
+            None if scores is None else dict(zip(names, scores.round(4).tolist(), strict=True))
+        )
+        self.predominant_ = names[result.predominant]
+        self._scalers = result.scalers
+        self.members_ = result.members
+        self.net_, self.references_ = result.members[0]
+        self.history_ = self.net_.history
+        self.n_iter_ = len(self.history_)
 
     def _warn_of_one_modality(self, X: MultiModalArray) -> None:
         if len(X.names) == 1 and self.beta > 0:
@@ -360,160 +400,70 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             )
         return present
 
-    def _fit_arrays(
-        self,
-        arrays: list[np.ndarray],
-        having: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        mediator: ObservedMediator | None,
-    ) -> None:
-        device = resolve_device(self.device)
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
-        generator = torch.Generator("cpu").manual_seed(seeds[0])
-        predominant = self._find_predominant(arrays, y, weight, seeds[1])
-        self._scalers = [
-            StandardScaler().set_output(transform="default").fit(a, sample_weight=weight)
-            if self.standardize
-            else None
-            for a in arrays
-        ]
-        dtype = getattr(torch, self.dtype)
-        xs, present = self._tensors(arrays, having, device, dtype)
-        observed = [] if mediator is None else [mediator.values]
-        rows = TrainingRows(
-            [*xs, *(torch.tensor(values, dtype=dtype, device=device) for values in observed)],
-            torch.tensor(y, device=device),
-            torch.tensor(weight, dtype=dtype, device=device),
-            present,
-        )
-        network = self._network([a.shape[1] for a in arrays], predominant, mediator, generator)
-        network = network.to(device, dtype)
-        criterion = self._criterion() if mediator is None else MediatorLoss()
-        self.net_ = train(network, criterion, rows, self._settings(), generator)
-        self.history_ = self.net_.history
-        self.n_iter_ = len(self.history_)
-        with torch.no_grad():
-            codes = network.eval().encode(xs)
-        check_finite_codes(codes, self.n_iter_)
-        weights = rows.weight if present is None else rows.weight * present.prod(1)
-        self.references_ = build_references(
-            codes, weights, self.n_references, seeds[2], mediated=mediator is not None
-        )
-
-    def _find_predominant(
-        self, arrays: list[np.ndarray], y: np.ndarray, weight: np.ndarray, seed: int
-    ) -> int:
-        names = list(self._layout.names)
-        self.modality_names_, self.modality_slices_ = names, self._layout.slices
-        self.modality_scores_ = None
-        if self.predominant == "auto" and "auto" not in names:
-            scores = probe_scores(arrays, y, weight, seed)
-            self.modality_scores_ = dict(zip(names, scores.round(4).tolist(), strict=True))
-            position = int(scores.argmax())
-        else:
-            position = modality_position(self.predominant, names)
-        self.predominant_ = names[position]
-        return position
-
-    def _network(
-        self,
-        input_dims: list[int],
-        predominant: int,
-        mediator: ObservedMediator | None,
-        generator: torch.Generator,
-    ) -> FrontDoorNetwork | MediatorNetwork:
-        shared: dict[str, Any] = {
-            "predominant": predominant,
-            "hidden_dim": self.hidden_dim,
-            "knowledge_dim": self.knowledge_dim,
-            "context_dim": self.context_dim,
-            "generator": generator,
-        }
-        if mediator is None:
-            return FrontDoorNetwork(input_dims, len(self.classes_), **shared)
-        return MediatorNetwork(
-            input_dims,
-            len(self.classes_),
-            mediator_dim=mediator.values.shape[1],
-            n_mediator_samples=self.n_mediator_samples if mediator.continuous else None,
-            **shared,
-        )
-
-    def _criterion(self) -> FrontDoorLoss:
-        return FrontDoorLoss(
-            knowledge_weight=self.knowledge_weight,
-            disentangle_weight=self.disentangle_weight,
-            label_weight=self.label_weight,
-            temperature=self.temperature,
-        )
-
-    def _settings(self) -> TrainingSettings:
-        return TrainingSettings(
-            max_epochs=int(self.max_epochs),
-            batch_size=int(self.batch_size),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            dropout=self.dropout,
-            callbacks=check_callbacks(self.callbacks),
-            verbose=int(self.verbose),
-        )
-
-    def _tensors(
-        self,
-        arrays: list[np.ndarray],
-        present: np.ndarray,
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
-        """Standardised tensors, and which modalities each row has (None: all), T first."""
-        pairs = zip(self._scalers, arrays, strict=True)
-        scaled = [a if scaler is None else scaler.transform(a) for scaler, a in pairs]
-        if present.all():
-            return [torch.tensor(a, dtype=dtype, device=device) for a in scaled], None
-        order = np.argsort(np.array(self.modality_names_) != self.predominant_, kind="stable")
-        xs = [torch.tensor(np.nan_to_num(a), dtype=dtype, device=device) for a in scaled]
-        return xs, torch.tensor(present[:, order], dtype=dtype, device=device)
-
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
-        xs, present, references = self._read(X)
+        arrays, having = self._read(X)
+        xs, present = self._tensors(arrays, having)
         if present is not None:
             row = int(np.argwhere(present.cpu().numpy() == 0)[0, 0])
             raise ValueError(f"overlap needs all modalities, but row {row} lacks one")
         with torch.no_grad():
             codes = self.module_.encode(xs)
+            references = self.references_.to(codes.knowledge.device)
             parts = support(self.module_, codes, references, self.effect)
         weights, supported = (part.double().cpu().numpy() for part in parts)
         return weights, supported
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        xs, present, references = self._read(X)
-        with torch.no_grad():
-            path = self._path(xs, present, references, betas)
-        log_proba = path.cpu().numpy()
+        validate_parameters(self, predict_batch_size=self.predict_batch_size)
+        arrays, having = self._read(X)
+        parts = []
+        for start in range(0, len(having), self.predict_batch_size):
+            rows = slice(start, start + self.predict_batch_size)
+            xs, present = self._tensors([a[rows] for a in arrays], having[rows])
+            with torch.no_grad():
+                parts.append(self._mean_path(xs, present, betas).cpu().numpy())
+        log_proba = np.concatenate(parts, axis=1)
         if np.isnan(log_proba).any():
             row = int(np.argwhere(np.isnan(log_proba))[0, 1])
             raise ValueError(f"X is too far from the training rows at row {row}: overflow")
         return log_proba
 
-    def _read(self, X: Any) -> tuple[list[torch.Tensor], torch.Tensor | None, ReferenceSet]:
-        """Rows as tensors on the network's device, what they have, and the references there."""
+    def _read(self, X: Any) -> tuple[list[np.ndarray], np.ndarray]:
+        """Rows as numeric arrays, and which modalities each has."""
         X = read_prediction_input(self, X, self._layout)
         weights = next(self.module_.parameters())
         arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
         mediated = isinstance(self.module_, MediatorNetwork)
         present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
-        tensors = self._tensors(arrays, present, weights.device, weights.dtype)
-        return *tensors, self.references_.to(weights.device)
+        return arrays, present
+
+    def _tensors(
+        self, arrays: list[np.ndarray], having: np.ndarray
+    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        weights = next(self.module_.parameters())
+        where = (weights.device, weights.dtype)
+        predominant = self.modality_names_.index(self.predominant_)
+        xs = standardised_tensors(arrays, self._scalers, *where)
+        return xs, presence_tensor(having, predominant, *where)
+
+    def _mean_path(
+        self, xs: list[torch.Tensor], present: torch.Tensor | None, betas: list[float]
+    ) -> torch.Tensor:
+        """Log of the members' mean P_β, shape (n_betas, n, n_classes)."""
+        paths = [self._path(member, xs, present, betas) for member in self.members_]
+        if len(paths) == 1:
+            return paths[0]
+        return torch.logsumexp(torch.stack(paths), dim=0) - math.log(len(paths))
 
     def _path(
         self,
+        member: Member,
         xs: list[torch.Tensor],
         present: torch.Tensor | None,
-        references: ReferenceSet,
         betas: list[float],
     ) -> torch.Tensor:
-        if isinstance(self.module_, MediatorNetwork):
-            return mediated_log_proba_path(self.module_, xs, references, betas, self.effect)
-        return log_proba_path(self.module_, xs, references, betas, self.effect, present)
+        network, references = member.net.module_, member.references.to(xs[0].device)
+        if isinstance(network, MediatorNetwork):
+            return mediated_log_proba_path(network, xs, references, betas, self.effect)
+        return log_proba_path(network, xs, references, betas, self.effect, present)

@@ -404,6 +404,8 @@ OUT_OF_RANGE = {
     "batch_size": [1, 0, -2, 1.5, None],
     "learning_rate": [0, -1, "1", None, np.nan, np.inf],
     "weight_decay": [-0.1, "1", None, np.nan, np.inf],
+    "n_members": [0, -1, 1.5, None],
+    "predict_batch_size": [0, -1, 1.5, None],
     "callbacks": [3, "EarlyStopping", {"stop": None}],
     "dtype": ["float16", np.float32, None],
     "device": [None, 3],

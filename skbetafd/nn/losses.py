@@ -46,7 +46,9 @@ class FrontDoorLoss(nn.Module):
             "knowledge": knowledge_weight,
             "disentangle": disentangle_weight,
         }
-        self.active = {name for name, w in self.weights.items() if torch.as_tensor(w).any()}
+        self.active = {
+            n for n, w in self.weights.items() if bool(w.any() if torch.is_tensor(w) else w)
+        }
         self.temperature = temperature
 
     def forward(

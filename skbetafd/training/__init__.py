@@ -1,14 +1,18 @@
-"""The skorch glue: whole-tensor batches, the training loop, reference sets, callbacks."""
+"""The skorch glue: whole-tensor batches, the training loop, stacks, reference sets, callbacks."""
 
+from .batches import TrainingRows
 from .callbacks import check_callbacks
-from .fit import TrainingSettings, check_finite_codes, resolve_device, train
+from .fit import TrainingJob, TrainingSettings, check_finite_codes, resolve_device
 from .references import build_references
+from .stack import train_all
 
 __all__ = [
+    "TrainingJob",
+    "TrainingRows",
     "TrainingSettings",
     "build_references",
     "check_callbacks",
     "check_finite_codes",
     "resolve_device",
-    "train",
+    "train_all",
 ]

@@ -51,8 +51,8 @@ class BatchIterator:
     ----------
     rows : TrainingRows
         The data.
-    batch_size : int
-        Upper bound: an epoch is cut into equal parts, so that no ragged tail is left.
+    n_batches : int
+        Equal parts that an epoch is cut into, so that no ragged tail is left.
     mask_dims : sequence of int
         Widths of the layers that dropout masks.
     dropout : float
@@ -66,7 +66,7 @@ class BatchIterator:
     def __init__(
         self,
         rows: TrainingRows,
-        batch_size: int,
+        n_batches: int,
         *,
         mask_dims: Sequence[int],
         dropout: float,
@@ -74,7 +74,7 @@ class BatchIterator:
         mask_generator: torch.Generator,
     ) -> None:
         self.rows = rows
-        self.n_batches = -(-len(rows) // batch_size)
+        self.n_batches = n_batches
         self.mask_dims = list(mask_dims)
         self.keep = 1.0 - dropout
         self.generator = generator

@@ -32,9 +32,15 @@ class TrainingSettings:
 class FrontDoorNet(NeuralNet):
     """A skorch net whose step hands whole batches, masks and weights to the criterion."""
 
+    batches_: BatchIterator
+
     @property
     def _default_callbacks(self) -> list[Any]:
         return []  # given one by one by `train`, which knows the number of steps
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> BatchIterator:
+        """Give the batches of the job, whatever the dataset."""
+        return self.batches_
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the gradients of the criterion at one batch."""
@@ -58,27 +64,54 @@ class FrontDoorNet(NeuralNet):
             sizes.append(len(batch.y))
             self.notify("on_batch_end", batch=batch, training=training, **step)
         table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
+        self.record_epoch(list(step["terms"]), table, sizes, prefix)
+
+    def record_epoch(
+        self, names: Sequence[str], table: Tensor, sizes: Sequence[int], prefix: str = "train"
+    ) -> None:
+        """Enter the means of the terms (n_batches, n_terms) over the rows into the history."""
         means = torch.tensor(sizes, dtype=table.dtype, device="cpu") @ table / sum(sizes)
         if not means.isfinite().all():
             raise _divergence(len(self.history))
-        self._record(dict(zip(step["terms"], means.tolist(), strict=True)), prefix)
-
-    def _record(self, losses: dict[str, float], prefix: str) -> None:
-        for name, value in losses.items():
+        for name, value in zip(names, means.tolist(), strict=True):
             key = name if name.endswith("loss") else f"{name}_loss"
             self.history.record(f"{prefix}_{key}", value)
         seen = self.history[:, f"{prefix}_loss"]
         self.history.record(f"{prefix}_loss_best", seen[-1] <= min(seen))
 
 
-def train(
-    network: FrontDoorNetwork | MediatorNetwork,
-    criterion: FrontDoorLoss | MediatorLoss,
-    rows: TrainingRows,
-    settings: TrainingSettings,
-    generator: torch.Generator,
-) -> NeuralNet:
-    """Fit `network` to `rows`; every random draw comes from `generator`.
+@dataclass(frozen=True)
+class TrainingJob:
+    """A network, what it is trained on and how; every random draw comes from `generator`."""
+
+    network: FrontDoorNetwork | MediatorNetwork
+    criterion: FrontDoorLoss | MediatorLoss
+    rows: TrainingRows
+    settings: TrainingSettings
+    generator: torch.Generator
+
+    @property
+    def n_batches(self) -> int:
+        """Number of steps an epoch."""
+        size = self.settings.batch_size
+        return 1 if size == -1 else -(-len(self.rows) // size)
+
+    def batches(self) -> BatchIterator:
+        """Make the iterator over the batches of any number of epochs."""
+        device = self.rows.y.device
+        seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
+        return BatchIterator(
+            self.rows,
+            self.n_batches,
+            mask_dims=self.network.mask_dims,
+            dropout=self.settings.dropout,
+            generator=self.generator,
+            mask_generator=torch.Generator(device).manual_seed(seed),
+        )
+
+
+def train(job: TrainingJob) -> NeuralNet:
+    """Train one network.
 
     Returns
     -------
@@ -90,35 +123,35 @@ def train(
     UserWarning
         If the training is interrupted after at least one epoch; the network is kept as it is.
     """
-    device = rows.y.device
-    mask_seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
-    batch_size = len(rows) if settings.batch_size == -1 else settings.batch_size
-    n_batches = -(-len(rows) // batch_size)
-    callbacks = default_callbacks(
-        settings.verbose, settings.learning_rate, settings.max_epochs * n_batches
+    batches = job.batches()
+    n_steps = job.settings.max_epochs * job.n_batches
+    net = make_net(
+        job, default_callbacks(job.settings.verbose, job.settings.learning_rate, n_steps)
     )
+    net.batches_ = batches
+    _run(net, job.rows)
+    del net.batches_
+    return net
+
+
+def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
+    """Wrap a job's network into an initialised skorch net."""
+    settings = job.settings
     net = FrontDoorNet(
-        network,
-        criterion=criterion,
+        job.network,
+        criterion=job.criterion,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=settings.weight_decay,
         optimizer__fused=True,
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,
-        batch_size=batch_size,
-        iterator_train=BatchIterator,
-        iterator_train__mask_dims=network.mask_dims,
-        iterator_train__dropout=settings.dropout,
-        iterator_train__generator=generator,
-        iterator_train__mask_generator=torch.Generator(device).manual_seed(mask_seed),
+        batch_size=settings.batch_size,
         train_split=None,
         callbacks=[*callbacks, *settings.callbacks],
         verbose=settings.verbose,
-        device=str(device),
+        device=str(job.rows.y.device),
     )
-    net.initialize()
-    _run(net, rows)
-    return net
+    return net.initialize()
 
 
 def _run(net: NeuralNet, rows: TrainingRows) -> None:

@@ -18,6 +18,9 @@ LEARNED_DIVISOR = 10.0
 """With learned codes: cross-validation follows what of the content is left in the context and
 takes 30, which costs .01 of log-loss under do (kar/mor, three seeds)."""
 
+DECIMALS = 6
+"""Of the codes, at a total variance of 1, that k-means sees."""
+
 COPY_DISTANCE = 1e-8
 """Squared, in units of the mean: rows this near are copies, up to rounding."""
 
@@ -105,8 +108,10 @@ def _bandwidth(context: Tensor, auxiliary: Tensor, share: Tensor, scale: Tensor)
 
 def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: int) -> Tensor:
     scaled = [code / variance.sqrt() for code, variance in zip(codes, spread, strict=True)]
+    # k-means is chaotic: without rounding, the last bit of a code decides over whole clusters
+    rows = torch.cat(scaled, dim=1).round(decimals=DECIMALS)
     kmeans = MiniBatchKMeans(k, n_init=1, random_state=seed)
-    labels = kmeans.fit_predict(torch.cat(scaled, dim=1).numpy(), sample_weight=share.numpy())
+    labels = kmeans.fit_predict(rows.numpy(), sample_weight=share.numpy())
     return torch.as_tensor(labels, dtype=torch.int64, device="cpu")
 
 

@@ -8,7 +8,7 @@ def make(n=10, batch_size=4, dropout=0.0, seed=0):
     rows = TrainingRows([torch.arange(n)[:, None].float()], torch.arange(n), torch.ones(n))
     return BatchIterator(
         rows,
-        batch_size,
+        -(-n // batch_size),
         mask_dims=[3, 2],
         dropout=dropout,
         generator=torch.Generator().manual_seed(seed),

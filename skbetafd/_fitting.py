@@ -1,0 +1,205 @@
+"""From checked arrays to trained networks: the work of fit, for one classifier or for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNet
+
+from ._contribution import modality_position, probe_scores
+from ._mediator import ObservedMediator
+from .nn import FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork, ReferenceSet
+from .training import (
+    TrainingJob,
+    TrainingRows,
+    TrainingSettings,
+    build_references,
+    check_callbacks,
+    check_finite_codes,
+    resolve_device,
+    train_all,
+)
+
+AT_PREDICTION = ("beta", "effect", "predict_batch_size")
+NOT_IN_FIT = (*AT_PREDICTION, "modalities", "memory", "verbose", "random_state")
+ROWS_AT_ONCE = 2**16
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """All that a fit depends on: the rows of positive weight, and the parameters it uses."""
+
+    names: tuple[str, ...]
+    arrays: list[np.ndarray]
+    """Modalities, numeric, of shape (n_samples, width)."""
+    present: np.ndarray
+    """Which modality a row has, shape (n_samples, n_modalities), bool."""
+    y: np.ndarray
+    """Class indices, shape (n_samples,)."""
+    n_classes: int
+    weight: np.ndarray
+    """Row weights with mean 1, shape (n_samples,)."""
+    mediator: ObservedMediator | None
+    parameters: dict[str, Any]
+    """Of the classifier, without those that fit does not use."""
+    seeds: tuple[int, ...]
+    """Of the probe, then of the network and of the references of every member."""
+
+
+class Member(NamedTuple):
+    """One trained network with its reference set."""
+
+    net: NeuralNet
+    references: ReferenceSet
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit has learned."""
+
+    predominant: int
+    scores: np.ndarray | None
+    """Probe accuracy of each modality, unless the predominant one was named."""
+    scalers: list[Any]
+    members: list[Member]
+
+
+def draw_seeds(random_state: np.random.RandomState, n_members: int) -> tuple[int, ...]:
+    """Draw the seeds of a fit; those of the first member don't depend on how many follow."""
+    network, probe, references = random_state.randint(2**31 - 1, size=3).tolist()
+    more = random_state.randint(2**31 - 1, size=2 * (n_members - 1)).tolist()
+    return (probe, network, references, *more)
+
+
+def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]:
+    """Fit several classifiers; their networks are trained together where shapes allow."""
+    prepared = [_Preparation(request, verbose) for request in requests]
+    nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
+    return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
+
+
+def standardised_tensors(
+    arrays: Sequence[np.ndarray],
+    scalers: Sequence[Any],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> list[torch.Tensor]:
+    """Scale each modality and move it to the device; what is missing becomes 0."""
+    out = []
+    for array, scaler in zip(arrays, scalers, strict=True):
+        scaled = array if scaler is None else scaler.transform(array)
+        out.append(torch.tensor(scaled, dtype=dtype, device=device).nan_to_num_(0.0))
+    return out
+
+
+def presence_tensor(
+    present: np.ndarray, predominant: int, device: torch.device, dtype: torch.dtype
+) -> torch.Tensor | None:
+    """Which modalities each row has, the predominant first; None where every row has all."""
+    if present.all():
+        return None
+    order = [predominant, *(m for m in range(present.shape[1]) if m != predominant)]
+    return torch.tensor(present[:, order], dtype=dtype, device=device)
+
+
+class _Preparation:
+    """One request on the device, with a job for each member."""
+
+    def __init__(self, request: FitRequest, verbose: int) -> None:
+        self.request, self.parameters = request, request.parameters
+        self.device = resolve_device(self.parameters["device"])
+        self.dtype = getattr(torch, self.parameters["dtype"])
+        self.predominant, self.scores = self._find_predominant()
+        self.scalers = self._fit_scalers()
+        self.rows = self._training_rows()
+        self.jobs = [self._job(seed, verbose) for seed in request.seeds[1::2]]
+
+    def _find_predominant(self) -> tuple[int, np.ndarray | None]:
+        request, names = self.request, list(self.request.names)
+        if self.parameters["predominant"] != "auto" or "auto" in names:
+            return modality_position(self.parameters["predominant"], names), None
+        scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
+        return int(scores.argmax()), scores
+
+    def _fit_scalers(self) -> list[Any]:
+        if not self.parameters["standardize"]:
+            return [None] * len(self.request.arrays)
+        return [
+            StandardScaler()
+            .set_output(transform="default")
+            .fit(array, sample_weight=self.request.weight)
+            for array in self.request.arrays
+        ]
+
+    def _training_rows(self) -> TrainingRows:
+        request, where = self.request, (self.device, self.dtype)
+        xs = standardised_tensors(request.arrays, self.scalers, *where)
+        if request.mediator is not None:
+            values = request.mediator.values
+            xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))
+        return TrainingRows(
+            xs,
+            torch.tensor(request.y, device=self.device),
+            torch.tensor(request.weight, dtype=self.dtype, device=self.device),
+            presence_tensor(request.present, self.predominant, *where),
+        )
+
+    def _job(self, seed: int, verbose: int) -> TrainingJob:
+        p = self.parameters
+        generator = torch.Generator("cpu").manual_seed(seed)
+        settings = TrainingSettings(
+            max_epochs=int(p["max_epochs"]),
+            batch_size=int(p["batch_size"]),
+            learning_rate=p["learning_rate"],
+            weight_decay=p["weight_decay"],
+            dropout=p["dropout"],
+            callbacks=check_callbacks(p["callbacks"]),
+            verbose=verbose,
+        )
+        network = self._network(generator).to(self.device, self.dtype)
+        return TrainingJob(network, self._criterion(), self.rows, settings, generator)
+
+    def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
+        request, p = self.request, self.parameters
+        input_dims = [array.shape[1] for array in request.arrays]
+        shared: dict[str, Any] = {
+            name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")
+        }
+        shared |= {"predominant": self.predominant, "generator": generator}
+        mediator = request.mediator
+        if mediator is None:
+            return FrontDoorNetwork(input_dims, request.n_classes, **shared)
+        return MediatorNetwork(
+            input_dims,
+            request.n_classes,
+            mediator_dim=mediator.values.shape[1],
+            n_mediator_samples=p["n_mediator_samples"] if mediator.continuous else None,
+            **shared,
+        )
+
+    def _criterion(self) -> FrontDoorLoss | MediatorLoss:
+        if self.request.mediator is not None:
+            return MediatorLoss()
+        names = ("knowledge_weight", "disentangle_weight", "label_weight", "temperature")
+        return FrontDoorLoss(**{name: self.parameters[name] for name in names})
+
+    def finish(self, nets: Sequence[NeuralNet]) -> FitResult:
+        """Build the reference set of every trained network."""
+        seeds = self.request.seeds[2::2]
+        members = [self._member(net, seed) for net, seed in zip(nets, seeds, strict=True)]
+        return FitResult(self.predominant, self.scores, self.scalers, members)
+
+    def _member(self, net: NeuralNet, seed: int) -> Member:
+        rows, mediated = self.rows, self.request.mediator is not None
+        xs = rows.xs[: len(self.request.arrays)]
+        with torch.no_grad():
+            codes = net.module_.eval().encode(xs)
+        check_finite_codes(codes, len(net.history))
+        weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
+        n_references = self.parameters["n_references"]
+        return Member(net, build_references(codes, weight, n_references, seed, mediated=mediated))

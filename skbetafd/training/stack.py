@@ -1,0 +1,231 @@
+"""Several networks of one shape trained as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm.auto import tqdm
+
+from ..nn import FrontDoorLoss, FrontDoorNetwork
+from .batches import Batch
+from .fit import TrainingJob, make_net, train
+
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
+    """Train networks together where they have one shape and one schedule, else one by one.
+
+    Which jobs share a program makes no difference to any of them but in rounding. At
+    ``verbose >= 1`` it is told what can't be stacked.
+
+    Returns
+    -------
+    list of skorch.NeuralNet
+        In the order of `jobs`.
+    """
+    if len(jobs) == 1:
+        return [train(jobs[0])]
+    nets: list[Any] = [None] * len(jobs)
+    groups: dict[Hashable, list[int]] = {}
+    for i, job in enumerate(jobs):
+        reason = _why_alone(job)
+        if reason and verbose:
+            print(f"network {i + 1} of {len(jobs)} is trained by itself: {reason}")
+        groups.setdefault(("alone", i) if reason else _shape(job), []).append(i)
+    for members in groups.values():
+        group = [jobs[i] for i in members]
+        trained = [train(group[0])] if len(group) == 1 else _Stack(group).train(verbose)
+        for i, net in zip(members, trained, strict=True):
+            nets[i] = net
+    return nets
+
+
+def _why_alone(job: TrainingJob) -> str | None:
+    if not isinstance(job.network, FrontDoorNetwork):
+        return f"a {type(job.network).__name__} can't be stacked"
+    for entry in job.settings.callbacks:
+        callback = entry[1] if isinstance(entry, tuple) else entry
+        kind = callback if isinstance(callback, type) else type(callback)
+        for hook in BATCH_HOOKS:
+            if getattr(kind, hook) is not getattr(Callback, hook):
+                return f"{kind.__name__} has {hook}, and a stack has no batches of one network"
+    return None
+
+
+def _shape(job: TrainingJob) -> Hashable:
+    """Give what jobs must have in common to be one program."""
+    s, criterion = job.settings, _front_door(job)[1]
+    return (
+        tuple((name, p.shape, p.dtype, p.device) for name, p in job.network.named_parameters()),
+        tuple(job.network.order),
+        (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0),
+        job.rows.present is None,
+        (frozenset(criterion.active), criterion.temperature),
+    )
+
+
+def _front_door(job: TrainingJob) -> tuple[FrontDoorNetwork, FrontDoorLoss]:
+    assert isinstance(job.network, FrontDoorNetwork) and isinstance(job.criterion, FrontDoorLoss)
+    return job.network, job.criterion
+
+
+class _Objective(nn.Module):
+    """The criterion at a network, as one module whose parameters can be replaced."""
+
+    def __init__(self, network: FrontDoorNetwork, criterion: FrontDoorLoss) -> None:
+        super().__init__()
+        self.network, self.criterion = network, criterion
+
+    def forward(self, *batch: Any) -> dict[str, Tensor]:
+        return self.criterion(self.network, *batch)
+
+
+class _Stack:
+    """Jobs of one shape, their parameters stacked along a new first axis."""
+
+    def __init__(self, jobs: Sequence[TrainingJob]) -> None:
+        self.jobs = list(jobs)
+        self.batches = [job.batches() for job in jobs]
+        self.nets = [make_net(job, [("epoch_timer", EpochTimer())]) for job in jobs]
+        self.running = list(range(len(jobs)))
+        own = [dict(job.network.named_parameters()) for job in jobs]
+        self.parameters = {
+            name: torch.stack([p[name].detach() for p in own]).requires_grad_() for name in own[0]
+        }
+        settings = jobs[0].settings
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.schedule = OneCycleLR(
+            self.optimizer,
+            max_lr=settings.learning_rate,
+            total_steps=settings.max_epochs * jobs[0].n_batches,
+        )
+
+    def train(self, verbose: int) -> list[NeuralNet]:
+        """Run all epochs; a network that a callback stops leaves the stack."""
+        self._notify("on_train_begin")
+        max_epochs = self.jobs[0].settings.max_epochs
+        label = f"fit {len(self.jobs)} networks"
+        for _ in tqdm(range(max_epochs), unit="epoch", desc=label, disable=verbose != 1):
+            self._epoch()
+            if not self.running:
+                break
+        self._write_back(self.running)
+        self._notify("on_train_end")
+        return self.nets
+
+    def _notify(self, event: str) -> None:
+        for net, job in zip(self.nets, self.jobs, strict=True):
+            net.notify(event, X=job.rows, y=None)
+
+    def _epoch(self) -> None:
+        nets = [self.nets[i] for i in self.running]
+        for i in self.running:
+            self.nets[i].notify("on_epoch_begin", dataset_train=self.jobs[i].rows)
+        objective = self._objective()
+        losses, sizes = [], []
+        for net in nets:
+            net.module_.train()
+        for batches in zip(*(self.batches[i] for i in self.running), strict=True):
+            terms = functional_call(objective, self.parameters_of_objective, _collate(batches))
+            self.optimizer.zero_grad()
+            terms["loss"].sum().backward()
+            self.optimizer.step()
+            self.schedule.step()
+            losses.append([term.detach() for term in terms.values()])
+            sizes.append([len(batch.y) for batch in batches])
+        table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
+        for position, net in enumerate(nets):
+            own = [row[position] for row in sizes]
+            net.record_epoch(list(terms), table[:, :, position], own)
+        self._end_epoch()
+
+    @property
+    def parameters_of_objective(self) -> dict[str, Tensor]:
+        """The stacked parameters by their names in the objective."""
+        return {f"network.{name}": value for name, value in self.parameters.items()}
+
+    def _objective(self) -> _Objective:
+        criteria = [_front_door(self.jobs[i])[1] for i in self.running]
+        first = next(iter(self.parameters.values()))
+        weights = {
+            f"{name}_weight": first.new_tensor([c.weights[name] for c in criteria])
+            for name in ("knowledge", "disentangle", "label")
+        }
+        criterion = FrontDoorLoss(**weights, temperature=criteria[0].temperature)
+        return _Objective(_front_door(self.jobs[0])[0], criterion)
+
+    def _end_epoch(self) -> None:
+        if any(job.settings.callbacks for job in self.jobs):
+            self._write_back(self.running)
+        stopped = []
+        for i in self.running:
+            try:
+                self.nets[i].notify("on_epoch_end", dataset_train=self.jobs[i].rows)
+            except KeyboardInterrupt:  # skorch's way to stop after an epoch
+                stopped.append(i)
+        if stopped:
+            self._write_back(stopped)
+            self._drop(stopped)
+
+    def _write_back(self, which: Sequence[int]) -> None:
+        with torch.no_grad():
+            for i in which:
+                position = self.running.index(i)
+                for name, parameter in self.jobs[i].network.named_parameters():
+                    parameter.copy_(self.parameters[name][position])
+
+    def _drop(self, stopped: Sequence[int]) -> None:
+        keep = [at for at, i in enumerate(self.running) if i not in stopped]
+        self.running = [self.running[at] for at in keep]
+        (group,) = self.optimizer.param_groups
+        for name, old in list(self.parameters.items()):
+            self.parameters[name] = old.detach()[keep].requires_grad_()
+            state = self.optimizer.state.pop(old)
+            self.optimizer.state[self.parameters[name]] = {
+                key: value[keep] if value.dim() else value for key, value in state.items()
+            }
+        group["params"] = list(self.parameters.values())
+
+
+def _collate(batches: Sequence[Batch]) -> tuple[Any, ...]:
+    """Stack batches; shorter ones are filled up by rows of weight 0."""
+    most = max(len(batch.y) for batch in batches)
+
+    def stack(tensors: Sequence[Tensor]) -> Tensor:
+        if all(len(tensor) == most for tensor in tensors):
+            return torch.stack(list(tensors))
+        return torch.stack([_filled(tensor, most) for tensor in tensors])
+
+    def stacks(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        return [stack(tensors) for tensors in zip(*lists, strict=True)]
+
+    # a mean over the longest batch, scaled, is the mean over the own
+    weight = stack([batch.weight * (most / len(batch.y)) for batch in batches])
+    present = [batch.present for batch in batches if batch.present is not None]
+    masks = [batch.masks for batch in batches if batch.masks is not None]
+    return (
+        stacks([batch.xs for batch in batches]),
+        stack([batch.y for batch in batches]),
+        weight,
+        stack(present) if present else None,
+        stacks(masks) if masks else None,
+    )
+
+
+def _filled(tensor: Tensor, n: int) -> Tensor:
+    out = tensor.new_zeros(n, *tensor.shape[1:])
+    out[: len(tensor)] = tensor
+    return out
