@@ -1,6 +1,7 @@
 """Multi-modal classification under intervention, in scikit-learn's manner."""
 
 from ._classifier import FrontDoorMultiModalClassifier
+from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
@@ -18,6 +19,7 @@ __all__ = [
     "AntiCausalWarning",
     "DiscreteFrontDoorClassifier",
     "FrontDoorMultiModalClassifier",
+    "FrontDoorMultiModalClassifierCV",
     "MultiModalArray",
     "Overlap",
     "OverlapWarning",

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._sklearn_compat import validate_parameters
+from ._sklearn_compat import Interval, StrOptions, validate_parameters
+
+READ_AT_PREDICTION: dict[str, list[Any]] = {
+    "beta": [Interval(Real, 0, 1, closed="both")],
+    "effect": [StrOptions({"conditional", "population"})],
+}
+"""Constraints of the parameters that every classifier of this library reads at prediction."""
 
 
 class BetaPathMixin(ClassifierMixin):
@@ -45,11 +52,11 @@ class BetaPathMixin(ClassifierMixin):
         ValueError
             If a β is outside [0, 1], or there is none.
         """
-        return _normalised(np.exp(self._checked_log_path(X, betas)))
+        return _normalised(np.exp(self.log_beta_path(X, betas)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
-        return self._checked_log_path(X, [self.beta])[0]
+        return self.log_beta_path(X, [self.beta])[0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
@@ -60,7 +67,8 @@ class BetaPathMixin(ClassifierMixin):
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
-    def _checked_log_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
+    def log_beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Log of `beta_path`, without a rounding to 0."""
         check_is_fitted(self)
         try:
             betas = list(betas)
@@ -69,7 +77,7 @@ class BetaPathMixin(ClassifierMixin):
         if not betas:
             raise ValueError(f"betas must hold at least one value, got {betas!r}")
         for beta in betas:
-            validate_parameters(self, beta=beta, effect=self.effect)
+            validate_parameters(self, READ_AT_PREDICTION, beta=beta, effect=self.effect)
         return self._log_path(X, betas)
 
 

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ._atomic import all_or_nothing
-from ._beta_path import BetaPathMixin
+from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._fitting import (
     NOT_IN_FIT,
     FitRequest,
@@ -22,6 +23,7 @@ from ._fitting import (
     Member,
     draw_seeds,
     fit_all,
+    fit_cached,
     presence_tensor,
     standardised_tensors,
 )
@@ -29,7 +31,7 @@ from ._inputs import numeric_modalities, read_prediction_input, read_training_in
 from ._mediator import read_mediator
 from ._multimodal_array import MultiModalArray
 from ._presence import check_some_present, present_rows
-from ._sklearn_compat import Interval, Options, StrOptions, validate_parameters
+from ._sklearn_compat import HasMethods, Interval, Options, StrOptions, validate_parameters
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -115,6 +117,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         Independently initialised networks, trained together, whose probabilities are averaged.
     predict_batch_size : int, default=65536
         Rows scaled and encoded at once, which bounds the memory of a prediction; read there.
+    memory : str, pathlib.Path or joblib.Memory, default=None
+        Where fits are kept, so that a search over what is read at prediction (`beta`, `effect`)
+        fits once a fold. The key is the data's content and every other parameter. Only a fit
+        with an int `random_state` and without callbacks is kept: no other can be repeated.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network and its data.
     device : str or torch.device, default="auto"
@@ -205,8 +211,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "beta": [Interval(Real, 0, 1, closed="both")],
-        "effect": [StrOptions({"conditional", "population"})],
+        **READ_AT_PREDICTION,
         "predominant": [str, Integral],
         "modalities": [None, dict, "array-like"],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
@@ -227,6 +232,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         "callbacks": [None, list, tuple],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
+        "memory": [None, str, Path, HasMethods("cache")],
         "dtype": [StrOptions({"float32", "float64"})],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -258,6 +264,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         callbacks: Sequence[Any] | None = None,
         n_members: int = 1,
         predict_batch_size: int = 65_536,
+        memory: Any = None,
         dtype: str = "float32",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -285,6 +292,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         self.callbacks = callbacks
         self.n_members = n_members
         self.predict_batch_size = predict_batch_size
+        self.memory = memory
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
@@ -330,11 +338,17 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         """
         with all_or_nothing(self), torch.inference_mode(False), torch.enable_grad():
             self._validate_params()
-            request = self._request(X, y, sample_weight, mediator)
-            self._adopt(fit_all([request], int(self.verbose))[0])
+            request = self.request(X, y, sample_weight, mediator)
+            self.adopt(self._learn(request))
         return self
 
-    def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:
+    def _learn(self, request: FitRequest) -> FitResult:
+        repeatable = isinstance(self.random_state, Integral) and not self.callbacks
+        if self.memory is not None and repeatable:
+            return fit_cached(request, self.memory, int(self.verbose))
+        return fit_all([request], int(self.verbose))[0]
+
+    def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         X, self._layout = read_training_input(self, X, self.modalities)
         if mediator is None:
@@ -349,7 +363,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         names = self._layout.names
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
         check_callbacks(self.callbacks)
-        parameters = self.get_params(deep=False)
+        names_used = set(FrontDoorMultiModalClassifier._get_param_names()) - NOT_IN_FIT
         return FitRequest(
             names=names,
             arrays=arrays,
@@ -358,11 +372,12 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             n_classes=len(self.classes_),
             weight=weight / weight.mean(),
             mediator=observed,
-            parameters={k: v for k, v in parameters.items() if k not in NOT_IN_FIT},
+            parameters={name: getattr(self, name) for name in sorted(names_used)},
             seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
         )
 
-    def _adopt(self, result: FitResult) -> None:
+    def adopt(self, result: FitResult) -> None:
+        """Take over what a request of this classifier has learned."""
         names = self.modality_names_
         scores = result.scores
         self.modality_scores_ = (
@@ -415,11 +430,12 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         return weights, supported
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        validate_parameters(self, predict_batch_size=self.predict_batch_size)
+        size = self.predict_batch_size
+        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         arrays, having = self._read(X)
         parts = []
-        for start in range(0, len(having), self.predict_batch_size):
-            rows = slice(start, start + self.predict_batch_size)
+        for start in range(0, len(having), size):
+            rows = slice(start, start + size)
             xs, present = self._tensors([a[rows] for a in arrays], having[rows])
             with torch.no_grad():
                 parts.append(self._mean_path(xs, present, betas).cpu().numpy())

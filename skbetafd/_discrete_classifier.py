@@ -14,12 +14,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._atomic import all_or_nothing
-from ._beta_path import BetaPathMixin
+from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._contribution import modality_position
 from ._inputs import read_prediction_input, read_training_input
 from ._levels import Levels, Row, category_rows
 from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import Interval, StrOptions
+from ._sklearn_compat import Interval
 from ._targets import read_targets
 from ._warnings import VacuousAdjustmentWarning
 from .causal import front_door_adjustment
@@ -135,8 +135,7 @@ n_classes)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "beta": [Interval(Real, 0, 1, closed="both")],
-        "effect": [StrOptions({"conditional", "population"})],
+        **READ_AT_PREDICTION,
         "predominant": [str, Integral],
         "modalities": [None, dict, "array-like"],
         "smoothing": [Interval(Real, 0, None, closed="neither")],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_memory
 from skorch import NeuralNet
 
 from ._contribution import modality_position, probe_scores
@@ -25,9 +27,10 @@ from .training import (
     train_all,
 )
 
-AT_PREDICTION = ("beta", "effect", "predict_batch_size")
-NOT_IN_FIT = (*AT_PREDICTION, "modalities", "memory", "verbose", "random_state")
-ROWS_AT_ONCE = 2**16
+NOT_IN_FIT = frozenset(
+    ("beta", "effect", "predict_batch_size", "modalities", "memory", "verbose", "random_state")
+)
+"""Parameters of the classifier that make no difference to what a request learns."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,18 @@ def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]
     prepared = [_Preparation(request, verbose) for request in requests]
     nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
     return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
+
+
+def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
+    """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
+    device = str(resolve_device(request.parameters["device"]))
+    request = replace(request, parameters={**request.parameters, "device": device})
+    versions = (version("skbetafd"), torch.__version__)
+    return check_memory(memory).cache(_fit_one, ignore=["verbose"])(request, versions, verbose)
+
+
+def _fit_one(request: FitRequest, versions: tuple[str, ...], verbose: int) -> FitResult:
+    return fit_all([request], verbose)[0]
 
 
 def standardised_tensors(

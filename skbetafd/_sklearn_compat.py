@@ -6,7 +6,9 @@ from typing import Any
 
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import get_tags
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     Options,
     StrOptions,
@@ -20,6 +22,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "BaseComposition",
+    "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
@@ -29,6 +32,7 @@ __all__ = [
     "check_sample_weight",
     "is_dataframe",
     "num_samples",
+    "routing_enabled",
     "safe_indexing",
     "validate_parameters",
 ]
@@ -39,9 +43,8 @@ def is_dataframe(value: Any) -> bool:
     return hasattr(value, "columns") and hasattr(value, "shape") and len(value.shape) == 2
 
 
-def validate_parameters(estimator: Any, **values: Any) -> None:
-    """Check single values against the estimator's `_parameter_constraints`."""
-    constraints = {name: estimator._parameter_constraints[name] for name in values}
+def validate_parameters(estimator: Any, constraints: dict[str, list[Any]], **values: Any) -> None:
+    """Check single values as scikit-learn checks parameters; the error names the estimator."""
     validate_parameter_constraints(constraints, values, caller_name=type(estimator).__name__)
 
 

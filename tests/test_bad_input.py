@@ -406,6 +406,7 @@ OUT_OF_RANGE = {
     "weight_decay": [-0.1, "1", None, np.nan, np.inf],
     "n_members": [0, -1, 1.5, None],
     "predict_batch_size": [0, -1, 1.5, None],
+    "memory": [3, True, object()],
     "callbacks": [3, "EarlyStopping", {"stop": None}],
     "dtype": ["float16", np.float32, None],
     "device": [None, 3],

@@ -1,0 +1,333 @@
+"""FrontDoorMultiModalClassifierCV: all of β for the price of one fit a fold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import product
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from ._atomic import all_or_nothing
+from ._beta_path import READ_AT_PREDICTION
+from ._classifier import FrontDoorMultiModalClassifier
+from ._folds import Fold, FoldTask, run_together, score_fold
+from ._inputs import read_training_input
+from ._search_results import search_results
+from ._sklearn_compat import routing_enabled, validate_parameters
+
+
+class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
+    """FrontDoorMultiModalClassifier with β chosen by cross-validation.
+
+    One fit a fold serves every β, and the folds (and the settings of `param_grid`) are trained
+    as one program where their shapes allow: the search that GridSearchCV makes over `beta`, with
+    the same folds, seeds and scores, for the price of few fits.
+
+    I.i.d. folds will rightly choose a small β. To choose it for a shift, split across
+    environments: ``cv=LeaveOneGroupOut()`` and ``groups``.
+
+    Parameters
+    ----------
+    betas : sequence of float in [0, 1], default=(0, 0.25, 0.5, 0.75, 1)
+        The values of β that are compared. Of equal scores the first one wins.
+    param_grid : dict or list of dicts, default=None
+        Values of further parameters of the classifier, as GridSearchCV takes them.
+    cv : int, cross-validation generator or iterable, default=None
+        As in scikit-learn: None is a stratified 5-fold.
+    scoring : str or callable, default=None
+        One score, the larger the better. None is the accuracy. Where a shift is expected,
+        "neg_log_loss" tells more.
+    refit : bool, default=True
+        Fit the best setting on all rows; without it, the search can't predict.
+    n_jobs : int, default=None
+        Processes among which the fits are shared out. Fits in one process are already trained
+        together, so that more processes help only where there are idle cores.
+    effect, predominant, modalities, hidden_dim, knowledge_dim, context_dim, n_references, \
+n_mediator_samples, knowledge_weight, disentangle_weight, label_weight, temperature, dropout, \
+standardize, max_epochs, batch_size, learning_rate, weight_decay, callbacks, n_members, \
+predict_batch_size, memory, dtype, device, random_state, verbose
+        As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only.
+
+    Attributes
+    ----------
+    beta_ : float
+        The best β, at which this estimator predicts.
+    best_params_ : dict
+        The best setting: ``"beta"`` and the parameters of `param_grid`.
+    best_score_ : float
+        Its mean score over the folds.
+    best_index_ : int
+        Its place in ``cv_results_``.
+    scores_ : ndarray of shape (n_folds, n_betas)
+        Score of every fold and β, with the other parameters at their best.
+    cv_results_ : dict of str to ndarray
+        As in GridSearchCV, a candidate a setting and β. The times are a network's share of the
+        time of those that it was trained with.
+    n_splits_ : int
+        Number of folds.
+    classes_, n_features_in_, predominant_, net_, references_, ...
+        Of the refit: those of `FrontDoorMultiModalClassifier`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, for bad input or parameters; nothing half-fitted is left behind.
+
+    See Also
+    --------
+    FrontDoorMultiModalClassifier : The classifier itself; `memory` makes GridSearchCV over β
+        fit once a fold too.
+
+    Examples
+    --------
+    >>> from skbetafd import FrontDoorMultiModalClassifierCV
+    >>> from skbetafd.datasets import load_multiple_features
+    >>> X, y = load_multiple_features(return_X_y=True)
+    >>> search = FrontDoorMultiModalClassifierCV(cv=2, max_epochs=3, random_state=0).fit(X, y)
+    >>> search.scores_.shape
+    (2, 5)
+    >>> search.predict(X).shape
+    (2000,)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: constraints
+            for name, constraints in FrontDoorMultiModalClassifier._parameter_constraints.items()
+            if name != "beta"
+        },
+        "betas": ["array-like"],
+        "param_grid": [None, dict, list],
+        "cv": ["cv_object"],
+        "scoring": [None, str, callable],
+        "refit": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        *,
+        betas: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+        param_grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        cv: Any = None,
+        scoring: Any = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        effect: str = "conditional",
+        predominant: str | int = "auto",
+        modalities: Any = None,
+        hidden_dim: int = 128,
+        knowledge_dim: int = 32,
+        context_dim: int = 32,
+        n_references: int = 256,
+        n_mediator_samples: int = 32,
+        knowledge_weight: float = 3.0,
+        disentangle_weight: float = 3.0,
+        label_weight: float = 1.0,
+        temperature: float = 0.1,
+        dropout: float = 0.4,
+        standardize: bool = True,
+        max_epochs: int = 25,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        callbacks: Sequence[Any] | None = None,
+        n_members: int = 1,
+        predict_batch_size: int = 65_536,
+        memory: Any = None,
+        dtype: str = "float32",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.betas = betas
+        self.param_grid = param_grid
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.effect = effect
+        self.predominant = predominant
+        self.modalities = modalities
+        self.hidden_dim = hidden_dim
+        self.knowledge_dim = knowledge_dim
+        self.context_dim = context_dim
+        self.n_references = n_references
+        self.n_mediator_samples = n_mediator_samples
+        self.knowledge_weight = knowledge_weight
+        self.disentangle_weight = disentangle_weight
+        self.label_weight = label_weight
+        self.temperature = temperature
+        self.dropout = dropout
+        self.standardize = standardize
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
+        self.n_members = n_members
+        self.predict_batch_size = predict_batch_size
+        self.memory = memory
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def beta(self) -> float:  # type: ignore[override]
+        """The β at which this estimator predicts: the best one, once there is a fit."""
+        return getattr(self, "beta_", max(self.betas))
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None, **params: Any
+    ) -> FrontDoorMultiModalClassifierCV:
+        """Cross-validate every β and setting, then fit the best on all rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight, mediator
+            As in `FrontDoorMultiModalClassifier.fit`; X may be a list of arrays.
+        **params : dict
+            ``groups``, for a splitter that splits by groups. With scikit-learn's metadata
+            routing, whatever the splitter and the scorer request.
+
+        Returns
+        -------
+        FrontDoorMultiModalClassifierCV
+            This estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad input or parameters, of this estimator or of a candidate.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            betas = self._checked_betas()
+            candidates = self._candidates()
+            routed = self._route(sample_weight, mediator, params)
+            container, _ = read_training_input(self, X, self.modalities)
+            splitter = check_cv(self.cv, y, classifier=True)
+            splits = list(splitter.split(container, y, **routed.splitter.split))
+            aligned = {"y": y, "sample_weight": sample_weight, "mediator": mediator}
+            tasks = [
+                FoldTask(clone(candidate), container, aligned, train, test)
+                for candidate, (train, test) in product(candidates, splits)
+            ]
+            start = time.perf_counter()
+            done = self._run(tasks, betas)
+            seconds = (time.perf_counter() - start) / len(tasks)
+            scorer = check_scoring(candidates[0], scoring=self.scoring)
+            scores = [
+                score_fold(scorer, task, fold, betas, routed.scorer.score)
+                for task, fold in zip(tasks, done, strict=True)
+            ]
+            table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
+            self._choose(candidates, betas, table, seconds)
+            if self.refit:
+                self._refit(X, y, sample_weight, mediator)
+        return self
+
+    def _checked_betas(self) -> list[float]:
+        betas = list(self.betas)
+        if not betas:
+            raise ValueError(f"betas must hold at least one value, got {self.betas!r}")
+        for beta in betas:
+            validate_parameters(self, READ_AT_PREDICTION, beta=beta)
+        return betas
+
+    def _candidates(self) -> list[FrontDoorMultiModalClassifier]:
+        """Give an unfitted classifier for every setting but β."""
+        names = FrontDoorMultiModalClassifier._get_param_names()
+        own = {name: getattr(self, name) for name in names if name not in ("beta", "memory")}
+        own["modalities"] = None  # the folds are cut from a container
+        settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
+        for setting in settings:
+            wrong = [name for name in setting if name not in own or name == "modalities"]
+            if wrong:
+                raise ValueError(
+                    f"param_grid has {wrong[0]!r}, which is "
+                    + ("searched by betas" if wrong[0] == "beta" else "not searchable")
+                    + f"; searchable are {', '.join(sorted(own.keys() - {'modalities'}))}"
+                )
+        self._settings = settings
+        return [FrontDoorMultiModalClassifier(**{**own, **setting}) for setting in settings]
+
+    def _route(self, sample_weight: Any, mediator: Any, params: dict[str, Any]) -> Bunch:
+        if routing_enabled():
+            return process_routing(
+                self, "fit", sample_weight=sample_weight, mediator=mediator, **params
+            )
+        unknown = params.keys() - {"groups"}
+        if unknown:
+            raise TypeError(
+                f"fit got {min(unknown)!r}: only groups is passed on unless scikit-learn's "
+                "metadata routing is enabled"
+            )
+        return Bunch(splitter=Bunch(split=params), scorer=Bunch(score={}))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell scikit-learn what `fit` passes on: to the splitter and to the scorer."""
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=check_cv(self.cv, classifier=True),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+            .add(
+                scorer=check_scoring(FrontDoorMultiModalClassifier(), scoring=self.scoring),
+                method_mapping=MethodMapping().add(caller="fit", callee="score"),
+            )
+        )
+
+    def _run(self, tasks: list[FoldTask], betas: list[float]) -> list[Fold]:
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(tasks))
+        shares = [tasks[i::n_jobs] for i in range(n_jobs)]
+        parts = Parallel(n_jobs=n_jobs)(
+            delayed(run_together)(share, betas, int(self.verbose)) for share in shares
+        )
+        done: list[Any] = [None] * len(tasks)
+        for i, part in enumerate(parts):
+            done[i::n_jobs] = part
+        return done
+
+    def _choose(
+        self,
+        candidates: list[FrontDoorMultiModalClassifier],
+        betas: list[float],
+        scores: np.ndarray,
+        seconds: float,
+    ) -> None:
+        settings = [{**setting, "beta": beta} for setting in self._settings for beta in betas]
+        by_candidate = scores.transpose(0, 2, 1).reshape(len(settings), -1)
+        self.cv_results_ = search_results(settings, by_candidate, seconds)
+        self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
+        self.best_params_ = settings[self.best_index_]
+        self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
+        self.beta_ = self.best_params_["beta"]
+        self.scores_ = scores[self.best_index_ // len(betas)]
+        self.n_splits_ = scores.shape[1]
+
+    def _refit(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> None:
+        best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
+        best.fit(X, y, sample_weight, mediator)
+        learned = {k: v for k, v in vars(best).items() if k not in best.get_params(deep=False)}
+        self.__dict__.update(learned)
+
+    def _refit_parameters(self) -> dict[str, Any]:
+        names = FrontDoorMultiModalClassifier._get_param_names()
+        return {name: getattr(self, name) for name in names} | self.best_params_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")

@@ -1,0 +1,43 @@
+"""The table of a search, in the shape of GridSearchCV's ``cv_results_``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+def search_results(
+    settings: list[dict[str, Any]], scores: np.ndarray, seconds: float
+) -> dict[str, Any]:
+    """Tabulate a score of every setting and fold.
+
+    Parameters
+    ----------
+    settings : list of dict
+        The candidates' parameters.
+    scores : ndarray of shape (n_candidates, n_folds)
+        The larger the better; NaN ranks last.
+    seconds : float
+        Time of a fit with its predictions.
+    """
+    table: dict[str, Any] = {
+        "mean_fit_time": np.full(len(settings), seconds),
+        "params": settings,
+    }
+    for name in sorted({name for setting in settings for name in setting}):
+        mask = [name not in setting for setting in settings]
+        column = np.ma.MaskedArray(np.empty(len(settings), dtype=object), mask=mask)
+        for i, setting in enumerate(settings):
+            if name in setting:
+                column[i] = setting[name]
+        table[f"param_{name}"] = column
+    for fold, column in enumerate(scores.T):
+        table[f"split{fold}_test_score"] = column
+    mean = scores.mean(axis=1)
+    table["mean_test_score"], table["std_test_score"] = mean, scores.std(axis=1)
+    worst = np.nanmin(mean) - 1 if np.isfinite(mean).any() else 0.0
+    ranks = rankdata(-np.nan_to_num(mean, nan=worst), method="min")
+    table["rank_test_score"] = ranks.astype(np.int32)
+    return table
