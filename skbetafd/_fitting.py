@@ -23,6 +23,7 @@ from .training import (
     build_references,
     check_callbacks,
     check_finite_codes,
+    encode_in_chunks,
     resolve_device,
     train_all,
 )
@@ -31,6 +32,13 @@ NOT_IN_FIT = frozenset(
     ("beta", "effect", "predict_batch_size", "modalities", "memory", "verbose", "random_state")
 )
 """Parameters of the classifier that make no difference to what a request learns."""
+
+
+ROWS_AT_ONCE = 2**16
+"""Rows that are scaled or encoded at once."""
+
+REFERENCE_ROWS = 100_000
+"""Of more training rows, so many drawn at random are clustered into the reference set."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,27 @@ def standardised_tensors(
     device: torch.device,
     dtype: torch.dtype,
 ) -> list[torch.Tensor]:
-    """Scale each modality and move it to the device; what is missing becomes 0."""
+    """Scale each modality onto the device, some rows at a time; what is missing becomes 0."""
     out = []
     for array, scaler in zip(arrays, scalers, strict=True):
-        scaled = array if scaler is None else scaler.transform(array)
-        out.append(torch.tensor(scaled, dtype=dtype, device=device).nan_to_num_(0.0))
+        tensor = torch.empty(array.shape, dtype=dtype, device=device)
+        for rows in _chunks(len(array)):
+            part = array[rows] if scaler is None else scaler.transform(array[rows])
+            tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
+        out.append(tensor.nan_to_num_(0.0, torch.inf, -torch.inf))
     return out
+
+
+def fitted_scaler(array: np.ndarray, weight: np.ndarray) -> StandardScaler:
+    """Fit a scaler without a temporary of the data's size."""
+    scaler = StandardScaler().set_output(transform="default")
+    for rows in _chunks(len(array)):
+        scaler.partial_fit(array[rows], sample_weight=weight[rows])
+    return scaler
+
+
+def _chunks(n: int) -> list[slice]:
+    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE)]
 
 
 def presence_tensor(
@@ -144,12 +167,8 @@ class _Preparation:
     def _fit_scalers(self) -> list[Any]:
         if not self.parameters["standardize"]:
             return [None] * len(self.request.arrays)
-        return [
-            StandardScaler()
-            .set_output(transform="default")
-            .fit(array, sample_weight=self.request.weight)
-            for array in self.request.arrays
-        ]
+        request = self.request
+        return [fitted_scaler(array, request.weight) for array in request.arrays]
 
     def _training_rows(self) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)
@@ -211,10 +230,14 @@ class _Preparation:
 
     def _member(self, net: NeuralNet, seed: int) -> Member:
         rows, mediated = self.rows, self.request.mediator is not None
-        xs = rows.xs[: len(self.request.arrays)]
-        with torch.no_grad():
-            codes = net.module_.eval().encode(xs)
-        check_finite_codes(codes, len(net.history))
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
+        xs = rows.xs[: len(self.request.arrays)]
+        if len(weight) > REFERENCE_ROWS:
+            generator = torch.Generator("cpu").manual_seed(seed)
+            some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]
+            some = some.to(weight.device)
+            xs, weight = [x[some] for x in xs], weight[some]
+        codes = encode_in_chunks(net.module_.eval(), xs, ROWS_AT_ONCE)
+        check_finite_codes(codes, len(net.history))
         n_references = self.parameters["n_references"]
         return Member(net, build_references(codes, weight, n_references, seed, mediated=mediated))

@@ -1,7 +1,7 @@
 """The torch side: encoders, network, criterion, adjustment. It knows nothing of scikit-learn."""
 
 from .adjustment import ReferenceSet, log_proba_path
-from .front_door import Codes, FrontDoorNetwork
+from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .losses import FrontDoorLoss
 from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
 from .support import nearest_reference, support
@@ -12,6 +12,7 @@ __all__ = [
     "FrontDoorNetwork",
     "MediatorLoss",
     "MediatorNetwork",
+    "ModalityEncoders",
     "ReferenceSet",
     "log_proba_path",
     "mediated_log_proba_path",

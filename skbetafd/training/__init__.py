@@ -3,7 +3,7 @@
 from .batches import TrainingRows
 from .callbacks import check_callbacks
 from .fit import TrainingJob, TrainingSettings, check_finite_codes, resolve_device
-from .references import build_references
+from .references import build_references, encode_in_chunks
 from .stack import train_all
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "build_references",
     "check_callbacks",
     "check_finite_codes",
+    "encode_in_chunks",
     "resolve_device",
     "train_all",
 ]

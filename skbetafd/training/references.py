@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from ..nn import Codes, ReferenceSet, nearest_reference
+from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
 
 RADIUS_ROWS = 2000
 BANDWIDTH_ROWS = 1000
@@ -70,6 +72,13 @@ def build_references(
     tau_z, radius = 2 * spread[0] / LEARNED_DIVISOR, spread[0]
     references = ReferenceSet(*kept, share.log(), tau_a, tau_z, radius)
     return references._replace(radius=_radius(codes, used, references))
+
+
+@torch.no_grad()
+def encode_in_chunks(network: ModalityEncoders, xs: Sequence[Tensor], n_rows: int) -> Codes:
+    """Encode rows, `n_rows` at once, without keeping the hidden layers of all."""
+    parts = [network.encode(chunk) for chunk in zip(*(x.split(n_rows) for x in xs), strict=True)]
+    return Codes(*(torch.cat(codes) for codes in zip(*parts, strict=True)))
 
 
 def _radius(codes: Codes, used: Tensor, references: ReferenceSet) -> Tensor:
