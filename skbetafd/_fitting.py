@@ -37,7 +37,7 @@ NOT_IN_FIT = frozenset(
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
 
-REFERENCE_ROWS = 100_000
+REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
 
 

@@ -29,6 +29,30 @@ class TrainingSettings:
     verbose: int
 
 
+class EpochSums:
+    """Losses summed on the device and read off it once, at the end of the epoch.
+
+    Kept one by one, the steps' small tensors would hold on to memory between the large.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.sums: Tensor | None = None
+        self.n_rows: Any = 0
+
+    @torch.no_grad()
+    def add(self, terms: dict[str, Tensor], n_rows: Any) -> None:
+        """Add a step; `n_rows` is a number, or one for each of several models."""
+        row = torch.stack(list(terms.values())).double() * n_rows
+        self.names, self.n_rows = list(terms), self.n_rows + n_rows
+        self.sums = row if self.sums is None else self.sums.add_(row)
+
+    def means(self) -> Tensor:
+        """Means over the rows, shape (n_terms,) or (n_terms, n_models)."""
+        assert self.sums is not None
+        return (self.sums / self.n_rows).cpu()
+
+
 class FrontDoorNet(NeuralNet):
     """A skorch net whose step hands whole batches, masks and weights to the criterion."""
 
@@ -55,22 +79,16 @@ class FrontDoorNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        losses: list[list[Tensor]] = []
-        sizes = []
+        sums = EpochSums()
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            losses.append([term.detach() for term in step["terms"].values()])
-            sizes.append(len(batch.y))
+            sums.add(step["terms"], len(batch.y))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
-        self.record_epoch(list(step["terms"]), table, sizes, prefix)
+        self.record_epoch(sums.names, sums.means(), prefix)
 
-    def record_epoch(
-        self, names: Sequence[str], table: Tensor, sizes: Sequence[int], prefix: str = "train"
-    ) -> None:
-        """Enter the means of the terms (n_batches, n_terms) over the rows into the history."""
-        means = torch.tensor(sizes, dtype=table.dtype, device="cpu") @ table / sum(sizes)
+    def record_epoch(self, names: Sequence[str], means: Tensor, prefix: str = "train") -> None:
+        """Enter the epoch's mean of each term into the history."""
         if not means.isfinite().all():
             raise _divergence(len(self.history))
         for name, value in zip(names, means.tolist(), strict=True):

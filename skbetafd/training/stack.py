@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from ..nn import FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
-from .fit import TrainingJob, make_net, train
+from .fit import EpochSums, TrainingJob, make_net, train
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -135,7 +135,7 @@ class _Stack:
         for i in self.running:
             self.nets[i].notify("on_epoch_begin", dataset_train=self.jobs[i].rows)
         objective = self._objective()
-        losses, sizes = [], []
+        sums = EpochSums()
         for net in nets:
             net.module_.train()
         for batches in zip(*(self.batches[i] for i in self.running), strict=True):
@@ -144,12 +144,9 @@ class _Stack:
             terms["loss"].sum().backward()
             self.optimizer.step()
             self.schedule.step()
-            losses.append([term.detach() for term in terms.values()])
-            sizes.append([len(batch.y) for batch in batches])
-        table = torch.stack([torch.stack(row) for row in losses]).double().cpu()
-        for position, net in enumerate(nets):
-            own = [row[position] for row in sizes]
-            net.record_epoch(list(terms), table[:, :, position], own)
+            sums.add(terms, terms["loss"].new_tensor([len(batch.y) for batch in batches]))
+        for net, means in zip(nets, sums.means().T, strict=True):
+            net.record_epoch(sums.names, means)
         self._end_epoch()
 
     @property
