@@ -336,7 +336,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value.
         """
-        with all_or_nothing(self), torch.inference_mode(False), torch.enable_grad():
+        with all_or_nothing(self):
             self._validate_params()
             request = self.request(X, y, sample_weight, mediator)
             self.adopt(self._learn(request))

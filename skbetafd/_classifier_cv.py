@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION
@@ -23,7 +24,7 @@ from ._classifier import FrontDoorMultiModalClassifier
 from ._folds import Fold, FoldTask, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
-from ._sklearn_compat import routing_enabled, validate_parameters
+from ._sklearn_compat import accepts_sample_weight, routing_enabled, validate_parameters
 
 
 class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
@@ -71,8 +72,8 @@ predict_batch_size, memory, dtype, device, random_state, verbose
     scores_ : ndarray of shape (n_folds, n_betas)
         Score of every fold and β, with the other parameters at their best.
     cv_results_ : dict of str to ndarray
-        As in GridSearchCV, a candidate a setting and β. The times are a network's share of the
-        time of those that it was trained with.
+        As in GridSearchCV, a candidate a setting and β; ``"mean_fit_time"`` is the time of the
+        whole search over the number of fits, and there are no times of scoring.
     n_splits_ : int
         Number of folds.
     classes_, n_features_in_, predominant_, net_, references_, ...
@@ -186,7 +187,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
     @property
     def beta(self) -> float:  # type: ignore[override]
         """The β at which this estimator predicts: the best one, once there is a fit."""
-        return getattr(self, "beta_", max(self.betas))
+        return getattr(self, "beta_", max(self.betas, default=1.0))
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None, **params: Any
@@ -213,13 +214,17 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         """
         with all_or_nothing(self):
             self._validate_params()
+            self._forget()
             betas = self._checked_betas()
-            candidates = self._candidates()
-            routed = self._route(sample_weight, mediator, params)
+            candidates = self._candidates(max(betas))
+            check = clone(candidates[0]).set_params(modalities=self.modalities)
+            check.request(X, y, sample_weight, mediator)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
-            splitter = check_cv(self.cv, y, classifier=True)
-            splits = list(splitter.split(container, y, **routed.splitter.split))
-            aligned = {"y": y, "sample_weight": sample_weight, "mediator": mediator}
+            aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
+            scorer = check_scoring(candidates[0], scoring=self.scoring)
+            routed = self._route(scorer, sample_weight, mediator, params)
+            splitter = check_cv(self.cv, aligned["y"], classifier=True)
+            splits = list(splitter.split(container, aligned["y"], **routed.splitter.split))
             tasks = [
                 FoldTask(clone(candidate), container, aligned, train, test)
                 for candidate, (train, test) in product(candidates, splits)
@@ -227,7 +232,6 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             start = time.perf_counter()
             done = self._run(tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
-            scorer = check_scoring(candidates[0], scoring=self.scoring)
             scores = [
                 score_fold(scorer, task, fold, betas, routed.scorer.score)
                 for task, fold in zip(tasks, done, strict=True)
@@ -238,6 +242,11 @@ predict_batch_size, memory, dtype, device, random_state, verbose
                 self._refit(X, y, sample_weight, mediator)
         return self
 
+    def _forget(self) -> None:
+        """Drop what an earlier fit has learned, which would outlive a fit with ``refit=False``."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
     def _checked_betas(self) -> list[float]:
         betas = list(self.betas)
         if not betas:
@@ -246,24 +255,29 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             validate_parameters(self, READ_AT_PREDICTION, beta=beta)
         return betas
 
-    def _candidates(self) -> list[FrontDoorMultiModalClassifier]:
+    def _candidates(self, beta: float) -> list[FrontDoorMultiModalClassifier]:
         """Give an unfitted classifier for every setting but β."""
         names = FrontDoorMultiModalClassifier._get_param_names()
         own = {name: getattr(self, name) for name in names if name not in ("beta", "memory")}
-        own["modalities"] = None  # the folds are cut from a container
+        own |= {"beta": beta, "modalities": None}  # the folds are cut from a container
         settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
         for setting in settings:
-            wrong = [name for name in setting if name not in own or name == "modalities"]
+            wrong = [name for name in setting if name not in own or name in ("beta", "modalities")]
             if wrong:
                 raise ValueError(
                     f"param_grid has {wrong[0]!r}, which is "
                     + ("searched by betas" if wrong[0] == "beta" else "not searchable")
-                    + f"; searchable are {', '.join(sorted(own.keys() - {'modalities'}))}"
+                    + f"; searchable are {', '.join(sorted(own.keys() - {'beta', 'modalities'}))}"
                 )
         self._settings = settings
-        return [FrontDoorMultiModalClassifier(**{**own, **setting}) for setting in settings]
+        candidates = [FrontDoorMultiModalClassifier(**{**own, **s}) for s in settings]
+        for candidate in candidates:
+            candidate._validate_params()
+        return candidates
 
-    def _route(self, sample_weight: Any, mediator: Any, params: dict[str, Any]) -> Bunch:
+    def _route(
+        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any]
+    ) -> Bunch:
         if routing_enabled():
             return process_routing(
                 self, "fit", sample_weight=sample_weight, mediator=mediator, **params
@@ -274,7 +288,9 @@ predict_batch_size, memory, dtype, device, random_state, verbose
                 f"fit got {min(unknown)!r}: only groups is passed on unless scikit-learn's "
                 "metadata routing is enabled"
             )
-        return Bunch(splitter=Bunch(split=params), scorer=Bunch(score={}))
+        weighted = sample_weight is not None and accepts_sample_weight(scorer)
+        score = {"sample_weight": sample_weight} if weighted else {}
+        return Bunch(splitter=Bunch(split=params), scorer=Bunch(score=score))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell scikit-learn what `fit` passes on: to the splitter and to the scorer."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,9 +91,10 @@ def draw_seeds(random_state: np.random.RandomState, n_members: int) -> tuple[int
 
 def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]:
     """Fit several classifiers; their networks are trained together where shapes allow."""
-    prepared = [_Preparation(request, verbose) for request in requests]
-    nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
-    return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
+    with torch.inference_mode(False), torch.enable_grad():
+        prepared = [_Preparation(request, verbose) for request in requests]
+        nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
+        return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
 
 
 def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
@@ -99,7 +102,8 @@ def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
     device = str(resolve_device(request.parameters["device"]))
     request = replace(request, parameters={**request.parameters, "device": device})
     versions = (version("skbetafd"), torch.__version__)
-    return check_memory(memory).cache(_fit_one, ignore=["verbose"])(request, versions, verbose)
+    memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
+    return memory.cache(_fit_one, ignore=["verbose"])(request, versions, verbose)
 
 
 def _fit_one(request: FitRequest, versions: tuple[str, ...], verbose: int) -> FitResult:
@@ -155,7 +159,10 @@ class _Preparation:
         self.predominant, self.scores = self._find_predominant()
         self.scalers = self._fit_scalers()
         self.rows = self._training_rows()
-        self.jobs = [self._job(seed, verbose) for seed in request.seeds[1::2]]
+        first, *more = request.seeds[1::2]
+        callbacks = check_callbacks(self.parameters["callbacks"])
+        self.jobs = [self._job(first, callbacks, verbose)]
+        self.jobs += [self._job(seed, deepcopy(callbacks), verbose) for seed in more]
 
     def _find_predominant(self) -> tuple[int, np.ndarray | None]:
         request, names = self.request, list(self.request.names)
@@ -183,7 +190,7 @@ class _Preparation:
             presence_tensor(request.present, self.predominant, *where),
         )
 
-    def _job(self, seed: int, verbose: int) -> TrainingJob:
+    def _job(self, seed: int, callbacks: list[Any], verbose: int) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
         settings = TrainingSettings(
@@ -192,7 +199,7 @@ class _Preparation:
             learning_rate=p["learning_rate"],
             weight_decay=p["weight_decay"],
             dropout=p["dropout"],
-            callbacks=check_callbacks(p["callbacks"]),
+            callbacks=callbacks,
             verbose=verbose,
         )
         network = self._network(generator).to(self.device, self.dtype)

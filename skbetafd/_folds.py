@@ -58,9 +58,9 @@ def score_fold(
 
 
 def _rows(values: Any, rows: np.ndarray) -> Any:
-    if values is None or not hasattr(values, "__len__") or isinstance(values, str):
-        return values
-    return safe_indexing(values, rows)
+    if values is None:
+        return None
+    return safe_indexing(values if hasattr(values, "__len__") else np.asarray(values), rows)
 
 
 class _AtBeta(FrontDoorMultiModalClassifier):

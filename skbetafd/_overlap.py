@@ -58,7 +58,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     Parameters
     ----------
     clf : FrontDoorMultiModalClassifier
-        Fitted on two modalities or more.
+        Fitted on two modalities or more; of several members, the first one is asked.
     X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
         Rows without missing modalities, in any of the forms that `predict` takes.
 

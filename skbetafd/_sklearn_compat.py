@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -27,6 +28,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "VisualBlock",
+    "accepts_sample_weight",
     "allows_nan",
     "check_n_features",
     "check_sample_weight",
@@ -36,6 +38,13 @@ __all__ = [
     "safe_indexing",
     "validate_parameters",
 ]
+
+
+def accepts_sample_weight(scorer: Any) -> bool:
+    """Tell whether a scorer takes sample_weight, as GridSearchCV asks without metadata routing."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    return "sample_weight" in signature(scorer).parameters
 
 
 def is_dataframe(value: Any) -> bool:

@@ -126,10 +126,19 @@ CHANGED = {
     "batch_size": 16,
     "learning_rate": 1e-3,
     "weight_decay": 1.0,
+    "n_members": 2,
     "dtype": "float64",
     "random_state": 1,
 }
-CHECKED_ELSEWHERE = {"modalities", "callbacks", "device", "n_mediator_samples", "verbose"}
+CHECKED_ELSEWHERE = {
+    "modalities",
+    "callbacks",
+    "device",
+    "memory",
+    "n_mediator_samples",
+    "predict_batch_size",
+    "verbose",
+}
 
 
 def test_every_parameter_has_a_test_of_its_effect():

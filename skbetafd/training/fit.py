@@ -185,15 +185,25 @@ def _settle_interrupt(net: NeuralNet) -> None:
     """Let a callback stop after an epoch (skorch's way is this exception); warn of a user's."""
     if "train_loss" in net.history[-1]:
         return
-    done = len(net.history) - 1
-    if done < 1:
+    drop_unfinished_epoch(net)
+    warn_of_interrupt(net)
+
+
+def drop_unfinished_epoch(net: NeuralNet) -> None:
+    """Take an interrupted epoch out of the history; without another one, there is no fit."""
+    if net.history and "train_loss" not in net.history[-1]:
+        del net.history[-1]
+    if not net.history:
         raise KeyboardInterrupt
-    del net.history[-1]
+
+
+def warn_of_interrupt(net: NeuralNet) -> None:
+    """Tell the user that the training is not complete."""
     warnings.warn(
-        f"Training was interrupted in epoch {done + 1} of {net.max_epochs}; the network is kept "
-        "as it was then.",
+        f"Training was interrupted in epoch {len(net.history) + 1} of {net.max_epochs}; the "
+        "network is kept as it was then.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.lr_scheduler import OneCycleLR
@@ -15,7 +15,14 @@ from tqdm.auto import tqdm
 
 from ..nn import FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
-from .fit import EpochSums, TrainingJob, make_net, train
+from .fit import (
+    EpochSums,
+    TrainingJob,
+    drop_unfinished_epoch,
+    make_net,
+    train,
+    warn_of_interrupt,
+)
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -54,6 +61,8 @@ def _why_alone(job: TrainingJob) -> str | None:
     for entry in job.settings.callbacks:
         callback = entry[1] if isinstance(entry, tuple) else entry
         kind = callback if isinstance(callback, type) else type(callback)
+        if issubclass(kind, (ParamMapper, LoadInitState)):
+            return f"{kind.__name__} acts on the parameters of one network"
         for hook in BATCH_HOOKS:
             if getattr(kind, hook) is not getattr(Callback, hook):
                 return f"{kind.__name__} has {hook}, and a stack has no batches of one network"
@@ -118,10 +127,16 @@ class _Stack:
         self._notify("on_train_begin")
         max_epochs = self.jobs[0].settings.max_epochs
         label = f"fit {len(self.jobs)} networks"
-        for _ in tqdm(range(max_epochs), unit="epoch", desc=label, disable=verbose != 1):
-            self._epoch()
-            if not self.running:
-                break
+        try:
+            for _ in tqdm(range(max_epochs), unit="epoch", desc=label, disable=verbose != 1):
+                self._epoch()
+                if not self.running:
+                    break
+        except KeyboardInterrupt:
+            nets = [self.nets[i] for i in self.running]
+            for net in nets:
+                drop_unfinished_epoch(net)
+            warn_of_interrupt(nets[0])
         self._write_back(self.running)
         self._notify("on_train_end")
         return self.nets
@@ -165,16 +180,16 @@ class _Stack:
         return _Objective(_front_door(self.jobs[0])[0], criterion)
 
     def _end_epoch(self) -> None:
-        if any(job.settings.callbacks for job in self.jobs):
-            self._write_back(self.running)
+        called = [i for i in self.running if self.jobs[i].settings.callbacks]
+        self._write_back(called)
         stopped = []
         for i in self.running:
             try:
                 self.nets[i].notify("on_epoch_end", dataset_train=self.jobs[i].rows)
             except KeyboardInterrupt:  # skorch's way to stop after an epoch
                 stopped.append(i)
+        self._read_back(called)
         if stopped:
-            self._write_back(stopped)
             self._drop(stopped)
 
     def _write_back(self, which: Sequence[int]) -> None:
@@ -183,6 +198,14 @@ class _Stack:
                 position = self.running.index(i)
                 for name, parameter in self.jobs[i].network.named_parameters():
                     parameter.copy_(self.parameters[name][position])
+
+    def _read_back(self, which: Sequence[int]) -> None:
+        """Take over what callbacks may have done to the networks."""
+        with torch.no_grad():
+            for i in which:
+                position = self.running.index(i)
+                for name, parameter in self.jobs[i].network.named_parameters():
+                    self.parameters[name][position].copy_(parameter)
 
     def _drop(self, stopped: Sequence[int]) -> None:
         keep = [at for at, i in enumerate(self.running) if i not in stopped]

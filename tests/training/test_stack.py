@@ -1,0 +1,446 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, Freezer, LoadInitState
+
+from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd._fitting import fit_all
+
+BETAS = [0, 0.5, 1]
+SMALL = {
+    "max_epochs": 3,
+    "hidden_dim": 8,
+    "knowledge_dim": 4,
+    "context_dim": 4,
+    "n_references": 8,
+    "dtype": "float64",
+    "predominant": 0,
+}
+
+
+def rows(n, widths=(4, 3), seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return [rng.normal(size=(3, w))[y] + rng.normal(size=(n, w)) for w in widths], y
+
+
+def lacking(X, modality, which):
+    X = [x.copy() for x in X]
+    X[modality][which] = np.nan
+    return X
+
+
+def make(seed=0, **parameters):
+    return FrontDoorMultiModalClassifier(**SMALL | {"random_state": seed} | parameters)
+
+
+def fit_together(fits, verbose=0):
+    """Classifiers fitted in one call, from (classifier, arguments of fit)."""
+    classifiers = [copy.deepcopy(classifier) for classifier, _ in fits]
+    named = ("X", "y", "sample_weight", "mediator")
+    requests = [
+        classifier.request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
+        for classifier, (_, arguments) in zip(classifiers, fits, strict=True)
+    ]
+    for classifier, result in zip(classifiers, fit_all(requests, verbose), strict=True):
+        classifier.adopt(result)
+    return classifiers
+
+
+def fit_alone(fits):
+    return [copy.deepcopy(classifier).fit(*arguments) for classifier, arguments in fits]
+
+
+def losses(classifier):
+    return [
+        {name: value for name, value in entry.items() if name not in ("dur", "batches")}
+        for entry in classifier.history_
+    ]
+
+
+def assert_same_fit(found, expected, X):
+    assert found.n_iter_ == expected.n_iter_
+    for ours, theirs in zip(losses(found), losses(expected), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-9)
+    assert_allclose(found.beta_path(X, BETAS), expected.beta_path(X, BETAS), atol=1e-9)
+
+
+def assert_together_equals_alone(fits):
+    together, alone = fit_together(fits), fit_alone(fits)
+    for (_, (X, *_)), found, expected in zip(fits, together, alone, strict=True):
+        assert_same_fit(found, expected, X)
+    return together
+
+
+@pytest.fixture
+def stacks(monkeypatch):
+    """Sizes of the stacks that a test trains."""
+    from skbetafd.training import stack
+
+    sizes = []
+    build = stack._Stack.__init__
+
+    def counted(self, jobs):
+        sizes.append(len(jobs))
+        build(self, jobs)
+
+    monkeypatch.setattr(stack._Stack, "__init__", counted)
+    return sizes
+
+
+def test_networks_of_other_seeds_are_one_stack(stacks):
+    data = rows(60)
+    together = assert_together_equals_alone([(make(s, batch_size=16), data) for s in range(3)])
+    assert stacks == [3]
+    first, second, _ = (classifier.predict_proba(data[0]) for classifier in together)
+    assert np.abs(first - second).max() > 1e-3
+
+
+@pytest.mark.parametrize("dropout", [0, 0.4])
+def test_row_counts_may_differ_as_far_as_the_number_of_batches_agrees(dropout, stacks):
+    sizes = (49, 55, 63, 64)
+    assert_together_equals_alone(
+        [(make(s, batch_size=16, dropout=dropout), rows(n, seed=n)) for s, n in enumerate(sizes)]
+    )
+    assert stacks == [4]
+
+
+def test_full_batches_of_any_length_are_one_stack(stacks):
+    assert_together_equals_alone([(make(batch_size=-1), rows(n)) for n in (20, 90)])
+    assert stacks == [2]
+
+
+def test_the_weights_of_the_losses_may_differ(stacks):
+    weights = [
+        {"knowledge_weight": 0.5},
+        {"disentangle_weight": 7},
+        {"label_weight": 3, "knowledge_weight": 1},
+    ]
+    assert_together_equals_alone([(make(**w), rows(60)) for w in weights])
+    assert stacks == [3]
+
+
+def test_a_term_that_is_off_in_one_network_is_off_there_only(stacks):
+    off = [{}, {"knowledge_weight": 0}, {"disentangle_weight": 0}, {"label_weight": 0}]
+    together = assert_together_equals_alone([(make(**w), rows(60)) for w in off])
+    recorded = ["train_knowledge_loss" in clf.history_[-1] for clf in together]
+    assert recorded == [True, False, True, True]
+    assert stacks == []
+
+
+def test_temperatures_are_not_mixed(stacks):
+    fits = [(make(s, temperature=t), rows(60)) for t in (0.1, 1.0) for s in (0, 1)]
+    assert_together_equals_alone(fits)
+    assert stacks == [2, 2]
+
+
+def test_dropout_may_differ(stacks):
+    assert_together_equals_alone([(make(dropout=p), rows(60)) for p in (0.1, 0.4, 0.7)])
+    assert stacks == [3]
+    assert_together_equals_alone([(make(dropout=p), rows(60)) for p in (0.0, 0.4)])
+    assert stacks == [3]
+
+
+def test_three_modalities_and_any_predominant(stacks):
+    fits = [(make(s, predominant=p), rows(50, (2, 2, 2))) for s, p in enumerate((0, 2, 0, 1, 2))]
+    assert_together_equals_alone(fits)
+    assert stacks == [2, 2]
+
+
+def test_one_modality(stacks):
+    fits = [(make(s, beta=0), rows(n, (4,))) for s, n in enumerate((33, 60))]
+    assert_together_equals_alone(fits)
+    assert stacks == [2]
+
+
+def test_five_modalities_with_rows_that_lack_some():
+    X, y = rows(50, (2, 1, 1, 2, 1))
+    some = lacking(X, 3, np.arange(50) % 4 == 0)
+    assert_together_equals_alone([(make(s), (some, y)) for s in range(2)])
+
+
+def test_rows_may_lack_modalities(stacks):
+    X, y = rows(60)
+    other, other_y = rows(55, seed=9)
+    some = lacking(X, 1, np.arange(60) % 3 == 0)
+    predominant = lacking(other, 0, np.arange(55) < 30)
+    fits = [(make(s, batch_size=16), data) for s, data in enumerate([(some, y), (X, y)])]
+    fits.append((make(5, batch_size=16), (predominant, other_y)))
+    assert_together_equals_alone(fits)
+    assert stacks == [2]
+
+
+def test_a_batch_in_which_no_row_has_all_modalities():
+    X, y = rows(32)
+    few = lacking(X, 1, np.arange(32) > 1)
+    fits = [(make(s, batch_size=4), (few, y)) for s in range(3)]
+    assert_together_equals_alone([*fits, (make(7, batch_size=4), (few, y))])
+
+
+def test_sample_weights_are_of_each_network_s_own():
+    rng = np.random.default_rng(3)
+    fits = [
+        (make(s, batch_size=16), (*rows(n), rng.uniform(0.01, 5, n)))
+        for s, n in enumerate((50, 60, 49))
+    ]
+    zeros = (*rows(70), np.where(np.arange(70) < 52, 1.0, 0.0))
+    assert_together_equals_alone([*fits, (make(9, batch_size=16), zeros)])
+
+
+def test_numbers_of_classes_and_widths_are_not_mixed(stacks):
+    X, y = rows(60)
+    fits = [(make(), (X, y)), (make(), (X, y > 0)), (make(), rows(60, (4, 2)))]
+    assert_together_equals_alone(fits)
+    assert stacks == []
+
+
+def test_several_stacks_in_one_call_keep_their_order(stacks):
+    settings = [
+        {"hidden_dim": 8},
+        {"hidden_dim": 6},
+        {"learning_rate": 1e-2},
+        {"hidden_dim": 6, "random_state": 4},
+        {"weight_decay": 0.5},
+        {"max_epochs": 2},
+        {"learning_rate": 1e-2, "random_state": 3},
+        {"hidden_dim": 8, "random_state": 2},
+        {"weight_decay": 0.5, "random_state": 8},
+    ]
+    together = assert_together_equals_alone([(make(**s), rows(60)) for s in settings])
+    assert stacks == [2, 2, 2, 2]
+    epochs = [classifier.n_iter_ for classifier in together]
+    assert epochs == [setting.get("max_epochs", 3) for setting in settings]
+
+
+def test_members_of_several_classifiers_share_a_stack(stacks):
+    X, y = rows(60)
+    fits = [(make(s, n_members=n), (X, y)) for s, n in enumerate((3, 1, 2))]
+    together = assert_together_equals_alone(fits)
+    assert [len(classifier.members_) for classifier in together] == [3, 1, 2]
+    assert stacks == [6, 3, 2]
+
+
+def test_the_network_learns_in_float32_and_its_probabilities_agree():
+    X, y = rows(60)
+    fits = [(make(s, dtype="float32"), (X, y)) for s in range(2)]
+    for found, expected in zip(fit_together(fits), fit_alone(fits), strict=True):
+        path = found.beta_path(X, BETAS)
+        assert path.dtype == np.float32
+        assert_allclose(path, expected.beta_path(X, BETAS), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["categorical", "continuous"])
+def test_networks_with_a_mediator_are_trained_in_the_same_call(kind, stacks):
+    X, y = rows(60)
+    reading = np.random.default_rng(4).normal(size=60)
+    mediator = reading if kind == "continuous" else np.digitize(reading, [-0.5, 0.5])
+    fits = [(make(s), (X, y, None, m)) for s, m in enumerate((mediator, None, mediator, None))]
+    assert_together_equals_alone(fits)
+    assert stacks == [2]
+
+
+class StopAfter(Callback):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epochs:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("dropout", [0, 0.4])
+def test_a_network_that_a_callback_stops_leaves_the_others_in_peace(dropout, stacks):
+    def network(seed, *callbacks):
+        shared = {"max_epochs": 6, "batch_size": 16, "dropout": dropout}
+        return make(seed, callbacks=list(callbacks), **shared)
+
+    data = rows(60)
+    fits = [
+        (network(0, StopAfter(2)), data),
+        (network(1), data),
+        (network(2, StopAfter(4)), rows(49)),
+        (network(3), rows(55)),
+    ]
+    together = assert_together_equals_alone(fits)
+    assert [classifier.n_iter_ for classifier in together] == [2, 6, 4, 6]
+    assert stacks == [4]
+
+
+def test_all_networks_may_be_stopped_at_once_and_in_the_first_epoch():
+    data = rows(60)
+    together = assert_together_equals_alone(
+        [(make(s, callbacks=[StopAfter(1)]), data) for s in (0, 1)]
+    )
+    assert [classifier.n_iter_ for classifier in together] == [1, 1]
+
+
+def early_stopping(patience=2):
+    return EarlyStopping(
+        monitor="train_loss", patience=patience, threshold=0.05, sink=lambda _: None
+    )
+
+
+def test_early_stopping_looks_at_each_network_s_own_loss(stacks):
+    shared = {"max_epochs": 60, "batch_size": 16}
+    fits = [
+        (make(s, callbacks=[("stop", early_stopping())], **shared), rows(60, seed=s))
+        for s in range(4)
+    ]
+    together = assert_together_equals_alone(fits)
+    assert len({classifier.n_iter_ for classifier in together}) > 1
+    assert max(classifier.n_iter_ for classifier in together) < 60
+    assert stacks == [4]
+
+
+@pytest.mark.parametrize("name", [False, True], ids=["instance", "named"])
+def test_early_stopping_looks_at_each_member_s_own_loss(name):
+    callback = ("stop", early_stopping()) if name else early_stopping()
+    classifier = make(max_epochs=60, n_members=3, callbacks=[callback], batch_size=16)
+    for member in classifier.fit(*rows(60)).members_:
+        seen = member.net.history[:, "train_loss"]
+        assert len(seen) == epochs_of_patience(seen)
+
+
+def epochs_of_patience(seen, patience=2, threshold=0.05):
+    """When skorch's rule stops: after `patience` epochs that are no better by the threshold."""
+    best, misses = np.inf, 0
+    for epoch, loss in enumerate(seen, start=1):
+        misses = 0 if loss < best else misses + 1
+        if misses == 0:
+            best = loss - threshold * abs(loss)
+        if misses == patience:
+            return epoch
+    return len(seen)
+
+
+class Spy(Callback):
+    """Events, and a parameter at the end of every epoch."""
+
+    def __init__(self):
+        self.events, self.values = [], []
+
+    def on_train_begin(self, net, **kwargs):
+        self.events.append("train begins")
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.events.append("epoch begins")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.events.append("epoch ends")
+        first = next(net.module_.parameters())
+        self.values.append(first.detach().clone().numpy())
+
+    def on_train_end(self, net, **kwargs):
+        self.events.append("train ends")
+
+
+def test_callbacks_see_the_events_and_the_parameters_of_their_network():
+    data = rows(60)
+    spies = [[Spy(), Spy()], [Spy(), Spy()]]
+    alone = [make(s, callbacks=[spy]).fit(*data) for s, spy in enumerate(spies[0])]
+    classifiers = [make(s, callbacks=[spy]) for s, spy in enumerate(spies[1])]
+    requests = [clf.request(*data, None, None) for clf in classifiers]
+    assert len(fit_all(requests)) == len(alone) == 2
+    for expected, found in zip(*spies, strict=True):
+        assert found.events == expected.events
+        assert len(found.values) == 3
+        assert_allclose(found.values, expected.values, atol=1e-9)
+
+
+class OnBatchEnd(Callback):
+    def __init__(self):
+        self.n_batches = 0
+
+    def on_batch_end(self, net, **kwargs):
+        self.n_batches += 1
+
+
+class OnBatchBegin(Callback):
+    def on_batch_begin(self, net, **kwargs):
+        pass
+
+
+class OnGradComputed(Callback):
+    def on_grad_computed(self, net, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("callback", [OnBatchEnd, OnBatchBegin, OnGradComputed])
+@pytest.mark.parametrize("form", [lambda c: c, lambda c: c(), lambda c: ("own", c())])
+def test_a_callback_on_batches_is_trained_alone_and_said_so(form, callback, capsys, stacks):
+    data = rows(60)
+    fits = [(make(0), data), (make(1, callbacks=[form(callback)]), data), (make(2), data)]
+    together = fit_together(fits, verbose=1)
+    out = capsys.readouterr().out
+    assert "network 2 of 3 is trained by itself" in out
+    assert callback.__name__ in out
+    assert "network 1" not in out
+    assert stacks == [2]
+    for found, expected in zip(together, fit_alone(fits), strict=True):
+        assert_same_fit(found, expected, data[0])
+
+
+def test_a_callback_on_batches_sees_every_batch():
+    data = rows(60)
+    spy = OnBatchEnd()
+    own = make(0, batch_size=16, callbacks=[spy])
+    fit_all([own.request(*data, None, None), make(1).request(*data, None, None)])
+    assert spy.n_batches == 3 * 4
+
+
+def test_nothing_is_said_unless_it_is_asked(capsys):
+    data = rows(60)
+    fit_together([(make(0), data), (make(1, callbacks=[OnBatchEnd()]), data)])
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "make_callback", [lambda _: Freezer("knowledge*"), LoadInitState], ids=["freeze", "load"]
+)
+def test_a_callback_that_changes_the_network_has_its_effect(make_callback, tmp_path):
+    data = rows(60)
+    checkpoint = Checkpoint(monitor=None, dirname=tmp_path, f_optimizer=None, f_criterion=None)
+    make(5, callbacks=[checkpoint]).fit(*data)
+    fits = [(make(s, callbacks=[make_callback(checkpoint)]), data) for s in (0, 1)]
+    assert_together_equals_alone(fits)
+
+
+class StopBefore(Callback):
+    """An interrupt between epochs 2 and 3, as by the user."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_networks_and_says_so():
+    data = rows(60)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 4"):
+        (alone,) = fit_alone([(make(0, max_epochs=4, callbacks=[StopBefore()]), data)])
+    assert alone.n_iter_ == 2
+    fits = [(make(s, max_epochs=4, callbacks=[StopBefore()] * (s == 0)), data) for s in (0, 1)]
+    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 4"):
+        try:
+            together = fit_together(fits)
+        except KeyboardInterrupt:  # else it would end the whole run of pytest
+            pytest.fail("the networks are lost")
+    assert together[0].n_iter_ == 2
+
+
+def test_a_network_that_diverges_is_an_error():
+    data = rows(60)
+    wild = {"knowledge_weight": 1e308, "disentangle_weight": 1e308}
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        fit_together([(make(0), data), (make(1), data), (make(2, **wild), data)])
+
+
+def test_a_stack_draws_from_no_global_generator():
+    data = rows(60)
+    before = torch.get_rng_state()
+    first, second = (fit_together([(make(s), data) for s in (0, 1)]) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    for a, b in zip(first, second, strict=True):
+        assert_array_equal(a.predict_proba(data[0]), b.predict_proba(data[0]))
