@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
@@ -19,6 +21,10 @@ DIVISORS = (1e-6, 1.0, 3.0, 10.0, 30.0, 100.0)
 LEARNED_DIVISOR = 10.0
 """With learned codes: cross-validation follows what of the content is left in the context and
 takes 30, which costs .01 of log-loss under do (kar/mor, three seeds)."""
+
+KMEANS_STEPS = 10
+"""Lloyd's steps from random rows: a tighter clustering than mini-batches from k-means++, in a
+tenth of its time."""
 
 DECIMALS = 6
 """Of the codes, at a total variance of 1, that k-means sees."""
@@ -119,8 +125,10 @@ def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: i
     scaled = [code / variance.sqrt() for code, variance in zip(codes, spread, strict=True)]
     # k-means is chaotic: without rounding, the last bit of a code decides over whole clusters
     rows = torch.cat(scaled, dim=1).round(decimals=DECIMALS)
-    kmeans = MiniBatchKMeans(k, n_init=1, random_state=seed)
-    labels = kmeans.fit_predict(rows.numpy(), sample_weight=share.numpy())
+    kmeans = KMeans(k, init="random", n_init=1, max_iter=KMEANS_STEPS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # copies leave clusters empty
+        labels = kmeans.fit_predict(rows.numpy(), sample_weight=share.numpy())
     return torch.as_tensor(labels, dtype=torch.int64, device="cpu")
 
 

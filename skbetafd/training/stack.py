@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
@@ -86,15 +86,16 @@ def _front_door(job: TrainingJob) -> tuple[FrontDoorNetwork, FrontDoorLoss]:
     return job.network, job.criterion
 
 
-class _Objective(nn.Module):
-    """The criterion at a network, as one module whose parameters can be replaced."""
-
-    def __init__(self, network: FrontDoorNetwork, criterion: FrontDoorLoss) -> None:
-        super().__init__()
-        self.network, self.criterion = network, criterion
-
-    def forward(self, *batch: Any) -> dict[str, Tensor]:
-        return self.criterion(self.network, *batch)
+def _stacked(networks: Sequence[FrontDoorNetwork]) -> FrontDoorNetwork:
+    """Make a network whose parameters are those of several, along a new first axis."""
+    network = deepcopy(networks[0])
+    for name, module in network.named_modules():
+        own = [other.get_submodule(name) for other in networks]
+        for key in list(module._parameters):
+            if module._parameters[key] is not None:
+                values = [getattr(other, key).detach() for other in own]
+                module._parameters[key] = nn.Parameter(torch.stack(values))
+    return network
 
 
 class _Stack:
@@ -105,13 +106,10 @@ class _Stack:
         self.batches = [job.batches() for job in jobs]
         self.nets = [make_net(job, [("epoch_timer", EpochTimer())]) for job in jobs]
         self.running = list(range(len(jobs)))
-        own = [dict(job.network.named_parameters()) for job in jobs]
-        self.parameters = {
-            name: torch.stack([p[name].detach() for p in own]).requires_grad_() for name in own[0]
-        }
+        self.network = _stacked([_front_door(job)[0] for job in jobs])
         settings = jobs[0].settings
         self.optimizer = torch.optim.AdamW(
-            self.parameters.values(),
+            self.network.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=True,
@@ -149,12 +147,12 @@ class _Stack:
         nets = [self.nets[i] for i in self.running]
         for i in self.running:
             self.nets[i].notify("on_epoch_begin", dataset_train=self.jobs[i].rows)
-        objective = self._objective()
+        criterion = self._criterion()
         sums = EpochSums()
         for net in nets:
             net.module_.train()
         for batches in zip(*(self.batches[i] for i in self.running), strict=True):
-            terms = functional_call(objective, self.parameters_of_objective, _collate(batches))
+            terms = criterion(self.network, *_collate(batches))
             self.optimizer.zero_grad()
             terms["loss"].sum().backward()
             self.optimizer.step()
@@ -164,20 +162,14 @@ class _Stack:
             net.record_epoch(sums.names, means)
         self._end_epoch()
 
-    @property
-    def parameters_of_objective(self) -> dict[str, Tensor]:
-        """The stacked parameters by their names in the objective."""
-        return {f"network.{name}": value for name, value in self.parameters.items()}
-
-    def _objective(self) -> _Objective:
+    def _criterion(self) -> FrontDoorLoss:
         criteria = [_front_door(self.jobs[i])[1] for i in self.running]
-        first = next(iter(self.parameters.values()))
+        first = next(self.network.parameters())
         weights = {
             f"{name}_weight": first.new_tensor([c.weights[name] for c in criteria])
             for name in ("knowledge", "disentangle", "label")
         }
-        criterion = FrontDoorLoss(**weights, temperature=criteria[0].temperature)
-        return _Objective(_front_door(self.jobs[0])[0], criterion)
+        return FrontDoorLoss(**weights, temperature=criteria[0].temperature)
 
     def _end_epoch(self) -> None:
         called = [i for i in self.running if self.jobs[i].settings.callbacks]
@@ -196,28 +188,29 @@ class _Stack:
         with torch.no_grad():
             for i in which:
                 position = self.running.index(i)
-                for name, parameter in self.jobs[i].network.named_parameters():
-                    parameter.copy_(self.parameters[name][position])
+                for own, stacked in self._pairs(i):
+                    own.copy_(stacked[position])
 
     def _read_back(self, which: Sequence[int]) -> None:
         """Take over what callbacks may have done to the networks."""
         with torch.no_grad():
             for i in which:
                 position = self.running.index(i)
-                for name, parameter in self.jobs[i].network.named_parameters():
-                    self.parameters[name][position].copy_(parameter)
+                for own, stacked in self._pairs(i):
+                    stacked[position].copy_(own)
+
+    def _pairs(self, i: int) -> zip[tuple[nn.Parameter, nn.Parameter]]:
+        return zip(self.jobs[i].network.parameters(), self.network.parameters(), strict=True)
 
     def _drop(self, stopped: Sequence[int]) -> None:
         keep = [at for at, i in enumerate(self.running) if i not in stopped]
         self.running = [self.running[at] for at in keep]
-        (group,) = self.optimizer.param_groups
-        for name, old in list(self.parameters.items()):
-            self.parameters[name] = old.detach()[keep].requires_grad_()
-            state = self.optimizer.state.pop(old)
-            self.optimizer.state[self.parameters[name]] = {
-                key: value[keep] if value.dim() else value for key, value in state.items()
-            }
-        group["params"] = list(self.parameters.values())
+        for stacked in self.network.parameters():
+            stacked.data = stacked.data[keep]
+            stacked.grad = None
+            state = self.optimizer.state[stacked]
+            for key, value in state.items():
+                state[key] = value[keep] if value.dim() else value
 
 
 def _collate(batches: Sequence[Batch]) -> tuple[Any, ...]:
