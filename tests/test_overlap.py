@@ -36,12 +36,12 @@ def test_rows_whose_modalities_disagree_as_never_before_are_warned_of(clf, digit
     other = np.random.default_rng(0).permutation(len(X))
     with pytest.warns(OverlapWarning, match=r"weak overlap.*effect='conditional' extrapolates"):
         report = overlap(clf, MultiModalArray({"kar": X["kar"][other], "mor": X["mor"]}))
-    assert report.share_weak > 0.3
+    assert report.share_weak > 0.15
 
 
 def test_the_population_effect_of_learned_knowledge_is_warned_of_where_it_extrapolates(clf, digits):
     with pytest.warns(OverlapWarning, match="effect='population'"):
-        assert overlap(clf.set_params(effect="population"), digits[1].iid.X).share_weak > 0.3
+        assert overlap(clf.set_params(effect="population"), digits[1].iid.X).share_weak > 0.15
 
 
 def test_the_report_is_consistent_and_readable(clf, digits):
