@@ -21,6 +21,7 @@ from ._fitting import (
     FitRequest,
     FitResult,
     Member,
+    data_dtype,
     draw_seeds,
     fit_all,
     fit_cached,
@@ -121,8 +122,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         Where fits are kept, so that a search over what is read at prediction (`beta`, `effect`)
         fits once a fold. The key is the data's content and every other parameter. Only a fit
         with an int `random_state` and without callbacks is kept: no other can be repeated.
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network and its data.
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network and its data. "bfloat16" is mixed precision for GPUs: the
+        forward pass in training under torch.autocast, all else in float32.
     device : str or torch.device, default="auto"
         "auto" takes CUDA where there is a GPU, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -233,7 +235,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [None, str, Path, HasMethods("cache")],
-        "dtype": [StrOptions({"float32", "float64"})],
+        "dtype": [StrOptions({"float32", "float64", "bfloat16"})],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -353,7 +355,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         X, self._layout = read_training_input(self, X, self.modalities)
         if mediator is None:
             self._warn_of_one_modality(X)
-        arrays = numeric_modalities(X, self.dtype)
+        arrays = numeric_modalities(X, data_dtype(self.dtype))
         y, weight = read_targets(self, X, y, sample_weight)
         observed = None if mediator is None else read_mediator(mediator, weight)
         used = np.flatnonzero(weight > 0)

@@ -82,6 +82,11 @@ class FitResult:
     members: list[Member]
 
 
+def data_dtype(dtype: str) -> str:
+    """Give the precision of data and parameters; bfloat16 is for the forward pass alone."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 def draw_seeds(random_state: np.random.RandomState, n_members: int) -> tuple[int, ...]:
     """Draw the seeds of a fit; those of the first member don't depend on how many follow."""
     network, probe, references = random_state.randint(2**31 - 1, size=3).tolist()
@@ -155,7 +160,7 @@ class _Preparation:
     def __init__(self, request: FitRequest, verbose: int) -> None:
         self.request, self.parameters = request, request.parameters
         self.device = resolve_device(self.parameters["device"])
-        self.dtype = getattr(torch, self.parameters["dtype"])
+        self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
         self.predominant, self.scores = self._find_predominant()
         self.scalers = self._fit_scalers()
         self.rows = self._training_rows()
@@ -201,6 +206,7 @@ class _Preparation:
             dropout=p["dropout"],
             callbacks=callbacks,
             verbose=verbose,
+            autocast=p["dtype"] == "bfloat16",
         )
         network = self._network(generator).to(self.device, self.dtype)
         return TrainingJob(network, self._criterion(), self.rows, settings, generator)

@@ -141,6 +141,17 @@ CHECKED_ELSEWHERE = {
 }
 
 
+def test_bfloat16_trains_in_mixed_precision_and_predicts_in_float32(data):
+    X, y = data
+    mixed = make(dtype="bfloat16", max_epochs=20).fit(X, y)
+    single = make(max_epochs=20).fit(X, y)
+    assert mixed.predict_log_proba(X).dtype == np.float32
+    assert {p.dtype for p in mixed.module_.parameters()} == {torch.float32}
+    difference = np.abs(mixed.predict_proba(X) - single.predict_proba(X)).max()
+    assert 1e-5 < difference < 0.3
+    assert mixed.score(X, y) > single.score(X, y) - 0.05
+
+
 def test_every_parameter_has_a_test_of_its_effect():
     assert set(CHANGED) | CHECKED_ELSEWHERE == set(FrontDoorMultiModalClassifier().get_params())
 

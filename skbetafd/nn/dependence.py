@@ -42,7 +42,8 @@ def info_nce(left: Tensor, right: Tensor, weight: Tensor, temperature: float) ->
     van den Oord, Li & Vinyals, Representation Learning with Contrastive Predictive Coding,
     arXiv 1807.03748.
     """
-    return _InfoNCE.apply(left, right, weight, temperature)
+    with torch.autocast(left.device.type, enabled=False):
+        return _InfoNCE.apply(left.to(weight.dtype), right.to(weight.dtype), weight, temperature)
 
 
 def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
@@ -68,7 +69,8 @@ def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
     Gretton et al., Measuring Statistical Dependence with Hilbert–Schmidt Norms, ALT 2005.
     """
     share = weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
-    return _HSIC.apply(left, right, share)
+    with torch.autocast(left.device.type, enabled=False):
+        return _HSIC.apply(left.to(weight.dtype), right.to(weight.dtype), share)
 
 
 class _InfoNCE(torch.autograd.Function):

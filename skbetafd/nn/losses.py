@@ -109,7 +109,7 @@ def _cross_entropies(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict
     logits = torch.cat([logits for logits, _ in heads.values()], dim=-3)
     weight = torch.cat([weight for _, weight in heads.values()], dim=-2)
     labels = y.unsqueeze(-2).expand(weight.shape).flatten()
-    entropy = cross_entropy(logits.flatten(0, -2), labels, reduction="none")
+    entropy = cross_entropy(logits.flatten(0, -2).to(weight.dtype), labels, reduction="none")
     means = (weight * entropy.view_as(weight)).mean(-1)
     parts = means.split([logits.shape[-3] for logits, _ in heads.values()], dim=-1)
     return {name: part.mean(-1) for name, part in zip(heads, parts, strict=True)}

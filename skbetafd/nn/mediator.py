@@ -179,9 +179,9 @@ class MediatorLoss(nn.Module):
         *modalities, mediator = xs
         codes = network.encode(modalities, masks)
         mask = masks[-1] if masks is not None else None
-        read = network.reading.read(codes.knowledge, codes.auxiliary, mask)
+        read = network.reading.read(codes.knowledge, codes.auxiliary, mask).to(weight.dtype)
         logits = network.head(network.mediator.code(mediator), codes.context, codes.auxiliary, mask)
-        outcome = (weight * cross_entropy(logits, y, reduction="none")).mean()
+        outcome = (weight * cross_entropy(logits.to(weight.dtype), y, reduction="none")).mean()
         reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
         return {"loss": outcome + reading, "outcome": outcome, "mediator": reading}
 

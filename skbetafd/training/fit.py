@@ -27,6 +27,12 @@ class TrainingSettings:
     dropout: float
     callbacks: Sequence[Any]
     verbose: int
+    autocast: bool = False
+    """Whether the forward pass runs in bfloat16 where torch deems that safe."""
+
+    def precision(self, device: torch.device) -> torch.autocast:
+        """Make the context of the forward pass."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.autocast)
 
 
 class EpochSums:
@@ -57,6 +63,7 @@ class FrontDoorNet(NeuralNet):
     """A skorch net whose step hands whole batches, masks and weights to the criterion."""
 
     batches_: BatchIterator
+    settings_: TrainingSettings
 
     @property
     def _default_callbacks(self) -> list[Any]:
@@ -68,7 +75,8 @@ class FrontDoorNet(NeuralNet):
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the gradients of the criterion at one batch."""
-        terms = self.criterion_(self.module_, *batch)
+        with self.settings_.precision(batch.y.device):
+            terms = self.criterion_(self.module_, *batch)
         terms["loss"].backward()
         return {"loss": terms["loss"], "terms": terms, "y_pred": None}
 
@@ -169,6 +177,7 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
         verbose=settings.verbose,
         device=str(job.rows.y.device),
     )
+    net.settings_ = settings
     return net.initialize()
 
 

@@ -75,7 +75,7 @@ def _shape(job: TrainingJob) -> Hashable:
     return (
         tuple((name, p.shape, p.dtype, p.device) for name, p in job.network.named_parameters()),
         tuple(job.network.order),
-        (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0),
+        (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0, s.autocast),
         job.rows.present is None,
         (frozenset(criterion.active), criterion.temperature),
     )
@@ -152,7 +152,8 @@ class _Stack:
         for net in nets:
             net.module_.train()
         for batches in zip(*(self.batches[i] for i in self.running), strict=True):
-            terms = criterion(self.network, *_collate(batches))
+            with self.jobs[0].settings.precision(batches[0].y.device):
+                terms = criterion(self.network, *_collate(batches))
             self.optimizer.zero_grad()
             terms["loss"].sum().backward()
             self.optimizer.step()
