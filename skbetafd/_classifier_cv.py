@@ -216,7 +216,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             self._validate_params()
             self._forget()
             betas = self._checked_betas()
-            candidates = self._candidates(max(betas))
+            settings, candidates = self._candidates(max(betas))
             check = clone(candidates[0]).set_params(modalities=self.modalities)
             check.request(X, y, sample_weight, mediator)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
@@ -237,7 +237,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
                 for task, fold in zip(tasks, done, strict=True)
             ]
             table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
-            self._choose(candidates, betas, table, seconds)
+            self._choose(settings, betas, table, seconds)
             if self.refit:
                 self._refit(X, y, sample_weight, mediator)
         return self
@@ -255,8 +255,10 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             validate_parameters(self, READ_AT_PREDICTION, beta=beta)
         return betas
 
-    def _candidates(self, beta: float) -> list[FrontDoorMultiModalClassifier]:
-        """Give an unfitted classifier for every setting but β."""
+    def _candidates(
+        self, beta: float
+    ) -> tuple[list[dict[str, Any]], list[FrontDoorMultiModalClassifier]]:
+        """Give the settings of all but β, and an unfitted classifier for each."""
         names = FrontDoorMultiModalClassifier._get_param_names()
         own = {name: getattr(self, name) for name in names if name not in ("beta", "memory")}
         own |= {"beta": beta, "modalities": None}  # the folds are cut from a container
@@ -269,11 +271,10 @@ predict_batch_size, memory, dtype, device, random_state, verbose
                     + ("searched by betas" if wrong[0] == "beta" else "not searchable")
                     + f"; searchable are {', '.join(sorted(own.keys() - {'beta', 'modalities'}))}"
                 )
-        self._settings = settings
         candidates = [FrontDoorMultiModalClassifier(**{**own, **s}) for s in settings]
         for candidate in candidates:
             candidate._validate_params()
-        return candidates
+        return settings, candidates
 
     def _route(
         self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any]
@@ -320,16 +321,16 @@ predict_batch_size, memory, dtype, device, random_state, verbose
 
     def _choose(
         self,
-        candidates: list[FrontDoorMultiModalClassifier],
+        settings: list[dict[str, Any]],
         betas: list[float],
         scores: np.ndarray,
         seconds: float,
     ) -> None:
-        settings = [{**setting, "beta": beta} for setting in self._settings for beta in betas]
-        by_candidate = scores.transpose(0, 2, 1).reshape(len(settings), -1)
-        self.cv_results_ = search_results(settings, by_candidate, seconds)
+        points = [{**setting, "beta": beta} for setting in settings for beta in betas]
+        by_point = scores.transpose(0, 2, 1).reshape(len(points), -1)
+        self.cv_results_ = search_results(points, by_point, seconds)
         self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
-        self.best_params_ = settings[self.best_index_]
+        self.best_params_ = points[self.best_index_]
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
         self.beta_ = self.best_params_["beta"]
         self.scores_ = scores[self.best_index_ // len(betas)]
