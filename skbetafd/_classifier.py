@@ -121,7 +121,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     memory : str, pathlib.Path or joblib.Memory, default=None
         Where fits are kept, so that a search over what is read at prediction (`beta`, `effect`)
         fits once a fold. The key is the data's content and every other parameter. Only a fit
-        with an int `random_state` and without callbacks is kept: no other can be repeated.
+        with an int `random_state` and without callbacks is kept: no other can be repeated, and
+        `fit` warns of it.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network and its data. "bfloat16" is mixed precision for GPUs: the
         forward pass in training under torch.autocast, all else in float32.
@@ -348,6 +349,13 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         repeatable = isinstance(self.random_state, Integral) and not self.callbacks
         if self.memory is not None and repeatable:
             return fit_cached(request, self.memory, int(self.verbose))
+        if self.memory is not None:
+            warnings.warn(
+                f"memory is not used: with random_state={self.random_state!r} and "
+                f"callbacks={self.callbacks!r} a fit can't be repeated; it takes an int and none.",
+                UserWarning,
+                stacklevel=3,
+            )
         return fit_all([request], int(self.verbose))[0]
 
     def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import product
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.model_selection import ParameterGrid, StratifiedKFold, check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
@@ -25,6 +24,8 @@ from ._folds import Fold, FoldTask, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
 from ._sklearn_compat import accepts_sample_weight, routing_enabled, validate_parameters
+
+NOT_SEARCHED = {"beta", "modalities", "verbose"}
 
 
 class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
@@ -52,7 +53,8 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
         Fit the best setting on all rows; without it, the search can't predict.
     n_jobs : int, default=None
         Processes among which the fits are shared out. Fits in one process are already trained
-        together, so that more processes help only where there are idle cores.
+        together, so that more processes, which take seconds to start, help only where there are
+        idle cores.
     effect, predominant, modalities, hidden_dim, knowledge_dim, context_dim, n_references, \
 n_mediator_samples, knowledge_weight, disentangle_weight, label_weight, temperature, dropout, \
 standardize, max_epochs, batch_size, learning_rate, weight_decay, callbacks, n_members, \
@@ -83,6 +85,10 @@ predict_batch_size, memory, dtype, device, random_state, verbose
     ------
     ValueError, TypeError
         From `fit`, for bad input or parameters; nothing half-fitted is left behind.
+
+    Notes
+    -----
+    There is no ``error_score``: a fold that can't be fitted or scored ends the search, by name.
 
     See Also
     --------
@@ -187,7 +193,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
     @property
     def beta(self) -> float:  # type: ignore[override]
         """The β at which this estimator predicts: the best one, once there is a fit."""
-        return getattr(self, "beta_", max(self.betas, default=1.0))
+        return getattr(self, "beta_", 1.0)
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None, **params: Any
@@ -225,9 +231,12 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             routed = self._route(scorer, sample_weight, mediator, params)
             splitter = check_cv(self.cv, aligned["y"], classifier=True)
             splits = list(splitter.split(container, aligned["y"], **routed.splitter.split))
+            if not splits:
+                raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
             tasks = [
-                FoldTask(clone(candidate), container, aligned, train, test)
-                for candidate, (train, test) in product(candidates, splits)
+                FoldTask(clone(candidate), container, aligned, train, test, f"fold {i}{s or ''}")
+                for candidate, s in zip(candidates, settings, strict=True)
+                for i, (train, test) in enumerate(splits)
             ]
             start = time.perf_counter()
             done = self._run(tasks, betas)
@@ -252,7 +261,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         if not betas:
             raise ValueError(f"betas must hold at least one value, got {self.betas!r}")
         for beta in betas:
-            validate_parameters(self, READ_AT_PREDICTION, beta=beta)
+            validate_parameters(self, {"betas": READ_AT_PREDICTION["beta"]}, betas=beta)
         return betas
 
     def _candidates(
@@ -264,12 +273,12 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         own |= {"beta": beta, "modalities": None}  # the folds are cut from a container
         settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
         for setting in settings:
-            wrong = [name for name in setting if name not in own or name in ("beta", "modalities")]
+            wrong = [name for name in setting if name not in own or name in NOT_SEARCHED]
             if wrong:
                 raise ValueError(
                     f"param_grid has {wrong[0]!r}, which is "
                     + ("searched by betas" if wrong[0] == "beta" else "not searchable")
-                    + f"; searchable are {', '.join(sorted(own.keys() - {'beta', 'modalities'}))}"
+                    + f"; searchable are {', '.join(sorted(own.keys() - NOT_SEARCHED))}"
                 )
         candidates = [FrontDoorMultiModalClassifier(**{**own, **s}) for s in settings]
         for candidate in candidates:
@@ -299,7 +308,8 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                splitter=check_cv(self.cv, classifier=True),
+                # a generator would be used up; what has no split method requests nothing
+                splitter=self.cv if hasattr(self.cv, "split") else StratifiedKFold(),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
             .add(

@@ -43,7 +43,7 @@ REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitRequest:
     """All that a fit depends on: the rows of positive weight, and the parameters it uses."""
 
@@ -62,6 +62,10 @@ class FitRequest:
     """Of the classifier, without those that fit does not use."""
     seeds: tuple[int, ...]
     """Of the probe, then of the network and of the references of every member."""
+
+    def __repr__(self) -> str:
+        # joblib.Memory writes this beside a result
+        return f"FitRequest({self.names}, {len(self.y)} rows, {self.parameters})"
 
 
 class Member(NamedTuple):

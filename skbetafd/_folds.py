@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +25,8 @@ class FoldTask(NamedTuple):
     """Labels, and sample weights and mediators or None."""
     train: np.ndarray
     test: np.ndarray
+    name: str
+    """Of the fold and setting, for messages."""
 
 
 class Fold(NamedTuple):
@@ -37,12 +42,14 @@ def run_together(tasks: Sequence[FoldTask], betas: list[float], verbose: int) ->
     requests = []
     for task in tasks:
         aligned = [_rows(value, task.train) for value in task.aligned.values()]
-        requests.append(task.classifier.request(task.X[task.train], *aligned))
+        with _naming(task.name):
+            requests.append(task.classifier.request(task.X[task.train], *aligned))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
         task.classifier.adopt(result)
         X_test = task.X[task.test]
-        path = task.classifier.log_beta_path(X_test, betas)
+        with _naming(task.name):
+            path = task.classifier.log_beta_path(X_test, betas)
         folds.append(Fold(task.classifier, X_test, path))
     return folds
 
@@ -53,8 +60,14 @@ def score_fold(
     """Score a fold at every β; `params`, of all rows, are cut to the test rows."""
     y_test = _rows(task.aligned["y"], task.test)
     cut = {name: _rows(value, task.test) for name, value in params.items()}
-    views = [_AtBeta(fold, position, beta) for position, beta in enumerate(betas)]
-    return [float(scorer(view, fold.X_test, y_test, **cut)) for view in views]
+    scores = []
+    for position, beta in enumerate(betas):
+        with _naming(task.name):
+            score = scorer(_at_beta(fold, position, beta), fold.X_test, y_test, **cut)
+        if not isinstance(score, Real):
+            raise ValueError(f"scoring must return a number, got {score!r} from {scorer}")
+        scores.append(float(score))
+    return scores
 
 
 def _rows(values: Any, rows: np.ndarray) -> Any:
@@ -63,16 +76,35 @@ def _rows(values: Any, rows: np.ndarray) -> Any:
     return safe_indexing(values if hasattr(values, "__len__") else np.asarray(values), rows)
 
 
-class _AtBeta(FrontDoorMultiModalClassifier):
-    """A fold's classifier at one β, which knows its prediction for the test rows."""
+def _at_beta(fold: Fold, position: int, beta: float) -> FrontDoorMultiModalClassifier:
+    """Copy a fold's classifier, at one β, with its prediction for the test rows known."""
+    view = copy(fold.classifier)
+    view.beta = beta
+    view.__dict__["_log_path"] = _KnownPath(
+        view, fold.X_test, fold.log_path[position : position + 1]
+    )
+    return view
 
-    def __init__(self, fold: Fold, position: int, beta: float) -> None:
-        self.__dict__.update(vars(fold.classifier))
-        self.beta = beta
-        self._known = (fold.X_test, fold.log_path[position : position + 1])
 
-    def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        known_X, log_path = self._known
-        if X is known_X and betas == [self.beta]:
-            return log_path
-        return super()._log_path(X, betas)
+class _KnownPath:
+    """A classifier's ``_log_path`` that knows the answer for the test rows."""
+
+    def __init__(
+        self, view: FrontDoorMultiModalClassifier, X_test: MultiModalArray, log_path: np.ndarray
+    ) -> None:
+        self.view, self.X_test, self.log_path = view, X_test, log_path
+        self.asked = ([view.beta], view.effect)
+
+    def __call__(self, X: Any, betas: list[float]) -> np.ndarray:
+        if X is self.X_test and (betas, self.view.effect) == self.asked:
+            return self.log_path
+        return type(self.view)._log_path(self.view, X, betas)
+
+
+@contextmanager
+def _naming(fold: str) -> Iterator[None]:
+    """Put the fold before an error: rows and classes in it are the fold's, not the user's."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{fold}: {error}") from error

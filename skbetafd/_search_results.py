@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,9 @@ def search_results(
         table[f"split{fold}_test_score"] = column
     mean = scores.mean(axis=1)
     table["mean_test_score"], table["std_test_score"] = mean, scores.std(axis=1)
-    worst = np.nanmin(mean) - 1 if np.isfinite(mean).any() else 0.0
-    ranks = rankdata(-np.nan_to_num(mean, nan=worst), method="min")
+    if not np.isfinite(mean).all():
+        warnings.warn(f"test scores are not finite: {mean.tolist()}", UserWarning, stacklevel=4)
+    worst = 0.0 if np.isnan(mean).all() else np.nanmin(mean) - 1
+    ranks = rankdata(-np.where(np.isnan(mean), worst, mean), method="min")
     table["rank_test_score"] = ranks.astype(np.int32)
     return table

@@ -539,6 +539,43 @@ def test_an_unfitted_search_says_so_whatever_its_betas(betas, X):
 
 def test_a_score_of_nan_ranks_last(X, y):
     scores = {0.0: np.nan, 0.5: 1.0, 1.0: 0.0}
-    found = make(scoring=lambda classifier, X, y: scores[classifier.beta]).fit(X, y)
+    search = make(scoring=lambda classifier, X, y: scores[classifier.beta])
+    with pytest.warns(UserWarning, match=r"test scores are not finite: \[nan, 1.0, 0.0\]"):
+        found = search.fit(X, y)
     assert found.cv_results_["rank_test_score"].tolist() == [3, 1, 2]
     assert found.beta_ == 0.5
+
+
+def test_a_scorer_may_ask_for_parameters_clone_or_change_the_estimator(X, y):
+    def scorer(classifier, X, y):
+        repr(classifier)
+        assert clone(classifier).get_params()["beta"] == classifier.beta
+        return classifier.set_params(effect="population").score(X, y)
+
+    found = make(scoring=scorer).fit(X, y)
+    expected = make(effect="population").fit(X, y)
+    assert_array_equal(found.scores_, expected.scores_)
+
+
+def test_a_fold_that_fails_is_named(X, y):
+    with pytest.raises(ValueError, match=r"fold 0: y has one class"):
+        make(cv=[(np.flatnonzero(y == "bird"), np.arange(9))]).fit(X, y)
+    with pytest.raises(ValueError, match=r"cv gave no split, got cv=\[\]"):
+        make(cv=[]).fit(X, y)
+
+
+@pytest.mark.parametrize("value", [None, "good", {"accuracy": 1.0}])
+def test_a_score_that_is_no_number_is_refused_with_its_scorer(value, X, y):
+    with pytest.raises(ValueError, match=f"scoring must return a number, got {value!r} from"):
+        make(scoring=lambda *_: value).fit(X, y)
+
+
+def test_a_generator_of_splits_survives_metadata_routing(X, y):
+    splits = ((np.arange(60), np.arange(60, 120)) for _ in range(2))
+    with config_context(enable_metadata_routing=True):
+        assert make(cv=splits).fit(X, y).n_splits_ == 2
+
+
+def test_at_verbose_2_an_epoch_of_a_stack_is_a_printed_row(X, y, capsys):
+    make(verbose=2, refit=False).fit(X, y)
+    assert capsys.readouterr().out.count("train_loss") == 2

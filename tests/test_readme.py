@@ -17,8 +17,9 @@ def test_the_python_blocks_run_one_after_another(capsys):
     namespace = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
-    predominant, doing, seeing = capsys.readouterr().out.split()
+    predominant, doing, seeing, *beta_and_shape = capsys.readouterr().out.split()
     assert predominant == "modality0"
+    assert beta_and_shape[1:] == ["(2,", "5)"]
     assert float(doing) > 0.5 > 0.4 > float(seeing)
 
 

@@ -128,6 +128,9 @@ class _Stack:
         try:
             for _ in tqdm(range(max_epochs), unit="epoch", desc=label, disable=verbose != 1):
                 self._epoch()
+                if verbose > 1:
+                    losses = [f"{net.history[-1, 'train_loss']:.3f}" for net in self.nets]
+                    print(f"epoch {len(self.nets[0].history)}, train_loss {' '.join(losses)}")
                 if not self.running:
                     break
         except KeyboardInterrupt:
