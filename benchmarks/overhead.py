@@ -28,19 +28,22 @@ N_ROWS, WIDTH, N_CLASSES, BATCH, EPOCHS, REPEATS = 20_000, 32, 10, 128, 20, 5
 MAX_FIT_RATIO, MAX_PREDICT_RATIO = 1.25, 1.5
 
 
-def make_data() -> tuple[list[np.ndarray], np.ndarray]:
+def make_data(
+    n_rows: int = N_ROWS, width: int = WIDTH, noise: float = 2.0
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Draw two modalities that show the class with noise."""
     rng = np.random.default_rng(0)
-    y = rng.integers(0, N_CLASSES, N_ROWS)
-    means = rng.normal(size=(2, N_CLASSES, WIDTH))
-    return [rng.normal(m[y], 2.0).astype(np.float32) for m in means], y
+    y = rng.integers(0, N_CLASSES, n_rows)
+    means = rng.normal(size=(2, N_CLASSES, width))
+    return [rng.normal(m[y], noise).astype(np.float32) for m in means], y
 
 
-def loop_fit(xs: list[torch.Tensor], y: torch.Tensor) -> FrontDoorNetwork:
-    """Train the network by hand, with the estimator's default hyper-parameters."""
-    generator = torch.Generator().manual_seed(0)
+def network_and_loss(
+    widths: list[int], generator: torch.Generator
+) -> tuple[FrontDoorNetwork, FrontDoorLoss]:
+    """Make the network and the criterion of the estimator's defaults."""
     network = FrontDoorNetwork(
-        [WIDTH, WIDTH],
+        widths,
         N_CLASSES,
         predominant=0,
         hidden_dim=128,
@@ -51,15 +54,33 @@ def loop_fit(xs: list[torch.Tensor], y: torch.Tensor) -> FrontDoorNetwork:
     loss = FrontDoorLoss(
         knowledge_weight=3.0, disentangle_weight=3.0, label_weight=1.0, temperature=0.1
     )
+    return network, loss
+
+
+def draw_masks(
+    network: FrontDoorNetwork, n: int, generator: torch.Generator | None = None
+) -> tuple[torch.Tensor, ...]:
+    """Draw dropout masks as cheaply as the library does."""
+    mask = torch.empty(n, sum(network.mask_dims))
+    mask.uniform_(generator=generator).lt_(0.6).div_(0.6)
+    return mask.split(network.mask_dims, dim=1)
+
+
+def loop_fit(
+    xs: list[torch.Tensor], y: torch.Tensor, batch: int = BATCH, epochs: int = EPOCHS
+) -> FrontDoorNetwork:
+    """Train the network by hand, with the estimator's default hyper-parameters."""
+    generator = torch.Generator().manual_seed(0)
+    network, loss = network_and_loss([x.shape[1] for x in xs], generator)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, fused=True)
-    steps = EPOCHS * -(-N_ROWS // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
-    weight = torch.ones(N_ROWS)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(N_ROWS, generator=generator).split(BATCH):
-            mask = torch.empty(len(rows), sum(network.mask_dims))
-            mask.uniform_(generator=generator).lt_(0.6).div_(0.6)
-            masks = mask.split(network.mask_dims, dim=1)
+    n_batches = -(-len(y) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=3e-3, total_steps=epochs * n_batches
+    )
+    weight = torch.ones(len(y))
+    for _ in range(epochs):
+        for rows in torch.randperm(len(y), generator=generator).tensor_split(n_batches):
+            masks = draw_masks(network, len(rows), generator)
             terms = loss(network, [x[rows] for x in xs], y[rows], weight[rows], None, masks)
             optimizer.zero_grad()
             terms["loss"].backward()

@@ -372,7 +372,6 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
         names = self._layout.names
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
-        check_callbacks(self.callbacks)
         names_used = set(FrontDoorMultiModalClassifier._get_param_names()) - NOT_IN_FIT
         return FitRequest(
             names=names,
@@ -382,7 +381,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             n_classes=len(self.classes_),
             weight=weight / weight.mean(),
             mediator=observed,
-            parameters={name: getattr(self, name) for name in sorted(names_used)},
+            parameters={
+                **{name: getattr(self, name) for name in sorted(names_used)},
+                "callbacks": check_callbacks(self.callbacks),
+            },
             seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
         )
 

@@ -23,7 +23,6 @@ from .training import (
     TrainingRows,
     TrainingSettings,
     build_references,
-    check_callbacks,
     check_finite_codes,
     encode_in_chunks,
     resolve_device,
@@ -34,7 +33,6 @@ NOT_IN_FIT = frozenset(
     ("beta", "effect", "predict_batch_size", "modalities", "memory", "verbose", "random_state")
 )
 """Parameters of the classifier that make no difference to what a request learns."""
-
 
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
@@ -59,7 +57,7 @@ class FitRequest:
     """Row weights with mean 1, shape (n_samples,)."""
     mediator: ObservedMediator | None
     parameters: dict[str, Any]
-    """Of the classifier, without those that fit does not use."""
+    """Of the classifier, without those that fit does not use; callbacks are a checked list."""
     seeds: tuple[int, ...]
     """Of the probe, then of the network and of the references of every member."""
 
@@ -169,7 +167,7 @@ class _Preparation:
         self.scalers = self._fit_scalers()
         self.rows = self._training_rows()
         first, *more = request.seeds[1::2]
-        callbacks = check_callbacks(self.parameters["callbacks"])
+        callbacks = self.parameters["callbacks"]
         self.jobs = [self._job(first, callbacks, verbose)]
         self.jobs += [self._job(seed, deepcopy(callbacks), verbose) for seed in more]
 

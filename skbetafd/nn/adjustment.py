@@ -64,11 +64,7 @@ def log_reference_weights(
 
 
 def log_proba_doing(
-    network: FrontDoorNetwork,
-    codes: Codes,
-    references: ReferenceSet,
-    effect: str,
-    known: Tensor | None = None,
+    network: FrontDoorNetwork, codes: Codes, references: ReferenceSet, effect: str
 ) -> Tensor:
     """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -188,23 +188,24 @@ class _Stack:
         if stopped:
             self._drop(stopped)
 
+    @torch.no_grad()
     def _write_back(self, which: Sequence[int]) -> None:
-        with torch.no_grad():
-            for i in which:
-                position = self.running.index(i)
-                for own, stacked in self._pairs(i):
-                    own.copy_(stacked[position])
+        for own, stacked in self._pairs(which):
+            own.copy_(stacked)
 
+    @torch.no_grad()
     def _read_back(self, which: Sequence[int]) -> None:
         """Take over what callbacks may have done to the networks."""
-        with torch.no_grad():
-            for i in which:
-                position = self.running.index(i)
-                for own, stacked in self._pairs(i):
-                    stacked[position].copy_(own)
+        for own, stacked in self._pairs(which):
+            stacked.copy_(own)
 
-    def _pairs(self, i: int) -> zip[tuple[nn.Parameter, nn.Parameter]]:
-        return zip(self.jobs[i].network.parameters(), self.network.parameters(), strict=True)
+    def _pairs(self, which: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give the networks' own parameters, each with its place in the stack."""
+        for i in which:
+            position = self.running.index(i)
+            stacks = self.network.parameters()
+            for own, stacked in zip(self.jobs[i].network.parameters(), stacks, strict=True):
+                yield own, stacked[position]
 
     def _drop(self, stopped: Sequence[int]) -> None:
         keep = [at for at, i in enumerate(self.running) if i not in stopped]
