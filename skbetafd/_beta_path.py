@@ -52,7 +52,7 @@ class BetaPathMixin(ClassifierMixin):
         ValueError
             If a β is outside [0, 1], or there is none.
         """
-        return _normalised(np.exp(self.log_beta_path(X, betas)))
+        return normalised(np.exp(self.log_beta_path(X, betas)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
@@ -60,7 +60,7 @@ class BetaPathMixin(ClassifierMixin):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
-        return _normalised(np.exp(self.predict_log_proba(X)))
+        return normalised(np.exp(self.predict_log_proba(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable label at ``beta``, shape (n_samples,)."""
@@ -81,6 +81,6 @@ class BetaPathMixin(ClassifierMixin):
         return self._log_path(X, betas)
 
 
-def _normalised(proba: np.ndarray) -> np.ndarray:
+def normalised(proba: np.ndarray) -> np.ndarray:
     """Divide by the sum, which is 1 up to rounding: scikit-learn refuses 1.0000002."""
     return proba / proba.sum(axis=-1, keepdims=True)

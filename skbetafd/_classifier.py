@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
@@ -21,19 +19,12 @@ from ._fitting import (
     FitRequest,
     FitResult,
     Member,
-    data_dtype,
-    draw_seeds,
     fit_all,
     fit_cached,
     presence_tensor,
-    standardised_tensors,
 )
-from ._inputs import numeric_modalities, read_prediction_input, read_training_input
-from ._mediator import read_mediator
-from ._multimodal_array import MultiModalArray
-from ._presence import check_some_present, present_rows
-from ._sklearn_compat import HasMethods, Interval, Options, StrOptions, validate_parameters
-from ._targets import read_targets
+from ._network_classifier import NetworkClassifier
+from ._sklearn_compat import HasMethods, Interval, validate_parameters
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
     FrontDoorNetwork,
@@ -42,10 +33,9 @@ from .nn import (
     mediated_log_proba_path,
     support,
 )
-from .training import check_callbacks
 
 
-class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
+class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and
@@ -214,11 +204,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkClassifier._parameter_constraints,
         **READ_AT_PREDICTION,
         "predominant": [str, Integral],
-        "modalities": [None, dict, "array-like"],
-        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "knowledge_dim": [Interval(Integral, 1, None, closed="left")],
         "context_dim": [Interval(Integral, 1, None, closed="left")],
         "n_references": [Interval(Integral, 1, None, closed="left")],
         "n_mediator_samples": [Interval(Integral, 1, None, closed="left")],
@@ -226,20 +214,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         "disentangle_weight": [Interval(Real, 0, None, closed="left")],
         "label_weight": [Interval(Real, 0, None, closed="left")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "standardize": ["boolean"],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left"), Options(Integral, {-1})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "callbacks": [None, list, tuple],
         "n_members": [Interval(Integral, 1, None, closed="left")],
-        "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [None, str, Path, HasMethods("cache")],
-        "dtype": [StrOptions({"float32", "float64", "bfloat16"})],
-        "device": [str, torch.device],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -360,33 +336,15 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
 
     def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
-        X, self._layout = read_training_input(self, X, self.modalities)
+        request = super().request(X, y, sample_weight, mediator)
         if mediator is None:
-            self._warn_of_one_modality(X)
-        arrays = numeric_modalities(X, data_dtype(self.dtype))
-        y, weight = read_targets(self, X, y, sample_weight)
-        observed = None if mediator is None else read_mediator(mediator, weight)
-        used = np.flatnonzero(weight > 0)
-        if len(used) < len(y):
-            arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-        present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
-        names = self._layout.names
-        self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
-        names_used = set(FrontDoorMultiModalClassifier._get_param_names()) - NOT_IN_FIT
-        return FitRequest(
-            names=names,
-            arrays=arrays,
-            present=present,
-            y=y,
-            n_classes=len(self.classes_),
-            weight=weight / weight.mean(),
-            mediator=observed,
-            parameters={
-                **{name: getattr(self, name) for name in sorted(names_used)},
-                "callbacks": check_callbacks(self.callbacks),
-            },
-            seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
-        )
+            self._warn_of_one_modality(request)
+        return request
+
+    @classmethod
+    def _fit_parameter_names(cls) -> set[str]:
+        # a subclass that searches has parameters of its own
+        return set(FrontDoorMultiModalClassifier._get_param_names()) - NOT_IN_FIT
 
     def adopt(self, result: FitResult) -> None:
         """Take over what a request of this classifier has learned."""
@@ -402,34 +360,20 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
 
-    def _warn_of_one_modality(self, X: MultiModalArray) -> None:
-        if len(X.names) == 1 and self.beta > 0:
+    def _warn_of_one_modality(self, request: FitRequest) -> None:
+        if len(request.names) == 1 and self.beta > 0:
             warnings.warn(
-                f"X is one modality ({X.names[0]!r}, {X.shape[1]} columns): there is nothing to "
-                "tell knowledge from context, and beta is without effect. Pass a list, a dict or "
-                "a MultiModalArray, or name the columns of each modality by modalities=; in a "
-                "Pipeline, PerModality keeps the modalities apart.",
+                f"X is one modality ({request.names[0]!r}, {request.arrays[0].shape[1]} columns): "
+                "there is nothing to tell knowledge from context, and beta is without effect. "
+                "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
+                "modalities=; in a Pipeline, PerModality keeps the modalities apart.",
                 VacuousAdjustmentWarning,
                 stacklevel=3,
             )
 
-    def _check_presence(
-        self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
-    ) -> np.ndarray:
-        """Give which modalities each row has, shape (n_samples, n_modalities), where allowed."""
-        present = np.stack([present_rows(array) for array in arrays], axis=1)
-        check_some_present(self._layout.names, present, rows, training=training)
-        if mediated and not present.all():
-            row, column = np.argwhere(~present)[0]
-            raise ValueError(
-                f"modality {self._layout.names[column]!r} is missing in row {rows[row]}: with an "
-                "observed mediator every row needs all modalities"
-            )
-        return present
-
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
-        arrays, having = self._read(X)
+        arrays, having = self._read(X, self.module_)
         xs, present = self._tensors(arrays, having)
         if present is not None:
             row = int(np.argwhere(present.cpu().numpy() == 0)[0, 0])
@@ -444,7 +388,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        arrays, having = self._read(X)
+        mediated = isinstance(self.module_, MediatorNetwork)
+        arrays, having = self._read(X, self.module_, mediated=mediated)
         parts = []
         for start in range(0, len(having), size):
             rows = slice(start, start + size)
@@ -457,23 +402,12 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, BaseEstimator):
             raise ValueError(f"X is too far from the training rows at row {row}: overflow")
         return log_proba
 
-    def _read(self, X: Any) -> tuple[list[np.ndarray], np.ndarray]:
-        """Rows as numeric arrays, and which modalities each has."""
-        X = read_prediction_input(self, X, self._layout)
-        weights = next(self.module_.parameters())
-        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
-        mediated = isinstance(self.module_, MediatorNetwork)
-        present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
-        return arrays, present
-
     def _tensors(
         self, arrays: list[np.ndarray], having: np.ndarray
     ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
-        weights = next(self.module_.parameters())
-        where = (weights.device, weights.dtype)
+        xs = self._standardised(arrays, self._scalers, self.module_)
         predominant = self.modality_names_.index(self.predominant_)
-        xs = standardised_tensors(arrays, self._scalers, *where)
-        return xs, presence_tensor(having, predominant, *where)
+        return xs, presence_tensor(having, predominant, xs[0].device, xs[0].dtype)
 
     def _mean_path(
         self, xs: list[torch.Tensor], present: torch.Tensor | None, betas: list[float]

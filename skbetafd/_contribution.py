@@ -21,16 +21,16 @@ RIDGE = 0.3
 """From .03 to 3 the ranking on the confounded digit pairs is the same."""
 
 
-def modality_position(predominant: str | int, names: Sequence[str]) -> int:
-    """Find the position of a modality given by name or position."""
-    if predominant in names:
-        return list(names).index(str(predominant))
-    is_position = isinstance(predominant, Integral) and not isinstance(predominant, bool)
-    if is_position and 0 <= int(predominant) < len(names):
-        return int(predominant)
-    raise ValueError(
-        f"predominant={predominant!r} is no modality; there are {dict(enumerate(names))}"
-    )
+def modality_position(
+    modality: str | int, names: Sequence[str], parameter: str = "predominant"
+) -> int:
+    """Find the position of a modality given by name or position, in `parameter`."""
+    if modality in names:
+        return list(names).index(str(modality))
+    is_position = isinstance(modality, Integral) and not isinstance(modality, bool)
+    if is_position and 0 <= int(modality) < len(names):
+        return int(modality)
+    raise ValueError(f"{parameter}={modality!r} is no modality; there are {dict(enumerate(names))}")
 
 
 def probe_scores(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from .criterion import Criterion
 from .dependence import hsic, info_nce
 from .front_door import FrontDoorNetwork
 
 
-class FrontDoorLoss(nn.Module):
+class FrontDoorLoss(Criterion):
     """The criterion, on a batch of own triples (never on the β mixture).
 
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)

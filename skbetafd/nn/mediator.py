@@ -11,6 +11,7 @@ from torch.distributions import MultivariateNormal
 from torch.nn.functional import cross_entropy, softplus
 
 from .adjustment import CHUNK_ELEMENTS, ReferenceSet, average_proba, log_reference_weights, mix
+from .criterion import Criterion
 from .encoders import MLPEncoder
 from .front_door import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
@@ -163,7 +164,7 @@ class MediatorNetwork(ModalityEncoders):
         )
 
 
-class MediatorLoss(nn.Module):
+class MediatorLoss(Criterion):
     """``CE(head(code(m), s, a), y) − log P(m | t, a)`` on the rows' own mediators."""
 
     def forward(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
@@ -25,6 +27,54 @@ class EpochBar(Callback):
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Close the bar."""
         self.bar_.close()
+
+
+class BeforeEpoch(Callback):
+    """Calls a function of the net and the epoch, counted from 0, before each epoch."""
+
+    def __init__(self, call: Callable[[Any, int], None]) -> None:
+        self.call = call
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Call it."""
+        self.call(net, len(net.history) - 1)
+
+
+class BestEpoch(Callback):
+    """Keeps the epoch of the lowest validation loss, and stops when none has come for a while.
+
+    Parameters
+    ----------
+    loss : callable
+        The validation loss of a net.
+    patience : int
+        Epochs without a lower loss after which training stops.
+    """
+
+    def __init__(self, loss: Callable[[Any], float], patience: int) -> None:
+        self.loss, self.patience = loss, patience
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget earlier trainings."""
+        self.least_, self.since_, self.best_ = math.inf, 0, None
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Record the loss; keep the parameters, or count."""
+        loss = self.loss(net)
+        net.history.record("valid_loss", loss)
+        if loss < self.least_:
+            self.least_, self.since_ = loss, 0
+            self.best_ = [deepcopy(m.state_dict()) for m in (net.module_, net.criterion_)]
+            return
+        self.since_ += 1
+        if self.since_ >= self.patience:
+            raise KeyboardInterrupt  # skorch's way to stop after an epoch
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Go back to the best epoch."""
+        if self.best_ is not None:
+            for module, state in zip((net.module_, net.criterion_), self.best_, strict=True):
+                module.load_state_dict(state)
 
 
 def default_callbacks(

@@ -11,9 +11,20 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor
 
-from ..nn import Codes, FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork
+from ..nn import Codes, Criterion, FrontDoorNetwork, FusionNetwork, MediatorNetwork
 from .batches import Batch, BatchIterator, TrainingRows
 from .callbacks import default_callbacks
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adamw": {"optimizer": torch.optim.AdamW},
+    "sgd": {
+        "optimizer": torch.optim.SGD,
+        "optimizer__momentum": 0.9,
+        "optimizer__nesterov": True,
+    },
+}
+
+Network = FrontDoorNetwork | MediatorNetwork | FusionNetwork
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class TrainingSettings:
     dropout: float
     callbacks: Sequence[Any]
     verbose: int
+    optimizer: str = "adamw"
+    """"adamw", or "sgd" with Nesterov's momentum of .9."""
     autocast: bool = False
     """Whether the forward pass runs in bfloat16 where torch deems that safe."""
 
@@ -77,7 +90,7 @@ class FrontDoorNet(NeuralNet):
         """Take the gradients of the criterion at one batch."""
         with self.settings_.precision(batch.y.device):
             terms = self.criterion_(self.module_, *batch)
-        terms["loss"].backward()
+        self.criterion_.backward(self.module_, terms)
         return {"loss": terms["loss"], "terms": terms, "y_pred": None}
 
     def run_single_epoch(
@@ -110,8 +123,8 @@ class FrontDoorNet(NeuralNet):
 class TrainingJob:
     """A network, what it is trained on and how; every random draw comes from `generator`."""
 
-    network: FrontDoorNetwork | MediatorNetwork
-    criterion: FrontDoorLoss | MediatorLoss
+    network: Network
+    criterion: Criterion
     rows: TrainingRows
     settings: TrainingSettings
     generator: torch.Generator
@@ -166,7 +179,7 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
     net = FrontDoorNet(
         job.network,
         criterion=job.criterion,
-        optimizer=torch.optim.AdamW,
+        **OPTIMIZERS[settings.optimizer],
         optimizer__weight_decay=settings.weight_decay,
         optimizer__fused=True,
         lr=settings.learning_rate,

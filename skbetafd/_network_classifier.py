@@ -1,0 +1,108 @@
+"""What all classifiers that train a network on several modalities share: parameters and input."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds, standardised_tensors
+from ._inputs import numeric_modalities, read_prediction_input, read_training_input
+from ._mediator import read_mediator
+from ._presence import check_some_present, present_rows
+from ._sklearn_compat import Interval, Options, StrOptions
+from ._targets import read_targets
+from .training import check_callbacks
+
+
+class NetworkClassifier(BaseEstimator):
+    """Parameters and input of a classifier whose network trains on several modalities."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "modalities": [None, dict, "array-like"],
+        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
+        "knowledge_dim": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "standardize": ["boolean"],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left"), Options(Integral, {-1})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "callbacks": [None, list, tuple],
+        "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64", "bfloat16"})],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    n_members: int = 1
+    """One network, but where a subclass has it as a parameter."""
+
+    def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
+        """Check all input of `fit`; sets the attributes that describe it."""
+        X, self._layout = read_training_input(self, X, self.modalities)
+        arrays = numeric_modalities(X, data_dtype(self.dtype))
+        y, weight = read_targets(self, X, y, sample_weight)
+        observed = None if mediator is None else read_mediator(mediator, weight)
+        used = np.flatnonzero(weight > 0)
+        if len(used) < len(y):
+            arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
+        present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
+        names = self._layout.names
+        self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
+        return FitRequest(
+            names=names,
+            arrays=arrays,
+            present=present,
+            y=y,
+            n_classes=len(self.classes_),
+            weight=weight / weight.mean(),
+            mediator=observed,
+            parameters=self._fit_parameters(),
+            seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
+        )
+
+    @classmethod
+    def _fit_parameter_names(cls) -> set[str]:
+        return set(cls._get_param_names()) - NOT_IN_FIT
+
+    def _fit_parameters(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in sorted(self._fit_parameter_names())}
+        return {**values, "callbacks": check_callbacks(self.callbacks)}
+
+    def _check_presence(
+        self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
+    ) -> np.ndarray:
+        """Give which modalities each row has, shape (n_samples, n_modalities), where allowed."""
+        present = np.stack([present_rows(array) for array in arrays], axis=1)
+        check_some_present(self._layout.names, present, rows, training=training)
+        if mediated and not present.all():
+            row, column = np.argwhere(~present)[0]
+            raise ValueError(
+                f"modality {self._layout.names[column]!r} is missing in row {rows[row]}: with an "
+                "observed mediator every row needs all modalities"
+            )
+        return present
+
+    def _read(
+        self, X: Any, network: torch.nn.Module, *, mediated: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Rows as numeric arrays of the network's precision, and which modalities each has."""
+        X = read_prediction_input(self, X, self._layout)
+        weights = next(network.parameters())
+        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
+        present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
+        return arrays, present
+
+    @staticmethod
+    def _standardised(
+        arrays: list[np.ndarray], scalers: list[Any], network: torch.nn.Module
+    ) -> list[torch.Tensor]:
+        """Rows as the network reads them, on its device."""
+        weights = next(network.parameters())
+        return standardised_tensors(arrays, scalers, weights.device, weights.dtype)

@@ -1,0 +1,7 @@
+"""The benchmark methods, on the encoders, trainer and input of the front-door estimator."""
+
+from ._fusion import FusionClassifier
+from ._late_fusion import LateFusionClassifier
+from ._unimodal import UnimodalClassifier
+
+__all__ = ["FusionClassifier", "LateFusionClassifier", "UnimodalClassifier"]

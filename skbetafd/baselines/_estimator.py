@@ -1,0 +1,242 @@
+"""What the baseline classifiers share: parameters, fit and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from .._atomic import all_or_nothing
+from .._beta_path import normalised
+from .._network_classifier import NetworkClassifier
+from .._presence import present_rows
+from .._sklearn_compat import Interval, StrOptions, validate_parameters
+from ._rule import Rule
+from ._training import fit_part
+
+PARAMETERS = """
+    modalities : mapping or sequence, default=None
+        For flat input, which columns belong to which modality, as in
+        FrontDoorMultiModalClassifier.
+    hidden_dim : int, default=128
+        Width of each hidden layer.
+    knowledge_dim : int, default=32
+        Width of each modality's code; the front-door estimator's name for it.
+    dropout : float in [0, 1), default=0.4
+        Probability of leaving out a hidden unit in training.
+    standardize : bool, default=True
+        Bring each feature to mean 0 and variance 1, with the training rows' statistics.
+    max_epochs : int, default=25
+        Passes over the training rows.
+    batch_size : int, default=64
+        Most rows in a batch, at least 2; -1 means all rows.
+    learning_rate : float, default=3e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default=1e-2
+        The optimiser's weight decay.
+    optimizer : {"adamw", "sgd"}, default="adamw"
+        "sgd" has Nesterov's momentum of .9, and wants a larger `learning_rate`.
+    early_stopping : bool, default=False
+        Keep the epoch with the lowest log-loss on an inner split of the training rows.
+    validation_fraction : float in (0, 1), default=0.2
+        Share of the training rows in the inner split, rounded to a whole number of folds. Used
+        with `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.
+    n_iter_no_change : int, default=10
+        Epochs without a lower log-loss after which early stopping ends the training.
+    calibrate : bool, default=False
+        Divide the logits by the temperature that minimises the log-loss on the inner split.
+    callbacks : list of skorch callbacks, default=None
+        Added to the training loop.
+    predict_batch_size : int, default=65536
+        Rows scaled and predicted at once.
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision, as in FrontDoorMultiModalClassifier.
+    device : str or torch.device, default="auto"
+        "auto" takes CUDA where there is a GPU, else the CPU.
+    random_state : int, RandomState or None, default=None
+        Source of initial weights, batches, dropout masks, the rules' draws and the inner split.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
+"""
+
+
+class Baseline(ClassifierMixin, NetworkClassifier):
+    """A classifier of networks that see the label as it comes, without an adjustment."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkClassifier._parameter_constraints,
+        "optimizer": [StrOptions({"adamw", "sgd"})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "calibrate": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        modalities: Any = None,
+        hidden_dim: int = 128,
+        knowledge_dim: int = 32,
+        dropout: float = 0.4,
+        standardize: bool = True,
+        max_epochs: int = 25,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        optimizer: str = "adamw",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        calibrate: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        predict_batch_size: int = 65_536,
+        dtype: str = "float32",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.modalities = modalities
+        self.hidden_dim = hidden_dim
+        self.knowledge_dim = knowledge_dim
+        self.dropout = dropout
+        self.standardize = standardize
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.calibrate = calibrate
+        self.callbacks = callbacks
+        self.predict_batch_size = predict_batch_size
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _views(self, names: Sequence[str]) -> list[tuple[int, ...]]:
+        """Give the modalities of each network, by position."""
+        raise NotImplementedError
+
+    def _make_rule(self) -> Rule:
+        return Rule()
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Train on all rows, or on those outside the inner split.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            The modalities, each of shape (n_samples, ...), or a flat table of them. Rows of NaN
+            lack the modality, which is then read as its training mean.
+        y : array-like of shape (n_samples,)
+            Labels: strings, booleans or integers, two classes or more.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; 0 leaves a row out.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group stay on one side of the inner split.
+
+        Returns
+        -------
+        estimator
+            This estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the modality, row and column, or the parameter, and its value.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            self._make_rule()  # its parameters are checked before any work
+            request = self.request(X, y, sample_weight)
+            groups = self._read_groups(groups, sample_weight, len(request.y))
+            self.parts_ = [
+                fit_part(request, view, self._make_rule, groups, int(self.verbose))
+                for view in self._views(request.names)
+            ]
+            self.history_ = self.parts_[0].net.history
+            self.n_iter_ = len(self.history_)
+        return self
+
+    @staticmethod
+    def _read_groups(groups: Any, sample_weight: Any, n_used: int) -> np.ndarray | None:
+        if groups is None:
+            return None
+        groups = column_or_1d(groups)
+        if sample_weight is not None:
+            check_consistent_length(groups, sample_weight)
+            groups = groups[np.asarray(sample_weight) > 0]
+        if len(groups) != n_used:
+            raise ValueError(f"groups has {len(groups)} entries for {n_used} rows")
+        return np.unique(groups, return_inverse=True)[1]
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The (first) trained torch module."""
+        return self.parts_[0].net.module_
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Log of `predict_proba`, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        size = self.predict_batch_size
+        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
+        arrays, _ = self._read(X, self.module_)
+        chunks = range(0, len(arrays[0]), size)
+        return np.concatenate([self._log_proba([a[s : s + size] for a in arrays]) for s in chunks])
+
+    def _log_proba(self, arrays: list[np.ndarray]) -> np.ndarray:
+        """Log of the mean probability over the networks that have something to read in a row."""
+        log_proba, counts = [], []
+        for part in self.parts_:
+            own = [arrays[m] for m in part.columns]
+            with torch.no_grad():
+                xs = self._standardised(own, part.scalers, part.net.module_)
+                log_proba.append(part.log_proba(xs).cpu().numpy())
+            counts.append(np.any([present_rows(a) for a in own], axis=0))
+        if len(log_proba) == 1:
+            return log_proba[0]
+        weight = np.stack(counts)[:, :, None].astype(log_proba[0].dtype)
+        return np.log((weight * np.exp(np.stack(log_proba))).sum(0) / weight.sum(0))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities, shape (n_samples, n_classes), in the order of ``classes_``."""
+        return normalised(np.exp(self.predict_log_proba(X)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable label, shape (n_samples,)."""
+        return self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+
+    def modality_codes(self, X: Any) -> dict[str, np.ndarray]:
+        """Each modality's code, (n_samples, knowledge_dim), under its name.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples, knowledge_dim)
+            The codes of the modalities that a network reads.
+        """
+        check_is_fitted(self)
+        arrays, _ = self._read(X, self.module_)
+        codes = {}
+        for part in self.parts_:
+            with torch.no_grad():
+                module = part.net.module_
+                own = [arrays[m] for m in part.columns]
+                encoded = module.encode(self._standardised(own, part.scalers, module))
+            for m, code in zip(part.columns, encoded, strict=True):
+                codes[self.modality_names_[m]] = code.cpu().numpy()
+        return codes

@@ -1,0 +1,139 @@
+"""FusionClassifier: joint training, and the rules that balance modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from .._sklearn_compat import StrOptions
+from ._estimator import PARAMETERS, Baseline
+from ._ogm_ge import OGMGE
+from ._rule import Rule
+from ._uniform import Uniform
+
+RULES: dict[str, type[Rule]] = {
+    "ogm-ge": OGMGE,
+    "uniform": Uniform,
+}
+
+
+class FusionClassifier(Baseline):
+    __doc__ = f"""Joint training of all modalities, with a rule that balances them.
+
+    An encoder a modality and one head over all codes, on the encoders, trainer and parameters of
+    FrontDoorMultiModalClassifier, so that a comparison compares the method and nothing else.
+
+    Parameters
+    ----------
+    balancing : str or None, default=None
+        The rule: {", ".join(f'"{name}"' for name in sorted(RULES))}; None is plain joint training.
+    balancing_params : mapping, default=None
+        Parameters of the rule by name; its published settings where not given.
+    {PARAMETERS.strip()}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    modality_names_ : list of str
+        The modalities, in order.
+    parts_ : list of one Part
+        The trained net, with its scalers, rule and temperature.
+    module_ : FusionNetwork
+        The trained torch module.
+    history_ : skorch.history.History
+        Losses and duration, an entry an epoch.
+    n_iter_ : int
+        Number of epochs run.
+    n_features_in_ : int
+        Total flattened width of the input.
+    feature_names_in_ : ndarray of str
+        Column names, where the input had them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, for bad input or parameters; nothing half-fitted is left behind.
+
+    Examples
+    --------
+    >>> from skbetafd.baselines import FusionClassifier
+    >>> from skbetafd.datasets import load_multiple_features
+    >>> X, y = load_multiple_features(return_X_y=True)
+    >>> clf = FusionClassifier(balancing="ogm-ge", max_epochs=2, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (2000, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Baseline._parameter_constraints,
+        "balancing": [None, StrOptions(set(RULES))],
+        "balancing_params": [None, dict],
+    }
+
+    def __init__(
+        self,
+        *,
+        balancing: str | None = None,
+        balancing_params: Mapping[str, Any] | None = None,
+        modalities: Any = None,
+        hidden_dim: int = 128,
+        knowledge_dim: int = 32,
+        dropout: float = 0.4,
+        standardize: bool = True,
+        max_epochs: int = 25,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        optimizer: str = "adamw",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        calibrate: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        predict_batch_size: int = 65_536,
+        dtype: str = "float32",
+        device: Any = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            modalities=modalities,
+            hidden_dim=hidden_dim,
+            knowledge_dim=knowledge_dim,
+            dropout=dropout,
+            standardize=standardize,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            calibrate=calibrate,
+            callbacks=callbacks,
+            predict_batch_size=predict_batch_size,
+            dtype=dtype,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.balancing = balancing
+        self.balancing_params = balancing_params
+
+    def _views(self, names: Sequence[str]) -> list[tuple[int, ...]]:
+        return [tuple(range(len(names)))]
+
+    def _make_rule(self) -> Rule:
+        given = dict(self.balancing_params or {})
+        if self.balancing is None:
+            if given:
+                raise ValueError(f"balancing_params={given!r}, but balancing is None")
+            return Rule()
+        try:
+            return RULES[self.balancing](**given)
+        except TypeError as error:
+            raise ValueError(
+                f"balancing_params={given!r} does not suit balancing={self.balancing!r}: {error}"
+            ) from error

@@ -1,0 +1,82 @@
+"""What a balancing rule is: a criterion on the fusion network, and how to train with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ..nn import Criterion, FusionNetwork
+from ..nn.linear import linear
+
+if TYPE_CHECKING:
+    from ._training import Trainer
+
+
+class Rule(Criterion):
+    """Joint training, ``CE(head(z), y)``; rules change the loss, its gradients or the schedule."""
+
+    needs_validation: ClassVar[bool] = False
+    """Whether the rule is decided on rows held out of the training part."""
+
+    generator: torch.Generator
+    n_steps: int
+
+    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
+        """Make what the rule trains or draws with; `n_steps` is the number of steps an epoch."""
+        self.generator, self.n_steps = generator, n_steps
+
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+        """Act before an epoch, counted from 0."""
+
+    def forward(
+        self,
+        network: FusionNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        present: Tensor | None,
+        masks: Sequence[Tensor] | None,
+    ) -> dict[str, Tensor]:
+        """Evaluate ``"loss"`` and its terms on a batch, as FrontDoorLoss does."""
+        return {"loss": mean_entropy(network(xs, masks), y, weight)}
+
+    def fit(self, trainer: Trainer) -> NeuralNet:
+        """Train a network by the rule."""
+        return trainer.run(self)
+
+    def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
+        """Logits (n, n_classes) of a prediction."""
+        return network(xs)
+
+
+def own_heads(network: FusionNetwork, generator: torch.Generator) -> nn.ModuleList:
+    """Make a linear head for the code of each modality, where the network is."""
+    where = network.out.weight
+    heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
+    return nn.ModuleList(heads).to(where.device, where.dtype)
+
+
+def mean_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean cross-entropy of a batch."""
+    return (weight * entropy(logits, y)).mean()
+
+
+def entropy(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy of each row."""
+    return cross_entropy(logits, y, reduction="none")
+
+
+def confidence(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """Σ_batch softmax(logits)_y, the score p_m by which rules tell the stronger modality."""
+    return (weight * torch.softmax(logits, dim=1).gather(1, y[:, None])[:, 0]).sum()
+
+
+def ratios_to_others(scores: Tensor) -> Tensor:
+    """ρ_m = p_m / mean_{j≠m} p_j of scores (n_modalities,)."""
+    others = (scores.sum() - scores) / max(len(scores) - 1, 1)
+    return scores / others.clamp_min(torch.finfo(scores.dtype).tiny)

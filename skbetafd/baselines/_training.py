@@ -1,0 +1,228 @@
+"""Training of fusion networks on one training part, with an inner split held out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from skorch import NeuralNet
+from torch import Tensor
+
+from .._fitting import FitRequest, data_dtype, fitted_scaler, standardised_tensors
+from ..nn import FusionNetwork
+from ..training import (
+    BeforeEpoch,
+    BestEpoch,
+    TrainingJob,
+    TrainingRows,
+    TrainingSettings,
+    resolve_device,
+    train,
+)
+from ._rule import Rule, entropy
+
+
+class Part(NamedTuple):
+    """One trained network, and which modalities it reads."""
+
+    columns: tuple[int, ...]
+    scalers: list[Any]
+    rule: Rule
+    net: NeuralNet
+    temperature: float
+
+    def log_proba(self, xs: list[Tensor]) -> Tensor:
+        """Log-probabilities (n, n_classes) at standardised rows of its modalities."""
+        logits = self.rule.logits(self.net.module_, xs)
+        return torch.log_softmax(logits.to(xs[0].dtype) / self.temperature, dim=1)
+
+
+def fit_part(
+    request: FitRequest,
+    columns: tuple[int, ...],
+    make_rule: Callable[[], Rule],
+    groups: np.ndarray | None,
+    verbose: int,
+) -> Part:
+    """Train one network on some modalities of a request, on the rows that have any of them."""
+    used = np.flatnonzero(request.present[:, list(columns)].any(axis=1))
+    part = replace(
+        request,
+        names=tuple(request.names[m] for m in columns),
+        arrays=[request.arrays[m][used] for m in columns],
+        present=request.present[np.ix_(used, list(columns))],
+        y=request.y[used],
+        weight=request.weight[used],
+    )
+    rule = make_rule()
+    trainer = Trainer(part, rule, None if groups is None else groups[used], verbose)
+    with torch.inference_mode(False), torch.enable_grad():
+        net = rule.fit(trainer)
+    net.module_.eval()
+    rule = net.criterion_
+    temperature = trainer.temperature(rule, net.module_) if part.parameters["calibrate"] else 1.0
+    return Part(columns, trainer.scalers, rule, net, temperature)
+
+
+@dataclass
+class Trainer:
+    """Trains fresh networks on the same rows; the inner split decides what is to be decided.
+
+    Parameters
+    ----------
+    request : FitRequest
+        Rows and parameters.
+    rule : Rule
+        The rule that asks for training.
+    groups : ndarray of shape (n_samples,) or None
+        Rows of one group stay on one side of the inner split.
+    verbose : int
+        As the estimator's.
+    """
+
+    request: FitRequest
+    rule: Rule
+    groups: np.ndarray | None
+    verbose: int
+
+    def __post_init__(self) -> None:
+        p = self.parameters = self.request.parameters
+        self.device = resolve_device(p["device"])
+        self.dtype = getattr(torch, data_dtype(p["dtype"]))
+        holds_out = p["early_stopping"] or p["calibrate"] or self.rule.needs_validation
+        rows = np.arange(len(self.request.y))
+        fit, held = self._split() if holds_out else (rows, None)
+        weight = self.request.weight
+        self.scalers: list[Any] = [None] * len(self.request.arrays)
+        if p["standardize"]:
+            self.scalers = [fitted_scaler(a[fit], weight[fit]) for a in self.request.arrays]
+        self.rows = self._tensors(fit)
+        self.validation = None if held is None else self._tensors(held)
+        self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
+
+    def _split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hold out a stratified share of the rows, groups kept together."""
+        y, fraction = self.request.y, self.parameters["validation_fraction"]
+        n_folds = max(2, round(1 / fraction))
+        if np.bincount(y).min() < 2:
+            raise ValueError(
+                f"an inner split needs two rows of every class, but class index "
+                f"{np.bincount(y).argmin()} has {np.bincount(y).min()}; without early_stopping and "
+                "calibrate, and with a rule that needs none, there is no split"
+            )
+        kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
+        n_folds = min(n_folds, np.bincount(y).min())
+        splitter = kind(n_folds, shuffle=True, random_state=self.request.seeds[0])
+        return next(splitter.split(y, y, self.groups))
+
+    def _tensors(self, rows: np.ndarray) -> TrainingRows:
+        request, where = self.request, (self.device, self.dtype)
+        weight = request.weight[rows] / request.weight[rows].mean()
+        return TrainingRows(
+            standardised_tensors([a[rows] for a in request.arrays], self.scalers, *where),
+            torch.tensor(request.y[rows], device=self.device),
+            torch.tensor(weight, dtype=self.dtype, device=self.device),
+        )
+
+    def network(self) -> FusionNetwork:
+        """Make a network with fresh initial values."""
+        p = self.parameters
+        return FusionNetwork(
+            [a.shape[1] for a in self.request.arrays],
+            self.request.n_classes,
+            hidden_dim=p["hidden_dim"],
+            code_dim=p["knowledge_dim"],
+            generator=self.generator,
+        ).to(self.device, self.dtype)
+
+    def run(
+        self,
+        rule: Rule,
+        *,
+        network: FusionNetwork | None = None,
+        rows: TrainingRows | None = None,
+        max_epochs: int | None = None,
+        early_stopping: bool = True,
+    ) -> NeuralNet:
+        """Train a network by a rule; fresh, on all training rows, for all epochs by default.
+
+        With `early_stopping` it stops early where the estimator does.
+        """
+        network = self.network() if network is None else network
+        rows = self.rows if rows is None else rows
+        settings = self._settings(rule, max_epochs, early_stopping)
+        job = TrainingJob(network, rule, rows, settings, self.generator)
+        rule.prepare(network, self._spawn(), job.n_batches)
+        return train(job)
+
+    def _spawn(self) -> torch.Generator:
+        seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
+        return torch.Generator("cpu").manual_seed(seed)
+
+    def _settings(
+        self, rule: Rule, max_epochs: int | None, early_stopping: bool
+    ) -> TrainingSettings:
+        p = self.parameters
+        callbacks: list[Any] = [
+            BeforeEpoch(lambda net, epoch: rule.begin_epoch(net.module_, epoch, self))
+        ]
+        if p["early_stopping"] and early_stopping:
+            callbacks.append(BestEpoch(lambda net: self.loss(rule, net.module_), self._patience))
+        return TrainingSettings(
+            max_epochs=int(max_epochs or p["max_epochs"]),
+            batch_size=int(p["batch_size"]),
+            learning_rate=p["learning_rate"],
+            weight_decay=p["weight_decay"],
+            dropout=p["dropout"],
+            callbacks=[*callbacks, *p["callbacks"]],
+            verbose=self.verbose,
+            autocast=p["dtype"] == "bfloat16",
+            optimizer=p["optimizer"],
+        )
+
+    @property
+    def _patience(self) -> int:
+        return int(self.parameters["n_iter_no_change"])
+
+    @torch.no_grad()
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
+        """Logits at rows, as at prediction."""
+        network.eval()
+        return rule.logits(network, rows.xs)
+
+    def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
+        """Weighted mean cross-entropy, on the inner split by default."""
+        rows = self.held_out() if rows is None else rows
+        losses = entropy(self.logits(rule, network, rows), rows.y)
+        return float((rows.weight * losses).mean())
+
+    def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
+        """Weighted accuracy on the inner split."""
+        rows = self.held_out()
+        right = self.logits(rule, network, rows).argmax(1) == rows.y
+        return float((rows.weight * right).mean())
+
+    def held_out(self) -> TrainingRows:
+        """Give the rows of the inner split."""
+        assert self.validation is not None
+        return self.validation
+
+    def temperature(self, rule: Rule, network: FusionNetwork) -> float:
+        """Find the T that minimises the inner split's cross-entropy of logits / T.
+
+        Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+        """
+        rows = self.held_out()
+        logits = self.logits(rule, network, rows).double()
+
+        def loss(log_temperature: float) -> float:
+            losses = entropy(logits / np.exp(log_temperature), rows.y)
+            return float((rows.weight * losses).mean())
+
+        found = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded")
+        return float(np.exp(found.x))

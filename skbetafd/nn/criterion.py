@@ -1,0 +1,13 @@
+"""What the training loop asks of every criterion."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Criterion(nn.Module):
+    """A module that gives ``"loss"`` and its terms for a batch, and takes their gradients."""
+
+    def backward(self, network: nn.Module, terms: dict[str, Tensor]) -> None:
+        """Take the gradients of the loss; a rule that balances modalities may alter them."""
+        terms["loss"].backward()

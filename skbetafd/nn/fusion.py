@@ -1,0 +1,72 @@
+"""The network of joint training: an encoder a modality, one head over all codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .encoders import MLPEncoder
+from .linear import linear
+
+
+class FusionNetwork(nn.Module):
+    """``W_o relu(Σ_m W_m E_m(x_m) + b)``, the front-door network without its split.
+
+    Parameters
+    ----------
+    input_dims : sequence of int
+        Flattened width of each modality.
+    n_classes : int
+        Number of classes.
+    hidden_dim, code_dim : int
+        Widths of the hidden layers and of each modality's code.
+    generator : torch.Generator
+        Source of the initial weights (CPU).
+    """
+
+    def __init__(
+        self,
+        input_dims: Sequence[int],
+        n_classes: int,
+        *,
+        hidden_dim: int,
+        code_dim: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(
+            MLPEncoder(width, hidden_dim, code_dim, generator) for width in input_dims
+        )
+        self.shares = nn.ModuleList(
+            linear(code_dim, hidden_dim, generator, bias=m == 0) for m in range(len(input_dims))
+        )
+        self.out = linear(hidden_dim, n_classes, generator)
+        self.code_dim, self.n_classes = code_dim, n_classes
+        self.mask_dims = [*(d for e in self.encoders for d in e.mask_dims), hidden_dim]
+        """Widths of the layers that take a dropout mask; the last is the head's."""
+
+    def encode(
+        self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
+    ) -> list[Tensor]:
+        """Encode standardised rows, one tensor (n, width) a modality, into codes (n, code_dim)."""
+        some = [None] * len(xs) if masks is None else masks[:-1]
+        return [e(x, mask) for e, x, mask in zip(self.encoders, xs, some, strict=True)]
+
+    def head(self, codes: Sequence[Tensor | None], mask: Tensor | None = None) -> Tensor:
+        """Logits (n, n_classes) from one code a modality; None stands for a code of zeros."""
+        parts = [s(c) for s, c in zip(self.shares, codes, strict=True) if c is not None]
+        first = sum(parts[1:], parts[0])
+        if codes[0] is None:
+            first = first + self.shares[0].bias
+        hidden = torch.relu(first)
+        return self.out(hidden if mask is None else hidden * mask)
+
+    def alone(self, codes: Sequence[Tensor], modality: int, mask: Tensor | None = None) -> Tensor:
+        """Logits (n, n_classes) of one modality: the joint head with the other codes zeroed."""
+        return self.head([c if m == modality else None for m, c in enumerate(codes)], mask)
+
+    def forward(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Tensor:
+        """Logits (n, n_classes) of all modalities together."""
+        return self.head(self.encode(xs, masks), None if masks is None else masks[-1])
