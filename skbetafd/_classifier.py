@@ -334,7 +334,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
             )
         return fit_all([request], int(self.verbose))[0]
 
-    def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> FitRequest:
+    def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         request = super().request(X, y, sample_weight, mediator)
         if mediator is None:

@@ -55,7 +55,7 @@ def fit_part(
         request,
         names=tuple(request.names[m] for m in columns),
         arrays=[request.arrays[m][used] for m in columns],
-        present=request.present[np.ix_(used, list(columns))],
+        present=request.present[np.ix_(used, np.array(columns))],
         y=request.y[used],
         weight=request.weight[used],
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
 class Criterion(nn.Module):
     """A module that gives ``"loss"`` and its terms for a batch, and takes their gradients."""
 
-    def backward(self, network: nn.Module, terms: dict[str, Tensor]) -> None:
+    def backward(self, network: Any, terms: dict[str, Tensor]) -> None:
         """Take the gradients of the loss; a rule that balances modalities may alter them."""
         terms["loss"].backward()

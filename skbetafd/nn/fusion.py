@@ -44,7 +44,7 @@ class FusionNetwork(nn.Module):
         )
         self.out = linear(hidden_dim, n_classes, generator)
         self.code_dim, self.n_classes = code_dim, n_classes
-        self.mask_dims = [*(d for e in self.encoders for d in e.mask_dims), hidden_dim]
+        self.mask_dims = [hidden_dim] * (1 + len(self.encoders))
         """Widths of the layers that take a dropout mask; the last is the head's."""
 
     def encode(

@@ -56,7 +56,8 @@ class BestEpoch(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget earlier trainings."""
-        self.least_, self.since_, self.best_ = math.inf, 0, None
+        self.least_, self.since_ = math.inf, 0
+        self.best_: list[dict[str, Any]] = []
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the loss; keep the parameters, or count."""
@@ -72,9 +73,8 @@ class BestEpoch(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Go back to the best epoch."""
-        if self.best_ is not None:
-            for module, state in zip((net.module_, net.criterion_), self.best_, strict=True):
-                module.load_state_dict(state)
+        for module, state in zip((net.module_, net.criterion_), self.best_, strict=False):
+            module.load_state_dict(state)
 
 
 def default_callbacks(

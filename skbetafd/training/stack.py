@@ -74,7 +74,7 @@ def _shape(job: TrainingJob) -> Hashable:
     s, criterion = job.settings, _front_door(job)[1]
     return (
         tuple((name, p.shape, p.dtype, p.device) for name, p in job.network.named_parameters()),
-        tuple(job.network.order),
+        tuple(_front_door(job)[0].order),
         (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0, s.autocast),
         job.rows.present is None,
         (frozenset(criterion.active), criterion.temperature),
