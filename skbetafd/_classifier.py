@@ -23,7 +23,7 @@ from ._fitting import (
     fit_cached,
     presence_tensor,
 )
-from ._network_classifier import NetworkClassifier
+from ._network_classifier import NetworkClassifier, refuse_overflow
 from ._sklearn_compat import HasMethods, Interval, validate_parameters
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -397,9 +397,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
             with torch.no_grad():
                 parts.append(self._mean_path(xs, present, betas).cpu().numpy())
         log_proba = np.concatenate(parts, axis=1)
-        if np.isnan(log_proba).any():
-            row = int(np.argwhere(np.isnan(log_proba))[0, 1])
-            raise ValueError(f"X is too far from the training rows at row {row}: overflow")
+        refuse_overflow(log_proba[0])
         return log_proba
 
     def _tensors(

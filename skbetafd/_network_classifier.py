@@ -19,6 +19,13 @@ from ._targets import read_targets
 from .training import check_callbacks
 
 
+def refuse_overflow(log_proba: np.ndarray) -> None:
+    """Refuse log-probabilities (n_samples, n_classes) that an overflow has made NaN."""
+    rows = np.flatnonzero(np.isnan(log_proba).any(axis=1))
+    if len(rows):
+        raise ValueError(f"X is too far from the training rows at row {rows[0]}: overflow")
+
+
 class NetworkClassifier(BaseEstimator):
     """Parameters and input of a classifier whose network trains on several modalities."""
 

@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
-from .._network_classifier import NetworkClassifier
+from .._network_classifier import NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._sklearn_compat import Interval, StrOptions, validate_parameters
 from ._rule import Rule
@@ -164,7 +165,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
                 fit_part(request, view, self._make_rule, groups, int(self.verbose))
                 for view in self._views(request.names)
             ]
-            self.history_ = self.parts_[0].net.history
+            self.history_ = self.parts_[0].history
             self.n_iter_ = len(self.history_)
         return self
 
@@ -183,7 +184,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
     @property
     def module_(self) -> torch.nn.Module:
         """The (first) trained torch module."""
-        return self.parts_[0].net.module_
+        return self.parts_[0].network
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log of `predict_proba`, shape (n_samples, n_classes)."""
@@ -192,7 +193,10 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         arrays, _ = self._read(X, self.module_)
         chunks = range(0, len(arrays[0]), size)
-        return np.concatenate([self._log_proba([a[s : s + size] for a in arrays]) for s in chunks])
+        parts = [self._log_proba([a[s : s + size] for a in arrays]) for s in chunks]
+        log_proba = np.concatenate(parts)
+        refuse_overflow(log_proba)
+        return log_proba
 
     def _log_proba(self, arrays: list[np.ndarray]) -> np.ndarray:
         """Log of the mean probability over the networks that have something to read in a row."""
@@ -200,13 +204,13 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         for part in self.parts_:
             own = [arrays[m] for m in part.columns]
             with torch.no_grad():
-                xs = self._standardised(own, part.scalers, part.net.module_)
+                xs = self._standardised(own, part.scalers, part.network)
                 log_proba.append(part.log_proba(xs).cpu().numpy())
             counts.append(np.any([present_rows(a) for a in own], axis=0))
         if len(log_proba) == 1:
             return log_proba[0]
-        weight = np.stack(counts)[:, :, None].astype(log_proba[0].dtype)
-        return np.log((weight * np.exp(np.stack(log_proba))).sum(0) / weight.sum(0))
+        weight = np.stack(counts)[:, :, None] / np.sum(counts, axis=0)[:, None]
+        return logsumexp(np.stack(log_proba), axis=0, b=weight).astype(log_proba[0].dtype)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities, shape (n_samples, n_classes), in the order of ``classes_``."""
@@ -214,7 +218,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable label, shape (n_samples,)."""
-        return self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
 
     def modality_codes(self, X: Any) -> dict[str, np.ndarray]:
         """Each modality's code, (n_samples, knowledge_dim), under its name.
@@ -234,7 +239,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         codes = {}
         for part in self.parts_:
             with torch.no_grad():
-                module = part.net.module_
+                module = part.network
                 own = [arrays[m] for m in part.columns]
                 encoded = module.encode(self._standardised(own, part.scalers, module))
             for m, code in zip(part.columns, encoded, strict=True):

@@ -7,12 +7,18 @@ from typing import Any, ClassVar
 
 from .._sklearn_compat import StrOptions
 from ._estimator import PARAMETERS, Baseline
+from ._jtt import JTT
+from ._lff import LfF
 from ._ogm_ge import OGMGE
+from ._predominant_first import PredominantFirst
 from ._rule import Rule
 from ._uniform import Uniform
 
 RULES: dict[str, type[Rule]] = {
+    "jtt": JTT,
+    "lff": LfF,
     "ogm-ge": OGMGE,
+    "predominant-first": PredominantFirst,
     "uniform": Uniform,
 }
 
@@ -38,7 +44,7 @@ class FusionClassifier(Baseline):
     modality_names_ : list of str
         The modalities, in order.
     parts_ : list of one Part
-        The trained net, with its scalers, rule and temperature.
+        The trained network, with its scalers, rule and temperature.
     module_ : FusionNetwork
         The trained torch module.
     history_ : skorch.history.History

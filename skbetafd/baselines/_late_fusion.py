@@ -23,7 +23,7 @@ class LateFusionClassifier(Baseline):
     modality_names_ : list of str
         The modalities, in order.
     parts_ : list of Part
-        Each modality's trained net, with its scalers and temperature.
+        Each modality's trained network, with its scalers and temperature.
     module_ : FusionNetwork
         The first one's torch module.
     history_ : skorch.history.History

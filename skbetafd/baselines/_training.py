@@ -11,6 +11,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from skorch import NeuralNet
+from skorch.history import History
 from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype, fitted_scaler, standardised_tensors
@@ -33,12 +34,13 @@ class Part(NamedTuple):
     columns: tuple[int, ...]
     scalers: list[Any]
     rule: Rule
-    net: NeuralNet
+    network: FusionNetwork
+    history: History
     temperature: float
 
     def log_proba(self, xs: list[Tensor]) -> Tensor:
         """Log-probabilities (n, n_classes) at standardised rows of its modalities."""
-        logits = self.rule.logits(self.net.module_, xs)
+        logits = self.rule.logits(self.network, xs)
         return torch.log_softmax(logits.to(xs[0].dtype) / self.temperature, dim=1)
 
 
@@ -63,10 +65,9 @@ def fit_part(
     trainer = Trainer(part, rule, None if groups is None else groups[used], verbose)
     with torch.inference_mode(False), torch.enable_grad():
         net = rule.fit(trainer)
-    net.module_.eval()
-    rule = net.criterion_
-    temperature = trainer.temperature(rule, net.module_) if part.parameters["calibrate"] else 1.0
-    return Part(columns, trainer.scalers, rule, net, temperature)
+    rule, network = net.criterion_, net.module_.eval()
+    temperature = trainer.temperature(rule, network) if part.parameters["calibrate"] else 1.0
+    return Part(columns, trainer.scalers, rule, network, net.history, temperature)
 
 
 @dataclass

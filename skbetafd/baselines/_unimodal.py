@@ -28,7 +28,7 @@ class UnimodalClassifier(Baseline):
     modality_names_ : list of str
         All modalities, in order.
     parts_ : list of one Part
-        The trained net, with its scalers and temperature.
+        The trained network, with its scalers and temperature.
     module_ : FusionNetwork
         The trained torch module.
     history_ : skorch.history.History

@@ -36,6 +36,7 @@ class FusionNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        self.input_dims, self.hidden_dim = list(input_dims), hidden_dim
         self.encoders = nn.ModuleList(
             MLPEncoder(width, hidden_dim, code_dim, generator) for width in input_dims
         )
@@ -46,6 +47,17 @@ class FusionNetwork(nn.Module):
         self.code_dim, self.n_classes = code_dim, n_classes
         self.mask_dims = [hidden_dim] * (1 + len(self.encoders))
         """Widths of the layers that take a dropout mask; the last is the head's."""
+
+    def like(self, generator: torch.Generator) -> FusionNetwork:
+        """Make another network of this shape, where this one is, with values of its own."""
+        other = FusionNetwork(
+            self.input_dims,
+            self.n_classes,
+            hidden_dim=self.hidden_dim,
+            code_dim=self.code_dim,
+            generator=generator,
+        )
+        return other.to(self.out.weight.device, self.out.weight.dtype)
 
     def encode(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None

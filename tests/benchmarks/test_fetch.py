@@ -91,6 +91,30 @@ def test_failure_of_the_tool_is_told_in_its_own_words(fetching, monkeypatch):
         fetching.fetch("toy")
 
 
+def test_compiled_wheel_is_asked_for_by_its_tag_so_that_every_machine_brings_the_same(fetching):
+    toy = fetching.PACKAGES["toy"]._replace(tag="cp312-cp313-manylinux_2_28_x86_64")
+    command = " ".join(fetching._command(toy))
+    assert "--implementation cp --python-version 312 --abi cp313" in command
+    assert command.endswith("--platform manylinux_2_28_x86_64 toy==1.0")
+
+
+def test_each_registry_has_its_own_client_which_leaves_its_file_in_the_folder(
+    fetching, monkeypatch, tmp_path
+):
+    def run(command, cwd, **_):
+        commands.append(command)
+        (cwd / f"toy{len(commands)}").write_bytes(CONTENT)
+
+    commands = []
+    monkeypatch.setattr(subprocess, "run", run)
+    toy = fetching.PACKAGES["toy"]
+    pinned = {name: toy._replace(registry=name) for name in ("pypi", "npm", "debian")}
+    monkeypatch.setattr(fetching, "PACKAGES", pinned)
+    suffixes = [fetching.fetch(name).suffix for name in pinned]
+    assert suffixes == [".whl", ".tgz", ".deb"]
+    assert [(c[0], c[-1]) for c in commands[1:]] == [("npm", "toy@1.0"), ("apt-get", "toy=1.0")]
+
+
 def test_unknown_name_is_refused_with_the_known_ones(fetching):
     with pytest.raises(ValueError, match="name must be one of toy, got 'iris'"):
         fetching.fetch("iris")

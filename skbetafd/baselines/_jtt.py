@@ -1,0 +1,76 @@
+"""JTT: just train twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from skorch import NeuralNet
+
+from ..training import TrainingRows
+from ._rule import Rule
+
+if TYPE_CHECKING:
+    from ._training import Trainer
+
+
+class JTT(Rule):
+    """Train plainly for T epochs, mark the rows that are misclassified, train afresh.
+
+    In the second training, on the estimator's schedule, marked rows have λ times their weight. Of
+    the pairs (T, λ) the one with the best accuracy on the inner split is kept; where there is one
+    pair alone, nothing is held out for it.
+
+    Parameters
+    ----------
+    epochs : int or sequence of int, default=(5, 20)
+        T; published 5 to 60 epochs of longer trainings.
+    up_weight : float or sequence of float, default=(5.0, 20.0, 50.0)
+        λ; published 5 to 50.
+
+    References
+    ----------
+    Liu et al., Just Train Twice: Improving Group Robustness without Training Group Information,
+    ICML 2021.
+    """
+
+    needs_validation: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        epochs: int | Sequence[int] = (5, 20),
+        up_weight: float | Sequence[float] = (5.0, 20.0, 50.0),
+    ) -> None:
+        super().__init__()
+        self.epochs, self.up_weight = _values("epochs", epochs), _values("up_weight", up_weight)
+        pairs = len(self.epochs) * len(self.up_weight)
+        self.needs_validation = pairs > 1  # type: ignore[misc]
+
+    def fit(self, trainer: Trainer) -> NeuralNet:
+        """Train twice for every pair of settings."""
+        marked = {}
+        for epochs in self.epochs:
+            first = trainer.run(Rule(), max_epochs=int(epochs), early_stopping=False)
+            logits = trainer.logits(first.criterion_, first.module_, trainer.rows)
+            marked[epochs] = logits.argmax(1) != trainer.rows.y
+        nets = [
+            trainer.run(Rule(), rows=_weighted(trainer.rows, marked[epochs], factor))
+            for epochs, factor in product(self.epochs, self.up_weight)
+        ]
+        if len(nets) == 1:
+            return nets[0]
+        return max(nets, key=lambda net: trainer.accuracy(net.criterion_, net.module_))
+
+
+def _weighted(rows: TrainingRows, marked: torch.Tensor, factor: float) -> TrainingRows:
+    weight = torch.where(marked, factor * rows.weight, rows.weight)
+    return TrainingRows(rows.xs, rows.y, weight / weight.mean())
+
+
+def _values(name: str, given: float | Sequence[float]) -> tuple[float, ...]:
+    values = tuple(given) if isinstance(given, Sequence) else (given,)
+    if not values or not all(value > 0 for value in values):
+        raise ValueError(f"{name} must be positive, a number or several, got {given!r}")
+    return values

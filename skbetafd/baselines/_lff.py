@@ -1,0 +1,77 @@
+"""LfF: learning from failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..nn import FusionNetwork
+from ._rule import Rule, entropy
+
+
+class LfF(Rule):
+    """Train a biased network beside the main one, and weight the main loss by where it fails.
+
+    The biased network has the generalised cross-entropy ``(1 − p_y^q) / q``. The main loss is
+    weighted by ``CE_biased / (CE_biased + CE_main)``, each cross-entropy divided by a running mean
+    of it over the rows of its class (decay `ema`). Both networks see the same dropout masks.
+
+    Parameters
+    ----------
+    q : float in (0, 1], default=0.7
+        Exponent of the generalised cross-entropy: the larger, the more the biased network dwells
+        on what is easy.
+    ema : float in [0, 1), default=0.7
+        Decay of the running means, a step.
+
+    References
+    ----------
+    Nam et al., Learning from Failure: De-biasing Classifier from Biased Classifier, NeurIPS 2020.
+    """
+
+    mean: Tensor
+
+    def __init__(self, q: float = 0.7, ema: float = 0.7) -> None:
+        super().__init__()
+        if not 0 < q <= 1:
+            raise ValueError(f"q must be in (0, 1], got {q!r}")
+        if not 0 <= ema < 1:
+            raise ValueError(f"ema must be in [0, 1), got {ema!r}")
+        self.q, self.ema = q, ema
+
+    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
+        """Make the biased network and the running means."""
+        super().prepare(network, generator, n_steps)
+        where = network.out.weight
+        self.biased = network.like(generator)
+        self.register_buffer("mean", where.new_zeros(2, network.n_classes), persistent=False)
+
+    def forward(
+        self,
+        network: FusionNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        present: Tensor | None,
+        masks: Sequence[Tensor] | None,
+    ) -> dict[str, Tensor]:
+        """Evaluate the biased and the weighted main loss."""
+        biased = entropy(self.biased(xs, masks), y)
+        main = entropy(network(xs, masks), y)
+        easy = (1 - torch.exp(-self.q * biased)) / self.q
+        difficulty = self._difficulty(biased.detach(), main.detach(), y, weight)
+        terms = {"biased": (weight * easy).mean(), "main": (weight * difficulty * main).mean()}
+        return {"loss": terms["biased"] + terms["main"], **terms}
+
+    @torch.no_grad()
+    def _difficulty(self, biased: Tensor, main: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        losses = torch.stack([biased, main])
+        counts = torch.zeros_like(self.mean[0]).index_add(0, y, weight)
+        sums = torch.zeros_like(self.mean).index_add(1, y, losses * weight)
+        now = sums / counts.clamp_min(torch.finfo(counts.dtype).tiny)
+        moved = torch.where(self.mean == 0, now, self.ema * self.mean + (1 - self.ema) * now)
+        self.mean = torch.where(counts > 0, moved, self.mean)
+        scaled = losses / self.mean[:, y].clamp_min(torch.finfo(counts.dtype).tiny)
+        return scaled[0] / (scaled[0] + scaled[1]).clamp_min(torch.finfo(counts.dtype).tiny)

@@ -1,0 +1,239 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
+
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
+from skbetafd.baselines._fusion import RULES
+
+CLASSES = [FusionClassifier, UnimodalClassifier, LateFusionClassifier]
+FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0}
+MINI_BATCH = "a mini-batch holds another set of rows once rows are repeated"
+SMALL = {"hidden_dim": 16, "knowledge_dim": 8, "max_epochs": 20, "random_state": 0, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 240)
+    strong, weak = rng.normal(size=(2, 3, 4))
+    X = {"audio": rng.normal(3 * strong[y], 1.0), "video": rng.normal(0.4 * weak[y], 1.0)}
+    return MultiModalArray(X), y
+
+
+@parametrize_with_checks(
+    [kind(**parameters) for kind in CLASSES for parameters in ({}, FULL_BATCH)],
+    expected_failed_checks=lambda clf: (
+        {"check_sample_weight_equivalence_on_dense_data": MINI_BATCH}
+        if clf.batch_size != -1
+        else {}
+    ),
+)
+def test_sklearn_s_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_the_shared_parameters_have_the_front_door_estimator_s_names_and_defaults():
+    front_door = FrontDoorMultiModalClassifier().get_params()
+    own = {"optimizer", "early_stopping", "validation_fraction", "n_iter_no_change", "calibrate"}
+    for kind in CLASSES:
+        more = {"balancing", "balancing_params", "modality"} | own
+        shared = {k: v for k, v in kind().get_params().items() if k not in more}
+        assert shared == {name: front_door[name] for name in shared}
+        assert set(shared) >= {"hidden_dim", "knowledge_dim", "dropout", "max_epochs", "dtype"}
+
+
+def test_one_modality_alone_is_what_it_says(data):
+    X, y = data
+    alone = UnimodalClassifier(modality="audio", **SMALL).fit(X, y)
+    other = {"audio": X["audio"], "video": X["video"][::-1]}
+    np.testing.assert_array_equal(alone.predict_proba(X), alone.predict_proba(other))
+    by_hand = FusionClassifier(**SMALL).fit({"audio": X["audio"]}, y)
+    np.testing.assert_array_equal(
+        alone.predict_proba(X), by_hand.predict_proba({"audio": X["audio"]})
+    )
+    weak = UnimodalClassifier(modality=1, **SMALL).fit(X, y)
+    assert alone.score(X, y) > weak.score(X, y) + 0.1
+
+
+def test_an_unknown_modality_is_refused_with_those_there_are(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"modality='smell'.*'audio'.*'video'"):
+        UnimodalClassifier(modality="smell", **SMALL).fit(X, y)
+
+
+def test_late_fusion_averages_the_probabilities_of_each_alone(data):
+    X, y = data
+    late = LateFusionClassifier(**SMALL).fit(X, y)
+    alone = [UnimodalClassifier(modality=m, **SMALL).fit(X, y).predict_proba(X) for m in (0, 1)]
+    np.testing.assert_allclose(late.predict_proba(X), np.mean(alone, axis=0), atol=1e-6)
+
+
+def test_late_fusion_reads_only_what_a_row_has(data):
+    X, y = data
+    late = LateFusionClassifier(**SMALL).fit(X, y)
+    audio = UnimodalClassifier(modality="audio", **SMALL).fit(X, y).predict_proba(X)
+    without = {"audio": X["audio"], "video": None}
+    np.testing.assert_allclose(late.predict_proba(without), audio, atol=1e-6)
+
+
+def test_joint_training_reads_a_missing_modality_as_its_training_mean(data):
+    X, y = data
+    joint = FusionClassifier(**SMALL).fit(X, y)
+    mean = np.broadcast_to(X["video"].mean(axis=0), X["video"].shape)
+    np.testing.assert_allclose(
+        joint.predict_proba({"audio": X["audio"], "video": None}),
+        joint.predict_proba({"audio": X["audio"], "video": mean}),
+        atol=1e-5,
+    )
+
+
+def test_rows_without_the_modality_are_left_out_of_its_training(data):
+    X, y = data
+    present = np.arange(len(y)) % 3 > 0
+    holes = MultiModalArray(dict(X.items()), present={"audio": present})
+    alone = UnimodalClassifier(modality="audio", **SMALL).fit(holes, y)
+    less = UnimodalClassifier(modality="audio", **SMALL).fit(X[present], y[present])
+    np.testing.assert_array_equal(alone.predict_proba(X), less.predict_proba(X))
+
+
+class _StopAfter(Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) > self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_early_stopping_keeps_the_epoch_of_the_lowest_validation_loss(data):
+    X, y = data
+    stopping = {**SMALL, "max_epochs": 60, "n_iter_no_change": 3, "early_stopping": True}
+    rng = np.random.default_rng(1)
+    noisy = np.where(rng.random(len(y)) < 0.4, rng.integers(0, 3, len(y)), y)
+    clf = FusionClassifier(dropout=0, learning_rate=0.03, **stopping).fit(X, noisy)
+    losses = clf.history_[:, "valid_loss"]
+    assert clf.n_iter_ == len(losses) < 60
+    assert np.argmin(losses) == len(losses) - 4
+    full = FusionClassifier(dropout=0, learning_rate=0.03, **{**stopping, "n_iter_no_change": 60})
+    full.fit(X, noisy)
+    at_best = np.argmin(full.history_[:, "valid_loss"])
+    assert at_best < 59
+    trainer_loss = np.array(full.history_[:, "valid_loss"])
+    shorter = FusionClassifier(
+        dropout=0, learning_rate=0.03, callbacks=[_StopAfter(at_best)], **SMALL | {"max_epochs": 60}
+    ).set_params(early_stopping=True, n_iter_no_change=60)
+    np.testing.assert_array_equal(shorter.fit(X, noisy).predict_proba(X), full.predict_proba(X))
+    assert np.array(shorter.history_[:, "valid_loss"])[-1] == trainer_loss.min()
+
+
+def test_a_temperature_mends_overconfidence(data):
+    X, y = data
+    rng = np.random.default_rng(1)
+    noisy = np.where(rng.random(len(y)) < 0.4, rng.integers(0, 3, len(y)), y)
+    X, other, y, y_other = X[:160], X[160:], noisy[:160], noisy[160:]
+    over = {**SMALL, "max_epochs": 60, "dropout": 0, "learning_rate": 0.03}
+    plain = FusionClassifier(**over).fit(X, y)
+    calibrated = FusionClassifier(calibrate=True, **over).fit(X, y)
+    assert calibrated.parts_[0].temperature > 1
+    losses = [log_loss(y_other, clf.predict_proba(other)) for clf in (calibrated, plain)]
+    assert losses[0] < losses[1]
+
+
+def test_groups_stay_on_one_side_of_the_inner_split(data, monkeypatch):
+    from skbetafd.baselines import _training
+
+    X, y = data
+    seen = []
+    split = _training.Trainer._split
+    monkeypatch.setattr(
+        _training.Trainer, "_split", lambda self: seen.append(split(self)) or seen[-1]
+    )
+    groups = np.arange(len(y)) // 4
+    FusionClassifier(early_stopping=True, **SMALL).fit(X, y, groups=groups)
+    fit, held = seen[0]
+    assert not set(groups[fit]) & set(groups[held])
+    assert len(fit) + len(held) == len(y)
+    with pytest.raises(ValueError, match="groups has 3 entries for 240 rows"):
+        FusionClassifier(**SMALL).fit(X, y, groups=[1, 2, 3])
+
+
+def test_an_inner_split_needs_two_rows_of_a_class(data):
+    X, y = data
+    y = y.copy()
+    y[0] = 7
+    with pytest.raises(ValueError, match="class index 3 has 1"):
+        FusionClassifier(early_stopping=True, **SMALL).fit(X, y)
+    FusionClassifier(**SMALL).fit(X, y)
+
+
+def test_codes_come_under_the_modalities_names(data):
+    X, y = data
+    codes = FusionClassifier(**SMALL).fit(X, y).modality_codes(X)
+    assert {name: code.shape for name, code in codes.items()} == {
+        "audio": (240, 8),
+        "video": (240, 8),
+    }
+    probe = LogisticRegression(max_iter=1000)
+    scores = [probe.fit(code, y).score(code, y) for code in codes.values()]
+    assert scores[0] > scores[1]
+
+
+@pytest.mark.parametrize("balancing", [None, *sorted(RULES)])
+def test_every_rule_learns_repeats_itself_and_goes_through_scikit_learn(balancing, data):
+    X, y = data
+    clf = FusionClassifier(balancing=balancing, **{**SMALL, "max_epochs": 25})
+    first, second = clf.fit(X, y).predict_proba(X), clone(clf).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(first, second)
+    assert clf.score(X, y) > (0.5 if balancing == "lff" else 0.8)
+    stopped = clone(clf).set_params(early_stopping=True, calibrate=True, max_epochs=4)
+    assert cross_val_score(stopped, X, y, cv=2).shape == (2,)
+
+
+@pytest.mark.parametrize("balancing", [None, *sorted(RULES)])
+@pytest.mark.parametrize("n_modalities", [1, 3])
+def test_every_rule_takes_one_modality_or_three(balancing, n_modalities, data):
+    X, y = data
+    parts = [X["audio"], X["video"], X["audio"] + X["video"]][:n_modalities]
+    clf = FusionClassifier(balancing=balancing, **SMALL).fit(parts, y)
+    proba = clf.predict_proba(parts)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_search_over_rules_works(data):
+    X, y = data
+    grid = {"balancing": [None, "uniform"]}
+    search = GridSearchCV(FusionClassifier(**SMALL), grid, cv=2).fit(X, y)
+    assert search.best_params_["balancing"] in (None, "uniform")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"balancing": "ogm"}, "The 'balancing' parameter of FusionClassifier.*'ogm'"),
+        ({"balancing_params": {"alpha": 1}}, "balancing_params={'alpha': 1}, but balancing is"),
+        ({"balancing": "ogm-ge", "balancing_params": {"beta": 1}}, "'beta'.*'ogm-ge'.*beta"),
+        ({"balancing": "lff", "balancing_params": {"q": 0}}, "q must be in .0, 1., got 0"),
+        ({"balancing": "jtt", "balancing_params": {"epochs": 0}}, "epochs must be positive.*got 0"),
+        (
+            {"balancing": "predominant-first", "balancing_params": {"coefficients": [2]}},
+            r"coefficients must be.*got \[2\]",
+        ),
+        ({"optimizer": "adam"}, "The 'optimizer' parameter of FusionClassifier"),
+        ({"validation_fraction": 1}, "The 'validation_fraction' parameter"),
+        ({"n_iter_no_change": 0}, "The 'n_iter_no_change' parameter"),
+        ({"calibrate": "yes"}, "The 'calibrate' parameter"),
+        ({"early_stopping": 1}, "The 'early_stopping' parameter"),
+    ],
+)
+def test_bad_parameters_are_refused_and_leave_nothing_behind(parameters, words, data):
+    X, y = data
+    clf = FusionClassifier(**{**SMALL, **parameters})
+    with pytest.raises(ValueError, match=words):
+        clf.fit(X, y)
+    assert not [name for name in vars(clf) if name.endswith("_")]
