@@ -1,0 +1,207 @@
+"""The methods that the suite compares, each from a seed, all on the same rows.
+
+The networks of the baselines stop early on a fifth of the training rows and have their temperature
+fitted there; the front-door classifier has its defaults. Of `budget` settings, the first of which
+are the defaults, each network keeps the one of the lowest log-loss on a fifth of the training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skbetafd import (
+    FrontDoorMultiModalClassifier,
+    FrontDoorMultiModalClassifierCV,
+    MultiModalArray,
+)
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
+from skbetafd.baselines._fusion import RULES
+
+Probabilities = Callable[[MultiModalArray], np.ndarray]
+REPORTED_BETAS = (0.0, 0.5, 1.0)
+STOPPED = {"early_stopping": True, "calibrate": True}
+TUNED: tuple[dict[str, Any], ...] = (
+    {},
+    {"dropout": 0.2},
+    {"learning_rate": 1e-3},
+    {"dropout": 0.2, "max_epochs": 50},
+    {"weight_decay": 0.1},
+    {"hidden_dim": 256},
+)
+
+
+class Rows(NamedTuple):
+    """What a method is trained on."""
+
+    X: MultiModalArray
+    y: np.ndarray
+    groups: np.ndarray | None
+    predominant: str
+
+
+class Method(NamedTuple):
+    """A way to train, which gives one or several predictors by name."""
+
+    name: str
+    fit: Callable[[Rows, int, int], Mapping[str, Probabilities]]
+    """From the training rows, a seed and a budget."""
+    neural: bool = True
+
+
+def method(name: str) -> Method:
+    """Return a method by its name."""
+    found = {m.name: m for m in METHODS}
+    if name not in found:
+        raise ValueError(f"method must be one of {', '.join(found)}, got {name!r}")
+    return found[name]
+
+
+def _front_door(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
+    clf = _tuned(FrontDoorMultiModalClassifier(random_state=seed), rows, seed, budget)
+    clf.fit(rows.X, rows.y)
+
+    def at(beta: float) -> Probabilities:
+        return lambda X: clf.beta_path(X, [beta])[0]
+
+    return {f"β = {beta:g}": at(beta) for beta in REPORTED_BETAS}
+
+
+def _front_door_cv(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
+    cv = FrontDoorMultiModalClassifierCV(
+        betas=np.linspace(0, 1, 11), scoring="neg_log_loss", cv=_folds(rows, seed)
+    )
+    return {"β by CV": cv.set_params(random_state=seed).fit(rows.X, rows.y).predict_proba}
+
+
+def _tuned(estimator: Any, rows: Rows, seed: int, budget: int) -> Any:
+    """Set the parameters of the lowest log-loss on one fold of the training rows."""
+    if budget <= 1:
+        return estimator
+    train, held = _folds(rows, seed)[0]
+    groups = {} if rows.groups is None or not _stops(estimator) else {"groups": rows.groups[train]}
+    losses = []
+    for setting in TUNED[:budget]:
+        clf = clone(estimator).set_params(**setting).fit(rows.X[train], rows.y[train], **groups)
+        losses.append(log_loss(rows.y[held], clf.predict_proba(rows.X[held]), labels=clf.classes_))
+    return estimator.set_params(**TUNED[int(np.argmin(losses))])
+
+
+def _stops(estimator: Any) -> bool:
+    return "early_stopping" in estimator.get_params()
+
+
+def _folds(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    smallest = np.unique(rows.y, return_counts=True)[1].min()
+    kind = StratifiedKFold if rows.groups is None else StratifiedGroupKFold
+    splitter = kind(int(min(5, smallest)), shuffle=True, random_state=seed)
+    return list(splitter.split(rows.y, rows.y, rows.groups))
+
+
+def _baseline(name: str, make: Callable[[Rows], Any]) -> Method:
+    def fit(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
+        clf = make(rows).set_params(random_state=seed, **STOPPED)
+        clf = _tuned(clf, rows, seed, budget)
+        return {name: clf.fit(rows.X, rows.y, groups=rows.groups).predict_proba}
+
+    return Method(name, fit)
+
+
+def _auxiliaries(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
+    """Joint training without the predominant modality; the class shares where nothing is left."""
+    names = [name for name in rows.X.names if name != rows.predominant]
+
+    def rest(X: MultiModalArray) -> MultiModalArray:
+        return MultiModalArray({name: X[name] for name in names})
+
+    rows = rows._replace(X=rest(rows.X))
+    clf = _tuned(FusionClassifier(random_state=seed, **STOPPED), rows, seed, budget)
+    clf.fit(rows.X, rows.y, groups=rows.groups)
+    prior = np.unique(rows.y, return_counts=True)[1] / len(rows.y)
+
+    def predict(X: MultiModalArray) -> np.ndarray:
+        X = rest(X)
+        flat = np.asarray(X)
+        has = ~np.isnan(flat).all(axis=1)
+        proba = np.tile(prior, (len(X), 1))
+        if has.any():
+            proba[has] = clf.predict_proba(X[has])
+        return proba
+
+    return {"auxiliaries alone": predict}
+
+
+def _sklearn(name: str, make: Callable[[int, Rows], Any]) -> Method:
+    def fit(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
+        model = make(seed, rows).fit(np.asarray(rows.X), rows.y)
+        return {name: lambda X: model.predict_proba(np.asarray(X))}
+
+    return Method(name, fit, neural=False)
+
+
+def _scaled(model: Any) -> Pipeline:
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), model)
+
+
+def _forest(seed: int, rows: Rows) -> Any:
+    forest = RandomForestClassifier(300, random_state=seed)
+    folds = _folds(rows, seed)
+    return CalibratedClassifierCV(_scaled(forest), method="temperature", cv=folds, ensemble=False)
+
+
+def _boosting(seed: int, rows: Rows) -> Any:
+    return HistGradientBoostingClassifier(early_stopping=True, random_state=seed, max_iter=200)
+
+
+def _stacking(seed: int, rows: Rows) -> Any:
+    """Stack by a logistic regression on the out-of-fold probabilities of one for each modality."""
+    stops = np.cumsum([np.prod(x.shape[1:], dtype=int) for x in rows.X.values()])
+    views = []
+    for name, x, stop in zip(rows.X.names, rows.X.values(), stops, strict=True):
+        columns = slice(int(stop - np.prod(x.shape[1:], dtype=int)), int(stop))
+        pick = FunctionTransformer(_columns, kw_args={"columns": columns})
+        views.append((name, make_pipeline(pick, _scaled(LogisticRegression(max_iter=1000)))))
+    final = LogisticRegression(max_iter=1000)
+    return StackingClassifier(views, final, cv=_folds(rows, seed), stack_method="predict_proba")
+
+
+def _columns(X: np.ndarray, columns: slice) -> np.ndarray:
+    return X[:, columns]
+
+
+JTT_PUBLISHED = {"epochs": 5, "up_weight": 20.0}
+METHODS: Sequence[Method] = (
+    Method("front-door", _front_door),
+    Method("front-door CV", _front_door_cv),
+    _baseline("joint", lambda rows: FusionClassifier()),
+    *(
+        _baseline(rule, lambda rows, rule=rule: FusionClassifier(balancing=rule))
+        for rule in sorted(RULES)
+    ),
+    _baseline(
+        "jtt published",
+        lambda rows: FusionClassifier(balancing="jtt", balancing_params=JTT_PUBLISHED),
+    ),
+    _baseline("late fusion", lambda rows: LateFusionClassifier()),
+    _baseline("predominant alone", lambda rows: UnimodalClassifier(modality=rows.predominant)),
+    Method("auxiliaries alone", _auxiliaries),
+    _sklearn("logistic regression", lambda seed, rows: _scaled(LogisticRegression(max_iter=1000))),
+    _sklearn("gradient boosting", _boosting),
+    _sklearn("random forest", _forest),
+    _sklearn("stacking", _stacking),
+)

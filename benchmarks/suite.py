@@ -1,0 +1,193 @@
+"""The comparison of all methods on three tracks, resumable.
+
+    python benchmarks/suite.py [--quick | --smoke] [--tracks ...] [--sets ...] [--variants ...]
+        [--methods ...] [--seeds 5] [--budget 1] [--jobs 2] [--out FOLDER]
+
+Tracks: `iid` (no confounder), `interventional` (a confounder planted in real data, VARIANTS of
+tracks.py; tests i.i.d., half broken and broken), `missing` (a share of the test rows lacks all
+auxiliaries). Each seed splits 70 : 30 (stratified, groups kept together), and seeds confounder and
+models. Scores go to FOLDER/scores.csv as they come; what stands there is not run again. Then
+suite_report.py writes the report and the picture. `--quick` takes three sets and two seeds of
+each track, `--smoke` one set, one seed and few epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from methods import METHODS, method
+from sklearn.metrics import log_loss
+from suite_report import write_report
+from tracks import VARIANTS, task, tasks
+
+TRACKS = ("iid", "interventional", "missing")
+BEST = "best possible"
+QUICK = {"sets": ["kar/mor", "image_segments", "alzheimer"], "variants": ["independent"]}
+SMOKE_METHODS = ["front-door", "joint", "ogm-ge", "auxiliaries alone", "logistic regression"]
+
+
+class Job(NamedTuple):
+    """One method on one split."""
+
+    track: str
+    set: str
+    variant: str
+    seed: int
+    method: str
+
+
+class Score(NamedTuple):
+    """One line of scores.csv."""
+
+    track: str
+    set: str
+    variant: str
+    seed: int
+    method: str
+    predictor: str
+    test: str
+    accuracy: float
+    log_loss: float
+    n_train: int
+    n_test: int
+    seconds: float
+
+
+def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
+    """Yield all jobs asked for, split by split."""
+    for seed in range(arguments.seeds):
+        for track in arguments.tracks:
+            for name, variant in tasks(track):
+                if name not in (arguments.sets or [name]):
+                    continue
+                if track == "interventional" and variant not in (arguments.variants or [variant]):
+                    continue
+                chosen = arguments.methods or [m.name for m in METHODS]
+                if track == "interventional":
+                    chosen = [*chosen, BEST]
+                for one in chosen:
+                    yield Job(track, name, variant, seed, one)
+
+
+def attempt(job: Job, budget: int) -> tuple[Job, list[Score], str]:
+    """Run a job; what goes wrong is told in the end, and stops no other job."""
+    try:
+        return job, run(job, budget), ""
+    except Exception as error:
+        return job, [], f"{type(error).__name__}: {error}"
+
+
+def run(job: Job, budget: int) -> list[Score]:
+    """Train and score one method on one split."""
+    warnings.filterwarnings("ignore", category=UserWarning)
+    split = task(*job[:4])
+    start = time.perf_counter()
+    if job.method == BEST:
+        assert split.best is not None
+        found = {BEST: split.best()}
+    else:
+        predictors = method(job.method).fit(split.train, job.seed, budget)
+        found = {
+            name: {test: predict(X) for test, (X, _) in split.tests.items()}
+            for name, predict in predictors.items()
+        }
+    seconds = time.perf_counter() - start
+    return [
+        Score(*job, name, test, *_scores(split.tests[test][1], proba, split.classes),
+              len(split.train.y), len(proba), round(seconds, 2))
+        for name, by_test in found.items()
+        for test, proba in by_test.items()
+    ]  # fmt: skip
+
+
+def _scores(y: np.ndarray, proba: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
+    accuracy = float(np.mean(classes[proba.argmax(axis=1)] == y))
+    proba = np.clip(proba, 1e-12, None)
+    proba = proba / proba.sum(axis=1, keepdims=True)
+    return round(accuracy, 5), round(float(log_loss(y, proba, labels=classes)), 5)
+
+
+def done(path: Path) -> set[Job]:
+    """Read which jobs are finished; an unfinished last line is cut off."""
+    if not path.exists():
+        return set()
+    text = path.read_text()
+    if not text.endswith("\n"):
+        path.write_text(text[: text.rfind("\n") + 1])
+    with path.open(newline="") as file:
+        return {
+            Job(r["track"], r["set"], r["variant"], int(r["seed"]), r["method"])
+            for r in csv.DictReader(file)
+        }
+
+
+def work(todo: Sequence[Job], path: Path, n_jobs: int, budget: int) -> list[str]:
+    """Run jobs in parallel, and append the scores of each in one piece as it ends.
+
+    Returns
+    -------
+    list of str
+        What went wrong.
+    """
+    new, failures = not path.exists(), []
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(Score._fields)
+        parallel = Parallel(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        results = parallel(delayed(attempt)(job, budget) for job in todo)
+        for count, (job, scores, failure) in enumerate(results, 1):
+            writer.writerows(scores)
+            file.flush()
+            line = f"{count}/{len(todo)} {' · '.join(map(str, job))} {failure}"
+            print(line, flush=True)
+            failures += [line] if failure else []
+    return failures
+
+
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--tracks", nargs="+", default=list(TRACKS), choices=TRACKS)
+    parser.add_argument("--sets", nargs="+")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS))
+    parser.add_argument("--methods", nargs="+", choices=[m.name for m in METHODS])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("suite"))
+    arguments = parser.parse_args()
+    if arguments.quick:
+        parser.set_defaults(seeds=2, **QUICK)
+    if arguments.smoke:
+        parser.set_defaults(seeds=1, sets=["kar/mor"], variants=["independent"])
+        parser.set_defaults(methods=SMOKE_METHODS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what is missing, then report."""
+    arguments: Any = parsed()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / "scores.csv"
+    finished = done(path)
+    todo = [job for job in jobs(arguments) if job not in finished]
+    print(f"{len(todo)} jobs to run, {len(finished)} done; {platform.processor() or 'CPU'}")
+    failures = work(todo, path, arguments.jobs, arguments.budget)
+    write_report(path, arguments.out)
+    assert not failures, "\n".join(["jobs that failed:", *failures])
+
+
+if __name__ == "__main__":
+    main()
