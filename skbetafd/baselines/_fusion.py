@@ -7,18 +7,26 @@ from typing import Any, ClassVar
 
 from .._sklearn_compat import StrOptions
 from ._estimator import PARAMETERS, Baseline
+from ._g_blend import GBlend
 from ._jtt import JTT
 from ._lff import LfF
+from ._mla import MLA
 from ._ogm_ge import OGMGE
 from ._predominant_first import PredominantFirst
+from ._relearn import Relearn
 from ._rule import Rule
+from ._smv import SMV
 from ._uniform import Uniform
 
 RULES: dict[str, type[Rule]] = {
+    "g-blend": GBlend,
     "jtt": JTT,
     "lff": LfF,
+    "mla": MLA,
     "ogm-ge": OGMGE,
     "predominant-first": PredominantFirst,
+    "relearn": Relearn,
+    "smv": SMV,
     "uniform": Uniform,
 }
 
