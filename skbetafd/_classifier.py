@@ -23,7 +23,7 @@ from ._fitting import (
     fit_cached,
     presence_tensor,
 )
-from ._network_classifier import NetworkClassifier, refuse_overflow
+from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._sklearn_compat import HasMethods, Interval, validate_parameters
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -370,6 +370,18 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
                 VacuousAdjustmentWarning,
                 stacklevel=3,
             )
+
+    def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
+        """Give every member's encoder of the knowledge, and of each auxiliary modality."""
+        networks = [member.net.module_ for member in self.members_]
+        modules = {
+            m: [n.auxiliary[i] for n in networks] for i, m in enumerate(networks[0].auxiliaries)
+        }
+        modules[networks[0].predominant] = [network.knowledge for network in networks]
+        return {
+            name: [CodeEncoder(module, self._scalers[m]) for module in modules[m]]
+            for m, name in enumerate(self.modality_names_)
+        }
 
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""

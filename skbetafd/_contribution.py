@@ -92,16 +92,19 @@ def _score_present(X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) 
 
 
 def _score(X: np.ndarray, y: np.ndarray, weight: np.ndarray, folds: list) -> float:
-    targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
     scores = []
     for train, test in folds:
-        scaler = (
-            StandardScaler()
-            .set_output(transform="default")
-            .fit(X[train], sample_weight=weight[train])
-        )
-        probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
-        probe.fit(scaler.transform(X[train]), targets[train], sample_weight=weight[train])
-        predicted = probe.predict(scaler.transform(X[test])).argmax(axis=1)
+        predicted = probe_predict(X[train], y[train], weight[train], X[test])
         scores.append(np.average(predicted == y[test], weights=weight[test]))
     return float(np.mean(scores))
+
+
+def probe_predict(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray, X_test: np.ndarray
+) -> np.ndarray:
+    """Fit the probe to rows of one modality, and predict class indices of others."""
+    targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
+    scaler = StandardScaler().set_output(transform="default").fit(X, sample_weight=weight)
+    probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
+    probe.fit(scaler.transform(X), targets, sample_weight=weight)
+    return probe.predict(scaler.transform(X_test)).argmax(axis=1)

@@ -42,13 +42,13 @@ def run_together(tasks: Sequence[FoldTask], betas: list[float], verbose: int) ->
     requests = []
     for task in tasks:
         aligned = [_rows(value, task.train) for value in task.aligned.values()]
-        with _naming(task.name):
+        with naming_fold(task.name):
             requests.append(task.classifier.request(task.X[task.train], *aligned))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
         task.classifier.adopt(result)
         X_test = task.X[task.test]
-        with _naming(task.name):
+        with naming_fold(task.name):
             path = task.classifier.log_beta_path(X_test, betas)
         folds.append(Fold(task.classifier, X_test, path))
     return folds
@@ -62,7 +62,7 @@ def score_fold(
     cut = {name: _rows(value, task.test) for name, value in params.items()}
     scores = []
     for position, beta in enumerate(betas):
-        with _naming(task.name):
+        with naming_fold(task.name):
             score = scorer(_at_beta(fold, position, beta), fold.X_test, y_test, **cut)
         if not isinstance(score, Real):
             raise ValueError(f"scoring must return a number, got {score!r} from {scorer}")
@@ -102,7 +102,7 @@ class _KnownPath:
 
 
 @contextmanager
-def _naming(fold: str) -> Iterator[None]:
+def naming_fold(fold: str) -> Iterator[None]:
     """Put the fold before an error: rows and classes in it are the fold's, not the user's."""
     try:
         yield

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds, standardised_tensors
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
@@ -24,6 +25,13 @@ def refuse_overflow(log_proba: np.ndarray) -> None:
     rows = np.flatnonzero(np.isnan(log_proba).any(axis=1))
     if len(rows):
         raise ValueError(f"X is too far from the training rows at row {rows[0]}: overflow")
+
+
+class CodeEncoder(NamedTuple):
+    """What makes a modality's code from its rows."""
+
+    module: torch.nn.Module
+    scaler: Any
 
 
 class NetworkClassifier(BaseEstimator):
@@ -49,6 +57,11 @@ class NetworkClassifier(BaseEstimator):
 
     n_members: int = 1
     """One network, but where a subclass has it as a parameter."""
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The (first) trained torch module."""
+        raise NotImplementedError
 
     def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
@@ -113,3 +126,34 @@ class NetworkClassifier(BaseEstimator):
         """Rows as the network reads them, on its device."""
         weights = next(network.parameters())
         return standardised_tensors(arrays, scalers, weights.device, weights.dtype)
+
+    def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
+        """Give the encoders of each modality that is read, one a network, by its name."""
+        raise NotImplementedError
+
+    def modality_codes(self, X: Any) -> dict[str, np.ndarray]:
+        """Each modality's code, (n_samples, knowledge_dim), under its name.
+
+        The front-door estimator's code of the predominant modality is the knowledge code; of
+        several networks, the first one's codes are given.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes. Where a row lacks a modality, its code is
+            that of the training mean.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples, knowledge_dim)
+            The codes of the modalities that a network reads.
+        """
+        check_is_fitted(self)
+        arrays, _ = self._read(X, self.module_)
+        rows = dict(zip(self.modality_names_, arrays, strict=True))
+        codes = {}
+        for name, (encoder, *_) in self._code_encoders().items():
+            with torch.no_grad():
+                xs = self._standardised([rows[name]], [encoder.scaler], encoder.module)
+                codes[name] = encoder.module(xs[0]).cpu().numpy()
+        return codes

@@ -30,6 +30,7 @@ __all__ = [
     "VisualBlock",
     "accepts_sample_weight",
     "allows_nan",
+    "check_arguments",
     "check_n_features",
     "check_sample_weight",
     "is_dataframe",
@@ -55,6 +56,11 @@ def is_dataframe(value: Any) -> bool:
 def validate_parameters(estimator: Any, constraints: dict[str, list[Any]], **values: Any) -> None:
     """Check single values as scikit-learn checks parameters; the error names the estimator."""
     validate_parameter_constraints(constraints, values, caller_name=type(estimator).__name__)
+
+
+def check_arguments(function: str, constraints: dict[str, list[Any]], **values: Any) -> None:
+    """Check a function's arguments as scikit-learn does; the error names the function."""
+    validate_parameter_constraints(constraints, values, caller_name=function)
 
 
 def allows_nan(transformer: Any) -> bool:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
-from .._network_classifier import NetworkClassifier, refuse_overflow
+from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._sklearn_compat import Interval, StrOptions, validate_parameters
 from ._rule import Rule
@@ -221,27 +221,9 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
-    def modality_codes(self, X: Any) -> dict[str, np.ndarray]:
-        """Each modality's code, (n_samples, knowledge_dim), under its name.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (n_samples, knowledge_dim)
-            The codes of the modalities that a network reads.
-        """
-        check_is_fitted(self)
-        arrays, _ = self._read(X, self.module_)
-        codes = {}
-        for part in self.parts_:
-            with torch.no_grad():
-                module = part.network
-                own = [arrays[m] for m in part.columns]
-                encoded = module.encode(self._standardised(own, part.scalers, module))
-            for m, code in zip(part.columns, encoded, strict=True):
-                codes[self.modality_names_[m]] = code.cpu().numpy()
-        return codes
+    def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
+        return {
+            self.modality_names_[m]: [CodeEncoder(part.network.encoders[i], part.scalers[i])]
+            for part in self.parts_
+            for i, m in enumerate(part.columns)
+        }

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._sklearn_compat import StrOptions
+from ._agm import AGM
 from ._estimator import PARAMETERS, Baseline
 from ._g_blend import GBlend
 from ._jtt import JTT
 from ._lff import LfF
 from ._mla import MLA
+from ._mmpareto import MMPareto
 from ._ogm_ge import OGMGE
+from ._opm import OPM
+from ._pmr import PMR
 from ._predominant_first import PredominantFirst
 from ._relearn import Relearn
 from ._rule import Rule
@@ -19,11 +23,15 @@ from ._smv import SMV
 from ._uniform import Uniform
 
 RULES: dict[str, type[Rule]] = {
+    "agm": AGM,
     "g-blend": GBlend,
     "jtt": JTT,
     "lff": LfF,
     "mla": MLA,
+    "mmpareto": MMPareto,
     "ogm-ge": OGMGE,
+    "opm": OPM,
+    "pmr": PMR,
     "predominant-first": PredominantFirst,
     "relearn": Relearn,
     "smv": SMV,

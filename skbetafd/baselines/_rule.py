@@ -77,6 +77,8 @@ def confidence(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
 
 
 def ratios_to_others(scores: Tensor) -> Tensor:
-    """ρ_m = p_m / mean_{j≠m} p_j of scores (n_modalities,)."""
-    others = (scores.sum() - scores) / max(len(scores) - 1, 1)
+    """ρ_m = p_m / mean_{j≠m} p_j of scores (n_modalities,); an only modality is not ahead, 1."""
+    if len(scores) == 1:
+        return torch.ones_like(scores)
+    others = (scores.sum() - scores) / (len(scores) - 1)
     return scores / others.clamp_min(torch.finfo(scores.dtype).tiny)

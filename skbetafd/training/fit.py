@@ -16,8 +16,8 @@ from .batches import Batch, BatchIterator, TrainingRows
 from .callbacks import default_callbacks
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "adamw": {"optimizer": torch.optim.AdamW},
-    "sgd": {
+    "adamw": {"optimizer": torch.optim.AdamW, "optimizer__fused": True},
+    "sgd": {  # not fused: that has no way to leave out a parameter without gradient
         "optimizer": torch.optim.SGD,
         "optimizer__momentum": 0.9,
         "optimizer__nesterov": True,
@@ -181,7 +181,6 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
         criterion=job.criterion,
         **OPTIMIZERS[settings.optimizer],
         optimizer__weight_decay=settings.weight_decay,
-        optimizer__fused=True,
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,

@@ -1,0 +1,103 @@
+"""Which modality is predominant: each one's accuracy alone, out of fold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._contribution import probe_predict
+from ._diagnosis import IMBALANCED
+from ._evaluation import present_in
+from ._folds import naming_fold
+from ._multimodal_array import MultiModalArray
+from ._splits import Fold
+from .baselines import UnimodalClassifier
+
+PROBE_BELOW = 1000
+"""With fewer rows the ridge probe ranks the modalities: of 45 pairs of views of the digits (15, 3
+seeds) it agrees with networks on held-out rows in 93, 87 and 98 % at 100, 250 and 600 rows, the
+networks' own out-of-fold ranking in 84, 87 and 93 %."""
+
+N_BOOTSTRAP = 1000
+
+
+def right_alone(
+    X: MultiModalArray, y: np.ndarray, folds: list[Fold], params: dict[str, Any]
+) -> np.ndarray:
+    """Tell the rows that each modality alone gets right, (n_samples, n_modalities).
+
+    NaN where the row lacks the modality.
+    """
+    right = np.full((len(y), len(X.names)), np.nan)
+    predict_alone = _by_probe if len(y) < PROBE_BELOW else _by_network
+    for fold in folds:
+        for m, name in enumerate(X.names):
+            there = present_in(X[name])
+            train, test = fold.train[there[fold.train]], fold.test[there[fold.test]]
+            if not len(test):
+                continue
+            with naming_fold(f"{fold.name}, modality {name!r}"):
+                if not len(train):
+                    raise ValueError("NaN in every training row")
+                alone = MultiModalArray({name: X[name]})
+                right[test, m] = predict_alone(alone, y, train, test, fold.seed, params) == y[test]
+    return right
+
+
+def _by_network(
+    X: MultiModalArray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    params: dict[str, Any],
+) -> np.ndarray:
+    clf = UnimodalClassifier(random_state=seed, **params)
+    return clf.fit(X[train], y[train]).predict(X[test])
+
+
+def _by_probe(
+    X: MultiModalArray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    params: dict[str, Any],
+) -> np.ndarray:
+    rows = np.asarray(X, dtype=np.float64)
+    return probe_predict(rows[train], y[train], np.ones(len(train)), rows[test])
+
+
+def resampled_means(right: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Accuracy of each modality on resampled rows, shape (N_BOOTSTRAP, n_modalities)."""
+    n = len(right)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP).astype(float)
+    asked = counts @ ~np.isnan(right)
+    return counts @ np.nan_to_num(right) / np.maximum(asked, 1)
+
+
+def ranking_of(
+    names: tuple[str, ...], right: np.ndarray, resampled: np.ndarray, ends: list[float]
+) -> dict[str, Any]:
+    """Rank the modalities alone, and say how sure the differences are."""
+    accuracy = np.nanmean(right, axis=0)
+    order = np.argsort(-accuracy, kind="stable")
+    first, second, last = order[0], order[1], order[-1]
+
+    def ahead_of(other: int) -> tuple[float, tuple[float, float]]:
+        low, high = np.quantile(resampled[:, first] - resampled[:, other], ends).tolist()
+        return float(accuracy[first] - accuracy[other]), (low, high)
+
+    (lead, lead_ci), (spread, spread_ci) = ahead_of(second), ahead_of(last)
+    return {
+        "predominant": names[first],
+        "predominant_lead": lead,
+        "predominant_ci": lead_ci,
+        "runner_up": names[second],
+        "weakest": names[last],
+        "alone": dict(zip(names, accuracy.tolist(), strict=True)),
+        "spread": spread,
+        "spread_ci": spread_ci,
+        "imbalanced": spread_ci[0] > IMBALANCED,
+    }

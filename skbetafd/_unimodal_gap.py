@@ -1,0 +1,203 @@
+"""unimodal_gap: what joint training leaves unlearned of each modality."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ._evaluation import present_in, read_labels
+from ._folds import naming_fold
+from ._inputs import read_training_input
+from ._multimodal_array import MultiModalArray, quoted
+from ._sklearn_compat import check_arguments
+from ._splits import Split, stratified_splits
+from ._warnings import VacuousAdjustmentWarning
+
+OF_SEVERAL_MODALITIES = {
+    "balancing": None,
+    "balancing_params": None,
+    "modalities": None,
+    "modality": 0,
+    "predominant": "auto",
+}
+"""Parameters that name a modality or weigh one against another, and what they are without."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnimodalGap:
+    """Accuracies of a joint network, of each modality alone, and of its jointly trained code.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The modalities, in order.
+    alone : ndarray of shape (n_modalities,)
+        Cross-validated accuracy in [0, 1] of the estimator trained on one modality alone.
+    probe : ndarray of shape (n_modalities,)
+        Of a linear probe on the modality's code out of joint training.
+    gap : ndarray of shape (n_modalities,)
+        `alone` − `probe`; positive where joint training has left something unlearned.
+    joint : float
+        Accuracy of the estimator on all modalities.
+    competition : float
+        Best of `alone` − `joint`; positive means that joint training failed.
+    by_fold : dict of str to ndarray
+        ``"alone"`` and ``"probe"`` of shape (n_folds, n_modalities), ``"joint"`` of (n_folds,).
+    """
+
+    names: tuple[str, ...]
+    alone: np.ndarray
+    probe: np.ndarray
+    gap: np.ndarray
+    joint: float
+    competition: float
+    by_fold: dict[str, np.ndarray]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.names))
+        rows = zip(self.names, self.alone, self.probe, self.gap, strict=True)
+        lines = [f"{n:{width}}  alone {a:.3f}, probe {p:.3f}, gap {g:+.3f}" for n, a, p, g in rows]
+        return "\n".join([f"joint {self.joint:.3f}, competition {self.competition:+.3f}", *lines])
+
+
+def unimodal_gap(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = 5,
+    groups: Any = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> UnimodalGap:
+    """Compare each modality's jointly trained code with the modality trained alone.
+
+    On every fold, clones of the estimator are fitted to all modalities and to each alone; a
+    logistic regression on the joint clone's codes of a modality says what joint training has
+    learned of it. A gap is what the stronger modalities have kept it from learning [1]_ [2]_.
+
+    Parameters
+    ----------
+    estimator : classifier with ``modality_codes``
+        FrontDoorMultiModalClassifier, FusionClassifier or LateFusionClassifier, fitted or not.
+        Alone, a modality is trained without balancing and is the predominant one.
+    X : MultiModalArray, mapping, list of arrays, DataFrame or 2-D array
+        The modalities, or a table that the estimator's `modalities` cuts. A row that lacks a
+        modality does not count in that modality's accuracies.
+    y : array-like of shape (n_samples,)
+        Labels.
+    cv : int, splitter or iterable of (train, test), default=5
+        An int is a number of shuffled stratified folds.
+    groups : array-like of shape (n_samples,), default=None
+        Rows of one group stay on one side of every split.
+    random_state : int, RandomState or None, default=None
+        Of the folds. The networks' is the estimator's own.
+
+    Returns
+    -------
+    UnimodalGap
+        Accuracies, gaps and competition, means over the folds.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no ``modality_codes``.
+    ValueError
+        If it doesn't read all modalities, labels don't fit `X`, or the rows don't suffice for
+        the folds.
+
+    References
+    ----------
+    .. [1] Wang, Tran, Feiszli, What Makes Training Multi-modal Classification Networks Hard?,
+       CVPR 2020.
+    .. [2] Du et al., On Uni-modal Feature Learning in Supervised Multi-modal Learning, ICML 2023.
+
+    Examples
+    --------
+    >>> from skbetafd import unimodal_gap
+    >>> from skbetafd.baselines import FusionClassifier
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> data = make_confounded_modalities(200, random_state=0)
+    >>> clf = FusionClassifier(max_epochs=2, random_state=0)
+    >>> unimodal_gap(clf, data.X, data.y, cv=2, random_state=0).gap.shape
+    (2,)
+    """
+    check_arguments(
+        "unimodal_gap",
+        {"cv": ["cv_object"], "random_state": ["random_state"]},
+        cv=cv,
+        random_state=random_state,
+    )
+    if not hasattr(estimator, "modality_codes"):
+        raise TypeError(f"estimator must have modality_codes, got {estimator!r}")
+    modalities = getattr(estimator, "modalities", None)
+    X, _ = read_training_input(BaseEstimator(), X, modalities, dtype=None)
+    y, _ = read_labels(X, y)
+    splits = stratified_splits(cv, y, groups, random_state)
+    folds = []
+    for number, split in enumerate(splits):
+        with naming_fold(f"fold {number}"):
+            folds.append(_fold(estimator, X, y, split))
+    alone, probe, joint = (np.array(parts) for parts in zip(*folds, strict=True))
+    mean_alone, mean_probe = np.nanmean(alone, axis=0), np.nanmean(probe, axis=0)
+    return UnimodalGap(
+        names=X.names,
+        alone=mean_alone,
+        probe=mean_probe,
+        gap=mean_alone - mean_probe,
+        joint=float(joint.mean()),
+        competition=float(mean_alone.max() - joint.mean()),
+        by_fold={"alone": alone, "probe": probe, "joint": joint},
+    )
+
+
+def _fold(
+    estimator: Any, X: MultiModalArray, y: np.ndarray, split: Split
+) -> tuple[list[float], list[float], float]:
+    """Accuracies on one test part: each modality alone, its probe, and all together."""
+    train, test = split
+    joint = clone(estimator).set_params(**_container_parameters(estimator)).fit(X[train], y[train])
+    codes, codes_test = joint.modality_codes(X[train]), joint.modality_codes(X[test])
+    unread = [name for name in X.names if name not in codes]
+    if unread:
+        raise ValueError(f"the estimator does not read {quoted(unread)}: {estimator!r}")
+    alone, probe = [], []
+    for name in X.names:
+        having, having_test = present_in(X[name][train]), present_in(X[name][test])
+        seen, asked = train[having], test[having_test]
+        if not len(asked):
+            alone.append(np.nan)
+            probe.append(np.nan)
+            continue
+        one = _fitted_alone(estimator, _only(X, name, seen), y[seen])
+        alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
+        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        linear.fit(codes[name][having], y[seen])
+        probe.append(_accuracy(linear, codes_test[name][having_test], y[asked]))
+    return alone, probe, _accuracy(joint, X[test], y[test])
+
+
+def _accuracy(estimator: Any, X: Any, y: np.ndarray) -> float:
+    return float(np.mean(estimator.predict(X) == y))
+
+
+def _only(X: MultiModalArray, name: str, rows: np.ndarray) -> MultiModalArray:
+    return MultiModalArray({name: X[name]})[rows]
+
+
+def _container_parameters(estimator: Any) -> dict[str, Any]:
+    return {"modalities": None} if "modalities" in estimator.get_params(deep=False) else {}
+
+
+def _fitted_alone(estimator: Any, X: MultiModalArray, y: np.ndarray) -> Any:
+    given = estimator.get_params(deep=False)
+    neutral = {name: value for name, value in OF_SEVERAL_MODALITIES.items() if name in given}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VacuousAdjustmentWarning)
+        return clone(estimator).set_params(**neutral).fit(X, y)

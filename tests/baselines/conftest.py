@@ -1,0 +1,37 @@
+"""Networks whose codes and logits can be read off the rows."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from skbetafd.nn import FusionNetwork
+
+
+@pytest.fixture(scope="session")
+def see_through() -> Callable[[int], FusionNetwork]:
+    """Make networks that show positive rows: code m is x_m, the logits are the sum of the codes."""
+
+    def make(n_modalities: int) -> FusionNetwork:
+        network = FusionNetwork(
+            [2] * n_modalities, 2, hidden_dim=2, code_dim=2, generator=torch.Generator()
+        ).double()
+        for parameter in network.parameters():
+            torch.nn.init.eye_(parameter) if parameter.dim() == 2 else torch.nn.init.zeros_(
+                parameter
+            )
+        return network
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def showing() -> Callable[..., torch.Tensor]:
+    """Make positive logits of two classes with given probabilities of the first."""
+
+    def make(*p: float) -> torch.Tensor:
+        p_first = torch.tensor(p, dtype=torch.float64)
+        logits = torch.stack([p_first, 1 - p_first], 1).log() + 20
+        return logits.requires_grad_()
+
+    return make

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from skbetafd._splits import paired_p_value, stratified_splits
+
+
+def test_without_overlap_of_training_parts_the_test_is_the_plain_paired_one():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0.1, 1, 12), rng.normal(0, 1, 12)
+    plain = ttest_rel(one, other, alternative="greater").pvalue
+    assert paired_p_value(one - other, 0.0) == pytest.approx(plain)
+    t = 2 / np.sqrt(1 / 3 + 1 / 4)  # of 1, 2, 3; Student's law with 2 degrees is in closed form
+    by_hand = (1 - t / np.sqrt(t**2 + 2)) / 2
+    assert paired_p_value(np.array([1.0, 2.0, 3.0]), 0.25) == pytest.approx(by_hand)
+
+
+def test_the_correction_makes_the_test_careful():
+    differences = np.array([0.01, 0.02, 0.0, 0.015, 0.005])
+    assert paired_p_value(differences, 0.25) > paired_p_value(differences, 0.0)
+
+
+def test_equal_differences_are_no_division_by_zero():
+    assert paired_p_value(np.zeros(4), 0.25) == 1
+    assert paired_p_value(np.full(4, 0.5), 0.25) == 0
+
+
+def test_folds_are_stratified_shuffled_and_keep_a_rare_class_without_a_warning():
+    y = np.array([0] * 20 + [1] * 20 + [2])
+    splits = stratified_splits(4, y, None, 0)
+    assert all(np.bincount(y[test])[:2].tolist() == [5, 5] for _, test in splits)
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(41))
+    again, other = (stratified_splits(4, y, None, seed)[0][1].tolist() for seed in (0, 1))
+    assert splits[0][1].tolist() == again != other
+
+
+def test_groups_that_leave_a_fold_empty_are_refused():
+    groups = [0] * 97 + [1, 2, 3]
+    y = np.arange(100) % 2
+    splits = stratified_splits(2, y, groups, 0)
+    assert all(len(train) and len(test) for train, test in splits)
+    with pytest.raises(ValueError, match="cv=5 folds need 5 groups, got 4"):
+        stratified_splits(5, y, groups, 0)

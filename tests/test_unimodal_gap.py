@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+
+from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, unimodal_gap
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
+
+
+def small(**parameters):
+    return FusionClassifier(**{"max_epochs": 3, "hidden_dim": 16, "random_state": 0, **parameters})
+
+
+def test_the_gap_is_what_alone_has_over_the_probe_and_competition_over_joint_training(X, y):
+    found = unimodal_gap(small(), X, y, cv=3, random_state=0)
+    assert found.names == ("audio", "video")
+    np.testing.assert_allclose(found.alone, found.by_fold["alone"].mean(axis=0))
+    np.testing.assert_allclose(found.probe, found.by_fold["probe"].mean(axis=0))
+    np.testing.assert_allclose(found.gap, found.alone - found.probe)
+    assert found.joint == pytest.approx(found.by_fold["joint"].mean())
+    assert found.competition == pytest.approx(found.alone.max() - found.joint)
+    assert found.by_fold["alone"].shape == (3, 2)
+    assert "competition" in str(found)
+
+
+def test_a_fold_is_what_fitting_by_hand_gives(X, y):
+    train, test = np.arange(80), np.arange(80, 120)
+    found = unimodal_gap(small(), X, y, cv=[(train, test)])
+    joint = small().fit(X[train], y[train])
+    assert found.joint == joint.score(X[test], y[test])
+    audio = small().fit([X["audio"][train]], y[train])
+    assert found.alone[0] == audio.score([X["audio"][test]], y[test])
+    codes, codes_test = (joint.modality_codes(X[rows])["video"] for rows in (train, test))
+    scale = codes.mean(axis=0), codes.std(axis=0)
+    probe = LogisticRegression(max_iter=1000).fit((codes - scale[0]) / scale[1], y[train])
+    expected = probe.score((codes_test - scale[0]) / scale[1], y[test])
+    assert found.probe[1] == pytest.approx(expected, abs=0.03)
+
+
+def test_a_modality_that_joint_training_does_not_see_has_a_gap():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    strong = rng.normal(8.0 * y[:, None], 1.0, (200, 2))
+    weak = rng.normal(1.0 * y[:, None], 1.0, (200, 8))
+
+    class Blinded(FusionClassifier):
+        def modality_codes(self, X):
+            codes = super().modality_codes(X)
+            return codes | {"weak": np.zeros_like(codes["weak"])}
+
+    clf = Blinded(max_epochs=5, random_state=0)
+    found = unimodal_gap(clf, {"strong": strong, "weak": weak}, y, cv=3, random_state=0)
+    assert abs(found.gap[0]) < 0.05
+    assert found.gap[1] > 0.2
+
+
+def test_alone_a_modality_is_trained_without_balancing(X, y):
+    ruled = small(balancing="ogm-ge", balancing_params={"alpha": 0.5})
+    found, plain = (unimodal_gap(c, X, y, cv=2, random_state=0) for c in (ruled, small()))
+    np.testing.assert_array_equal(found.alone, plain.alone)
+    assert found.joint != plain.joint
+
+
+def test_late_fusion_has_its_networks_probed(X, y):
+    clf = LateFusionClassifier(max_epochs=5, random_state=0)
+    assert (unimodal_gap(clf, X, y, cv=2, random_state=0).probe > 0.5).all()
+
+
+@pytest.mark.parametrize("predominant", ["auto", "video", 1])
+def test_a_predominant_modality_that_is_named_is_no_obstacle_alone(predominant, X, y, quick):
+    clf = quick(predominant=predominant, max_epochs=4)
+    assert unimodal_gap(clf, X, y, cv=2, random_state=0).alone.shape == (2,)
+
+
+def test_a_search_over_beta_works_too(X, y):
+    clf = FrontDoorMultiModalClassifierCV(betas=(0, 1), max_epochs=1, cv=2, random_state=0)
+    assert unimodal_gap(clf, X, y, cv=2, random_state=0).gap.shape == (2,)
+
+
+def test_a_table_is_cut_by_the_estimator(X, flat, y):
+    cut = unimodal_gap(small(modalities={"audio": 4, "video": 3}), flat, y, cv=2, random_state=0)
+    whole = unimodal_gap(small(), X, y, cv=2, random_state=0)
+    np.testing.assert_array_equal(cut.alone, whole.alone)
+
+
+def test_rows_that_lack_a_modality_do_not_count_for_it(X, y):
+    present = np.arange(len(y)) % 4 > 0
+    lacking = MultiModalArray(X, present={"video": present})
+    train, test = np.arange(80), np.arange(80, 120)
+    found = unimodal_gap(small(), lacking, y, cv=[(train, test)])
+    some = [rows[present[rows]] for rows in (train, test)]
+    expected = unimodal_gap(small(), {"video": X["video"]}, y, cv=[tuple(some)])
+    assert found.alone[1] == expected.alone[0]
+
+
+def test_groups_stay_on_one_side(X, y):
+    groups = np.arange(len(y)) // 6
+    seen = []
+
+    class Watching(FusionClassifier):
+        def fit(self, X, y):
+            seen.append(X)
+            return super().fit(X, y)
+
+    unimodal_gap(Watching(max_epochs=1, random_state=0), X, y, cv=2, groups=groups, random_state=0)
+    flat, joint = np.asarray(X), [np.asarray(part) for part in seen if part.shape[1] == 7]
+    rows = [{int(np.flatnonzero((flat == row).all(axis=1))[0]) for row in part} for part in joint]
+    for part in rows:
+        assert {groups[i] for i in part}.isdisjoint(groups[i] for i in set(range(120)) - part)
+
+
+def test_splitters_are_taken_as_they_are(X, y):
+    found = unimodal_gap(small(), X, y, cv=KFold(4))
+    assert len(found.by_fold["joint"]) == 4
+
+
+def test_bad_input_is_named(X, y):
+    with pytest.raises(TypeError, match=r"must have modality_codes, got LogisticRegression\(\)"):
+        unimodal_gap(LogisticRegression(), X, y)
+    with pytest.raises(ValueError, match="does not read 'video'"):
+        unimodal_gap(UnimodalClassifier(max_epochs=1), X, y, cv=2)
+    with pytest.raises(ValueError, match="y has 3 labels for 120 rows"):
+        unimodal_gap(small(), X, y[:3])
+    with pytest.raises(ValueError, match="groups has 2 entries for 120 rows"):
+        unimodal_gap(small(), X, y, groups=[0, 1])
+    with pytest.raises(ValueError, match="cv=5 folds need 5 groups, got 2"):
+        unimodal_gap(small(), X, y, groups=np.arange(120) % 2)
+    with pytest.raises(ValueError, match=r"cv=60 folds need a class with 60 rows.*has 40"):
+        unimodal_gap(small(), X, y, cv=60)
+    with pytest.raises(ValueError, match=r"'cv' parameter of unimodal_gap .* Got 1 instead"):
+        unimodal_gap(small(), X, y, cv=1)
+    with pytest.raises(ValueError, match="'cv' parameter of unimodal_gap"):
+        unimodal_gap(small(), X, y, cv="five")
