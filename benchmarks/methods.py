@@ -29,6 +29,7 @@ from skbetafd import (
     FrontDoorMultiModalClassifier,
     FrontDoorMultiModalClassifierCV,
     MultiModalArray,
+    overlap,
 )
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
@@ -44,6 +45,21 @@ TUNED: tuple[dict[str, Any], ...] = (
     {"weight_decay": 0.1},
     {"hidden_dim": 256},
 )
+
+
+class AtBeta(NamedTuple):
+    """One fitted front-door classifier at one β."""
+
+    clf: FrontDoorMultiModalClassifier
+    beta: float
+
+    def __call__(self, X: MultiModalArray) -> np.ndarray:
+        """Predict probabilities."""
+        return self.clf.beta_path(X, [self.beta])[0]
+
+    def weak_overlap(self, X: MultiModalArray) -> float:
+        """Share of the rows at which the adjustment extrapolates."""
+        return overlap(self.clf, X).share_weak if self.beta == 1 else float("nan")
 
 
 class Rows(NamedTuple):
@@ -75,11 +91,7 @@ def method(name: str) -> Method:
 def _front_door(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
     clf = _tuned(FrontDoorMultiModalClassifier(random_state=seed), rows, seed, budget)
     clf.fit(rows.X, rows.y)
-
-    def at(beta: float) -> Probabilities:
-        return lambda X: clf.beta_path(X, [beta])[0]
-
-    return {f"β = {beta:g}": at(beta) for beta in REPORTED_BETAS}
+    return {f"β = {beta:g}": AtBeta(clf, beta) for beta in REPORTED_BETAS}
 
 
 def _front_door_cv(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:

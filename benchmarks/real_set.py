@@ -132,7 +132,7 @@ def plant(real_set: RealSet, random_state: int, **law: Any) -> ConfoundedData:
     train = split.train.X["row"][:, 0].astype(int)
     X = prepare(real_set, train, np.arange(len(real_set.y)))[1]
     data = confound(X, real_set.y, modality=real_set.predominant, **law)
-    names = ("train", "iid", "half_broken", "broken")
+    names = ("train", "iid", "half_broken", "broken", "redrawn")
     return replace(data, **{n: _untinted(getattr(data, n), real_set.predominant) for n in names})
 
 

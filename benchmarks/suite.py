@@ -4,11 +4,11 @@
         [--methods ...] [--seeds 5] [--budget 1] [--jobs 2] [--out FOLDER]
 
 Tracks: `iid` (no confounder), `interventional` (a confounder planted in real data, VARIANTS of
-tracks.py; tests i.i.d., half broken and broken), `missing` (a share of the test rows lacks all
-auxiliaries). Each seed splits 70 : 30 (stratified, groups kept together), and seeds confounder and
-models. Scores go to FOLDER/scores.csv as they come; what stands there is not run again. Then
-suite_report.py writes the report and the picture. `--quick` takes three sets and two seeds of
-each track, `--smoke` one set, one seed and few epochs.
+tracks.py; tests i.i.d., half broken, broken and redrawn), `missing` (a share of the test rows
+lacks all auxiliaries). Each seed splits 70 : 30 (stratified, groups kept together), and seeds
+confounder and models. Scores go to FOLDER/scores.csv as they come; what stands there is not run
+again. Then suite_report.py writes the report and the picture. `--quick` takes three sets and two
+seeds of each track, `--smoke` one set, one seed and few methods.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from methods import METHODS, method
+from methods import METHODS, AtBeta, method
 from sklearn.metrics import log_loss
 from suite_report import write_report
 from tracks import VARIANTS, task, tasks
@@ -57,6 +57,7 @@ class Score(NamedTuple):
     test: str
     accuracy: float
     log_loss: float
+    weak_overlap: float
     n_train: int
     n_test: int
     seconds: float
@@ -91,6 +92,7 @@ def run(job: Job, budget: int) -> list[Score]:
     warnings.filterwarnings("ignore", category=UserWarning)
     split = task(*job[:4])
     start = time.perf_counter()
+    weak: dict[tuple[str, str], float] = {}
     if job.method == BEST:
         assert split.best is not None
         found = {BEST: split.best()}
@@ -100,10 +102,17 @@ def run(job: Job, budget: int) -> list[Score]:
             name: {test: predict(X) for test, (X, _) in split.tests.items()}
             for name, predict in predictors.items()
         }
-    seconds = time.perf_counter() - start
+        weak = {
+            (name, test): round(predict.weak_overlap(X), 4)
+            for name, predict in predictors.items()
+            for test, (X, _) in split.tests.items()
+            if isinstance(predict, AtBeta) and job.track == "interventional"
+        }
+    size = len(split.train.y), len(split.tests[next(iter(split.tests))][1])
+    seconds = round(time.perf_counter() - start, 2)
     return [
         Score(*job, name, test, *_scores(split.tests[test][1], proba, split.classes),
-              len(split.train.y), len(proba), round(seconds, 2))
+              weak.get((name, test), float("nan")), *size, seconds)
         for name, by_test in found.items()
         for test, proba in by_test.items()
     ]  # fmt: skip

@@ -15,7 +15,9 @@ from sets import SETS, load_set
 from skbetafd import MultiModalArray
 from skbetafd.baselines import FusionClassifier
 from skbetafd.datasets import ConfoundedData, ConfoundedSplit
+from skbetafd.datasets._confound import DEFAULT_PRIOR, law_by_class, proba_given_content
 
+TESTS = ("iid", "half_broken", "broken", "redrawn")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RAW = {"av_mnist raw": "av_mnist", "fashion_mnist raw": "fashion_mnist"}
 """Sets whose confounder colours the raw images."""
@@ -30,6 +32,8 @@ class Variant(NamedTuple):
     law: dict[str, Any]
     sets: Sequence[str]
     on_auxiliary: bool = False
+    by_class: tuple[Sequence[float], ...] = ()
+    """Laws of U for classes 0, 1, 0, 1, …: U is correlated with the content."""
 
 
 VARIANTS = {
@@ -38,6 +42,9 @@ VARIANTS = {
     "faint tint": Variant({"strength": 1.0}, CONFOUNDED),
     "unreliable tint": Variant({"reliability": 0.6}, CONFOUNDED),
     "weak confounder": Variant({"prior": (0.85, 0.1, 0.05)}, CONFOUNDED),
+    "correlated with the content": Variant(
+        {}, CONFOUNDED, by_class=((0.75, 0.15, 0.1), (0.45, 0.35, 0.2))
+    ),
 }
 
 
@@ -62,32 +69,40 @@ def tasks(track: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=2)
 def task(track: str, name: str, variant: str, seed: int) -> Task:
     """Make the training rows and tests of one split."""
-    data, clean, real_set = _data(track, name, variant, seed)
+    data, clean, real_set, tinted = _data(track, name, variant, seed)
     rows = Rows(data.train.X, data.train.y, _train_groups(real_set, seed), real_set.predominant)
     if track == "iid":
         return Task(rows, {"iid": _pair(data.iid)}, data.classes)
     if track == "missing":
         return Task(rows, _missing(data.iid, real_set.predominant, seed), data.classes)
-    names = ("iid", "half_broken", "broken")
-    tests = {test: _pair(getattr(data, test)) for test in names}
-    return Task(rows, tests, data.classes, lambda: _best(data, clean, rows.groups, seed))
+    tests = {test: _pair(getattr(data, test)) for test in TESTS}
+    prior = _law(variant, len(data.classes)).get("prior", DEFAULT_PRIOR)
+    return Task(rows, tests, data.classes, lambda: _best(clean, tinted, prior, rows.groups, seed))
 
 
 def _data(
     track: str, name: str, variant: str, seed: int
-) -> tuple[ConfoundedData, ConfoundedData, RealSet]:
+) -> tuple[ConfoundedData, ConfoundedData, RealSet, str]:
+    """Rows with and without the confounder, the set, and the name of the tinted modality."""
     real_set = load_set(RAW.get(name, name), seed)
     if name in RAW:
         real_set = _raw_images(real_set)
     clean = plant(real_set, seed, prior=None)
     if track != "interventional":
-        return clean, clean, real_set
-    law, _, on_auxiliary = VARIANTS[variant]
-    tinted = real_set
-    if on_auxiliary:
-        others = [m for m in real_set.X.names if m != real_set.predominant]
-        tinted = replace(real_set, predominant=others[0])
-    return plant(tinted, seed, **law), clean, real_set
+        return clean, clean, real_set, real_set.predominant
+    tinted = real_set.predominant
+    if VARIANTS[variant].on_auxiliary:
+        tinted = next(m for m in real_set.X.names if m != tinted)
+    law = _law(variant, len(clean.classes))
+    data = plant(replace(real_set, predominant=tinted), seed, **law)
+    return data, clean, real_set, tinted
+
+
+def _law(variant: str, n_classes: int) -> dict[str, Any]:
+    law, by_class = VARIANTS[variant].law, VARIANTS[variant].by_class
+    if by_class:
+        return {**law, "prior": [by_class[d % len(by_class)] for d in range(n_classes)]}
+    return law
 
 
 def _raw_images(real_set: RealSet) -> RealSet:
@@ -136,13 +151,25 @@ def _absent(values: np.ndarray) -> np.ndarray:
 
 
 def _best(
-    data: ConfoundedData, clean: ConfoundedData, groups: np.ndarray | None, seed: int
+    clean: ConfoundedData, tinted: str, prior: Any, groups: np.ndarray | None, seed: int
 ) -> dict[str, np.ndarray]:
-    """P(y | do) of a classifier of the real class on tint-free rows, convolved with P(U)."""
-    clf = FusionClassifier(random_state=seed, **STOPPED)
-    clf.fit(clean.train.X, clean.train.content, groups=groups)
-    given_content = np.stack(
-        [data.train.proba[data.train.content == d][0] for d in range(len(data.classes))]
-    )
-    proba = clf.predict_proba(clean.iid.X) @ given_content
-    return dict.fromkeys(("iid", "half_broken", "broken"), proba)
+    """P(y | do) from classifiers of the real class on tint-free rows, and the known law of U.
+
+    A redrawn modality tells its own class, the others that of the row which U came with.
+    """
+
+    def classes_of(names: Sequence[str], test: MultiModalArray) -> np.ndarray:
+        clf = FusionClassifier(random_state=seed, **STOPPED)
+        train = MultiModalArray({m: clean.train.X[m] for m in names})
+        clf.fit(train, clean.train.content, groups=groups)
+        return clf.predict_proba(MultiModalArray({m: test[m] for m in names}))
+
+    names, n_classes = clean.train.X.names, len(clean.classes)
+    given = np.stack(
+        [proba_given_content(law, n_classes) for law in law_by_class(prior, n_classes)]
+    )  # of the class that U came with, the class shown, and y
+    proba = classes_of(names, clean.iid.X) @ given[np.arange(n_classes), np.arange(n_classes)]
+    own = classes_of([m for m in names if m != tinted], clean.iid.X)
+    shown = classes_of([tinted], clean.redrawn.X)
+    redrawn = np.einsum("no,ns,osy->ny", own, shown, given)
+    return {**dict.fromkeys(TESTS, proba), "redrawn": redrawn}

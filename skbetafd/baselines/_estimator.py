@@ -33,9 +33,9 @@ PARAMETERS = """
         Probability of leaving out a hidden unit in training.
     standardize : bool, default=True
         Bring each feature to mean 0 and variance 1, with the training rows' statistics.
-    max_epochs : int, default=25
+    max_epochs : int, default=40
         Passes over the training rows.
-    batch_size : int, default=64
+    batch_size : int, default=128
         Most rows in a batch, at least 2; -1 means all rows.
     learning_rate : float, default=3e-3
         Peak of the one-cycle schedule.
@@ -87,8 +87,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         knowledge_dim: int = 32,
         dropout: float = 0.4,
         standardize: bool = True,
-        max_epochs: int = 25,
-        batch_size: int = 64,
+        max_epochs: int = 40,
+        batch_size: int = 128,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         optimizer: str = "adamw",

@@ -39,6 +39,7 @@ class ConfoundedSplit:
     proba : ndarray of shape (n_samples, C)
         Exact P(y | d), columns in the order of ``classes``: the answer to an intervention on the
         tint, for one who knows the real class. An upper bound where the real classes overlap.
+        In ``redrawn``, P(y | do(t), a) for one who knows the real classes of both.
     """
 
     X: MultiModalArray
@@ -51,7 +52,7 @@ class ConfoundedSplit:
 
 @dataclass(frozen=True, eq=False)
 class ConfoundedData:
-    """Training rows and three tests, which share their rows, U and labels.
+    """Training rows and four tests, which share their rows and U.
 
     Attributes
     ----------
@@ -63,6 +64,10 @@ class ConfoundedData:
         Each test row as in `broken` with probability 1/2, else as in `iid`.
     broken : ConfoundedSplit
         Test rows under do(tint): drawn uniformly, independent of U.
+    redrawn : ConfoundedSplit
+        Test rows under do(t): the tinted modality is another test row's, drawn at random, and
+        with it `content` and `tint`; U and the other modalities are the row's own. These and the
+        knowledge then disagree as they never did in training (see `skbetafd.overlap`).
     classes : ndarray of shape (C,)
         The sorted labels.
     """
@@ -71,6 +76,7 @@ class ConfoundedData:
     iid: ConfoundedSplit
     half_broken: ConfoundedSplit
     broken: ConfoundedSplit
+    redrawn: ConfoundedSplit
     classes: np.ndarray
 
 
@@ -79,7 +85,7 @@ def confound(
     y: Any,
     *,
     modality: str | int,
-    prior: Sequence[float] | None = DEFAULT_PRIOR,
+    prior: Sequence[float] | Sequence[Sequence[float]] | None = DEFAULT_PRIOR,
     reliability: float = 0.95,
     strength: float = 3.0,
     noise: float = 0.7,
@@ -90,7 +96,7 @@ def confound(
     r"""Plant a hidden confounder in real data, so that interventions have a known answer.
 
     With d the class index of a row, C classes and a hidden :math:`U \sim` `prior`, independent of
-    everything else, the new label is
+    everything else (or of everything but d), the new label is
 
     .. math:: y = (d + U) \bmod C \qquad (\text{two classes: flipped where } U > 0).
 
@@ -106,10 +112,12 @@ def confound(
         The real classes: any sortable labels, at least two of them, two rows each.
     modality : str or int
         Name or position of the modality that shows the tint.
-    prior : sequence of k floats or None, default=(.6, .25, .15)
-        P(U = 0), P(U = 1), … The default keeps the real class most likely while 40 % of the labels
-        move. None, the same as ``(1.0,)``, is the never confounded control: labels and modalities
-        stay as they are. ``(1.0, 0.0, 0.0)`` keeps the labels but adds a tint that means nothing.
+    prior : sequence of k floats, array-like of shape (C, k) or None, default=(.6, .25, .15)
+        P(U = 0), P(U = 1), …, or one such row a class: U is then correlated with the content, and
+        the other modalities tell of it. The default keeps the real class most likely while 40 % of
+        the labels move. None, the same as ``(1.0,)``, is the never confounded control: labels and
+        modalities stay as they are. ``(1.0, 0.0, 0.0)`` keeps the labels but adds a tint that
+        means nothing.
     reliability : float in [0, 1], default=0.95
         With this probability the tint is U, otherwise uniform over the k values. Less than 1, so
         that every (content, tint, label) occurs.
@@ -127,9 +135,9 @@ def confound(
     Returns
     -------
     ConfoundedData
-        ``train`` and the tests ``iid``, ``half_broken``, ``broken``, each with its truth. Splits
-        are stratified by real class. The tests share the noise too: they differ only in the rows
-        whose tint was replaced.
+        ``train`` and the tests ``iid``, ``half_broken``, ``broken``, ``redrawn``, each with its
+        truth. Splits are stratified by real class. The first three tests share the noise too:
+        they differ only in the rows whose tint was replaced.
 
     Raises
     ------
@@ -168,7 +176,7 @@ def confound(
     name = _modality_name(X, modality)
     classes, content = _read_classes(y, len(X))
     groups = _read_groups(groups, len(X))
-    weights = check_prior(prior)
+    laws = law_by_class(prior, len(classes))
     check_number("reliability", reliability, 0, 1)
     check_number("strength", strength, 0)
     check_number("noise", noise, 0)
@@ -176,24 +184,26 @@ def confound(
 
     rng = private_generator(random_state)
     train, test = _split(content, groups, test_size, rng)
-    n, k = len(X), len(weights)
-    confounder = rng.choice(k, n, p=weights)
+    other = rng.permutation(test)
+    n, k = len(X), laws.shape[1]
+    confounder = _draw(laws[content], rng)
     natural = _mostly(confounder, reliability, k, rng)
     random = rng.randint(k, size=n)
     half = np.where(rng.random_sample(n) < 0.5, random, natural)
     deviations = rng.normal(0.0, noise, (n, k))
-    labels = label_rule(k, len(classes))[confounder, content]
-    proba = proba_given_content(weights, len(classes))[content]
+    label_of = label_rule(k, len(classes))
+    proba_of = np.stack([proba_given_content(law, len(classes)) for law in laws])
 
-    def split(rows: np.ndarray, tint: np.ndarray) -> ConfoundedSplit:
+    def split(rows: np.ndarray, tint: np.ndarray, shown: np.ndarray | None = None) -> Any:
+        shown = rows if shown is None else shown
         code = strength * np.eye(k)[tint] + deviations
         return ConfoundedSplit(
-            X=_tinted(X[rows], name, code[rows]),
-            y=classes[labels[rows]],
+            X=_tinted(_with_rows(X, rows, name, shown), name, code[shown]),
+            y=classes[label_of[confounder[rows], content[shown]]],
             confounder=confounder[rows],
-            content=content[rows],
-            tint=tint[rows],
-            proba=proba[rows],
+            content=content[shown],
+            tint=tint[shown],
+            proba=proba_of[content[rows], content[shown]],
         )
 
     return ConfoundedData(
@@ -201,6 +211,7 @@ def confound(
         iid=split(test, natural),
         half_broken=split(test, half),
         broken=split(test, random),
+        redrawn=split(test, natural, other),
         classes=classes,
     )
 
@@ -229,6 +240,22 @@ def check_prior(prior: Sequence[float] | None) -> np.ndarray:
     if not valid or abs(weights.sum() - 1.0) > 1e-6:
         raise ValueError(f"prior must be nonnegative numbers that sum to 1, got {prior!r}")
     return weights / weights.sum()
+
+
+def law_by_class(prior: Any, n_classes: int) -> np.ndarray:
+    """Return P(U | d) of shape (n_classes, k)."""
+    if np.ndim(prior) != 2:
+        return np.tile(check_prior(prior), (n_classes, 1))
+    if len(prior) != n_classes:
+        raise ValueError(f"prior has {len(prior)} rows, but y has {n_classes} classes")
+    return np.stack([check_prior(row) for row in prior])
+
+
+def _draw(laws: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """One value a row of `laws`, by the inverse of its distribution function."""
+    distribution = laws.cumsum(axis=1)
+    distribution /= distribution[:, -1:]
+    return (rng.random_sample(len(laws))[:, None] >= distribution).sum(axis=1)
 
 
 def check_number(
@@ -336,6 +363,15 @@ def _mostly(
 ) -> np.ndarray:
     kept = rng.random_sample(len(confounder)) < reliability
     return np.where(kept, confounder, rng.randint(n_values, size=len(confounder)))
+
+
+def _with_rows(
+    X: MultiModalArray, rows: np.ndarray, name: str, shown: np.ndarray
+) -> MultiModalArray:
+    """Take the rows `rows`, and of the modality `name` the rows `shown`."""
+    if shown is rows:
+        return X[rows]
+    return X._like({**dict(X[rows].items()), name: X[shown][name]})
 
 
 def _tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:

@@ -123,19 +123,25 @@ class _HSIC(torch.autograd.Function):
         centred = kernels - row_mean[..., None, :] - (row_mean[..., :, None] - mean)
         pairs = HSIC_BATCH * share[..., :, None] * share[..., None, :]
         value = (pairs * centred[0] * centred[1]).sum((-2, -1))
-        slopes = (pairs * centred[1] * kernels[0], pairs * centred[0] * kernels[1])
-        ctx.save_for_backward(share, *slopes, *both[0], *both[1])
+        saved = [share]
+        for side, (standard, precision) in enumerate(both):
+            if ctx.needs_input_grad[side]:
+                slope = pairs * centred[1 - side] * kernels[side]
+                saved += [slope, standard, precision]
+        ctx.save_for_backward(*saved)
         return value
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        share, *slopes = ctx.saved_tensors
-        slope_left, slope_right, left, left_precision, right, right_precision = slopes
-        grad = grad[..., None, None]
-        to_left = _standardised_backward(slope_left * grad, left, left_precision, share)
-        to_right = _standardised_backward(slope_right * grad, right, right_precision, share)
-        return to_left, to_right, None
+        share, *saved = ctx.saved_tensors
+        grads: list[Tensor | None] = [None, None, None]
+        for side in (0, 1):
+            if ctx.needs_input_grad[side]:
+                slope, standard, precision, *saved = saved
+                slope = slope * grad[..., None, None]
+                grads[side] = _standardised_backward(slope, standard, precision, share)
+        return tuple(grads)
 
 
 def _standardised(code: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,18 +10,30 @@ from torch.nn.functional import cross_entropy
 
 from .criterion import Criterion
 from .dependence import hsic, info_nce
-from .front_door import FrontDoorNetwork
+from .front_door import Codes, FrontDoorNetwork
+
+OPINION_SHARE = 0.3
+"""Weight, in the disentangle term, of the context's dependence on what knowledge says of the label.
+
+At 0, context takes over what knowledge alone could know, and β = 1 loses it: accuracy .87 on clean
+image_segments, .92 at .1, .94 at .3.
+"""
 
 
 class FrontDoorLoss(Criterion):
     """The criterion, on a batch of own triples (never on the β mixture).
 
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
-    + disentangle_weight · HSIC(z, s) + label_weight · CE(linear(z), y) + CE(partial, y)``. A term
-    of weight 0 is not computed; without an auxiliary modality there is no knowledge, no
-    disentangle and no partial term. The last trains the network for missing modalities, which
-    moves no code, at every subset of the modalities. A row that lacks a modality counts in the
-    terms for which it has what they need.
+    + disentangle_weight · D + label_weight · CE(linear(z), y) + CE(partial, y)`` with
+    ``D = HSIC(z, [s]) + HSIC(s, [a]) + .3 HSIC(s, [softmax(linear(z))])``. What stands in brackets
+    is held fixed: knowledge leaves what context holds, and context leaves what the auxiliaries or
+    knowledge hold of the label. Moved from both sides, HSIC(z, s) would be content with a context
+    that forgets what confounds, and leave that in the knowledge.
+
+    A term of weight 0 is not computed, and without the label term neither is the last part of D;
+    without an auxiliary modality there is no knowledge, no disentangle and no partial term. The
+    last trains the network for missing modalities, which moves no code, at every subset of the
+    modalities. A row that lacks a modality counts in the terms for which it has what they need.
 
     Parameters
     ----------
@@ -85,6 +97,7 @@ class FrontDoorLoss(Criterion):
         complete = weight if present is None else weight * present.prod(-1)
         predominant = weight if present is None else weight * present[..., 0]
         heads = {"outcome": (logits.unsqueeze(-3), complete.unsqueeze(-2))}
+        label = None
         if "label" in self.active:
             label = network.knowledge_label(codes.knowledge)
             heads["label"] = (label.unsqueeze(-3), predominant.unsqueeze(-2))
@@ -100,9 +113,20 @@ class FrontDoorLoss(Criterion):
             right = network.project_auxiliary(codes.auxiliary)
             terms["knowledge"] = info_nce(left, right, complete, self.temperature)
         if network.auxiliaries and "disentangle" in self.active:
-            terms["disentangle"] = hsic(codes.knowledge, codes.context, predominant)
+            terms["disentangle"] = self._disentangle(codes, label, predominant, complete)
         weighted = [self.weights[name] * term for name, term in terms.items()]
         return {"loss": torch.stack(weighted).sum(0), **terms}
+
+    def _disentangle(
+        self, codes: Codes, label: Tensor | None, predominant: Tensor, complete: Tensor
+    ) -> Tensor:
+        """Sum three dependences, each of which moves its first code alone."""
+        loss = hsic(codes.knowledge, codes.context.detach(), predominant)
+        loss = loss + hsic(codes.context, codes.auxiliary.detach(), complete)
+        if label is not None:
+            opinion = hsic(codes.context, label.detach().softmax(-1), predominant)
+            loss = loss + OPINION_SHARE * (opinion * (self.weights["label"] != 0))
+        return loss
 
 
 def _cross_entropies(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:

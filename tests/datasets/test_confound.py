@@ -88,6 +88,39 @@ def test_three_tests_differ_in_the_tint_only():
         assert (equal == same).all()
 
 
+def test_redrawn_rows_show_another_rows_modality_and_keep_their_confounder(large):
+    own, shown = large.iid, large.redrawn
+    assert np.array_equal(shown.X["b"], own.X["b"])
+    assert np.array_equal(shown.confounder, own.confounder)
+    source = {row.tobytes(): i for i, row in enumerate(own.X["a"])}
+    rows = [source[row.tobytes()] for row in shown.X["a"]]
+    assert sorted(rows) == list(range(len(rows)))
+    assert np.array_equal(shown.content, own.content[rows])
+    assert np.array_equal(shown.tint, own.tint[rows])
+    assert (shown.y == (shown.content + shown.confounder) % 4).all()
+    assert abs(np.corrcoef(shown.content, own.content)[0, 1]) < 0.02
+
+
+def test_a_prior_for_each_class_correlates_the_confounder_with_the_content():
+    prior = np.array([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4], [1, 0, 0], [0.5, 0.25, 0.25]])
+    data = make(60_000, prior=prior)
+    table = np.zeros((4, 3))
+    np.add.at(table, (data.train.content, data.train.confounder), 1)
+    assert np.allclose(table / table.sum(axis=1, keepdims=True), prior, atol=0.02)
+    assert np.allclose(data.iid.proba[data.iid.content == 1][0], [0, 0.2, 0.4, 0.4])
+    own, shown = data.iid.content, data.redrawn.content
+    for a, b in ((0, 1), (2, 3), (1, 1)):
+        rows = (own == a) & (shown == b)
+        seen = np.bincount(data.redrawn.y[rows], minlength=4) / rows.sum()
+        assert np.allclose(data.redrawn.proba[rows], np.roll([*prior[a], 0], b))
+        assert np.allclose(data.redrawn.proba[rows][0], seen, atol=0.04)
+
+
+def test_a_prior_for_each_class_needs_as_many_rows_as_classes():
+    with pytest.raises(ValueError, match="prior has 3 rows, but y has 4 classes"):
+        make(40, prior=np.full((3, 2), 0.5))
+
+
 def test_proba_is_the_exact_law_of_the_label_given_the_content(large):
     split = large.broken
     assert np.allclose(split.proba.sum(axis=1), 1)

@@ -122,6 +122,32 @@ def gradients(present, term):
     return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
 
 
+def test_what_a_dependence_is_measured_against_may_be_held_fixed(codes):
+    left, right = (code.clone().requires_grad_() for code in codes)
+    hsic(left, right, ones(20)).backward()
+    free, fixed = (code.clone().requires_grad_() for code in codes)
+    hsic(free, fixed.detach(), ones(20)).backward()
+    torch.testing.assert_close(free.grad, left.grad)
+    assert fixed.grad is None
+
+
+def test_disentangling_moves_the_codes_of_the_predominant_modality_alone():
+    moved = gradients(None, "disentangle")
+    assert {name.split(".")[0] for name in moved} == {"knowledge", "context"}
+
+
+def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_the_label():
+    net = network((5, 4))
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
+    codes, weight = net.encode(xs), torch.ones(16)
+    opinion = net.knowledge_label(codes.knowledge).softmax(-1)
+    both = hsic(codes.knowledge, codes.context, weight)
+    both = both + hsic(codes.context, codes.auxiliary, weight)
+    torch.testing.assert_close(evaluate(label_weight=0)["disentangle"], both)
+    expected = both + 0.3 * hsic(codes.context, opinion, weight)
+    torch.testing.assert_close(evaluate()["disentangle"], expected)
+
+
 @pytest.mark.parametrize("lacking", [slice(0), slice(8)])
 def test_the_partial_network_moves_no_code(lacking):
     present = torch.ones(16, 2)
