@@ -31,7 +31,7 @@ LEVEL = 0.01
 def one(name: str, seed: int) -> dict:
     """Diagnose the training rows of a split, and test what it says."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    split = task("iid", name, "clean", seed)
+    split = task("clean", name, "no confounder", seed)
     rows, (X, y) = split.train, split.tests["iid"]
     found = diagnose(rows.X, rows.y, groups=rows.groups, random_state=seed)
     alone = {

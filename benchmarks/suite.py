@@ -3,12 +3,13 @@
     python benchmarks/suite.py [--quick | --smoke] [--tracks ...] [--sets ...] [--variants ...]
         [--methods ...] [--seeds 5] [--budget 1] [--jobs 2] [--out FOLDER]
 
-Tracks: `iid` (no confounder), `interventional` (a confounder planted in real data, VARIANTS of
-tracks.py; tests i.i.d., half broken, broken and redrawn), `missing` (a share of the test rows
-lacks all auxiliaries). Each seed splits 70 : 30 (stratified, groups kept together), and seeds
-confounder and models. Scores go to FOLDER/scores.csv as they come; what stands there is not run
-again. Then suite_report.py writes the report and the picture. `--quick` takes three sets and two
-seeds of each track, `--smoke` one set, one seed and few methods.
+Without a confounder (`clean`), each method is trained once and tested i.i.d. and with 25 to 100 %
+of the test rows lacking all auxiliaries; with one (`interventional`: planted in real data, the
+VARIANTS of tracks.py), it is tested i.i.d., half broken, broken and redrawn. Each seed splits
+70 : 30 (stratified, groups kept together), and seeds confounder and models. Scores go to
+FOLDER/scores.csv as they come; what stands there is not run again. Then suite_report.py writes the
+report and the picture. `--quick` takes three sets and two seeds of each track, `--smoke` one set,
+one seed and few methods.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sklearn.metrics import log_loss
 from suite_report import write_report
 from tracks import VARIANTS, task, tasks
 
-TRACKS = ("iid", "interventional", "missing")
+TRACKS = ("clean", "interventional")
 BEST = "best possible"
 QUICK = {"sets": ["kar/mor", "image_segments", "alzheimer"], "variants": ["independent"]}
 SMOKE_METHODS = ["front-door", "joint", "ogm-ge", "auxiliaries alone", "logistic regression"]

@@ -1,4 +1,4 @@
-"""The three tracks of the suite: training rows, tests, and the truth under intervention."""
+"""The tracks of the suite: training rows, tests, and the truth under intervention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skbetafd.datasets import ConfoundedData, ConfoundedSplit
 from skbetafd.datasets._confound import DEFAULT_PRIOR, law_by_class, proba_given_content
 
 TESTS = ("iid", "half_broken", "broken", "redrawn")
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.25, 0.5, 0.75, 1.0)
 RAW = {"av_mnist raw": "av_mnist", "fashion_mnist raw": "fashion_mnist"}
 """Sets whose confounder colours the raw images."""
 
@@ -61,9 +61,9 @@ def tasks(track: str) -> list[tuple[str, str]]:
     """List the (set, variant) pairs of a track."""
     if track == "interventional":
         return [(name, variant) for variant, v in VARIANTS.items() for name in v.sets]
-    if track in ("iid", "missing"):
-        return [(name, "clean") for name in SETS]
-    raise ValueError(f"track must be iid, interventional or missing, got {track!r}")
+    if track == "clean":
+        return [(name, "no confounder") for name in SETS]
+    raise ValueError(f"track must be clean or interventional, got {track!r}")
 
 
 @lru_cache(maxsize=2)
@@ -71,10 +71,9 @@ def task(track: str, name: str, variant: str, seed: int) -> Task:
     """Make the training rows and tests of one split."""
     data, clean, real_set, tinted = _data(track, name, variant, seed)
     rows = Rows(data.train.X, data.train.y, _train_groups(real_set, seed), real_set.predominant)
-    if track == "iid":
-        return Task(rows, {"iid": _pair(data.iid)}, data.classes)
-    if track == "missing":
-        return Task(rows, _missing(data.iid, real_set.predominant, seed), data.classes)
+    if track == "clean":
+        missing = _missing(data.iid, real_set.predominant, seed)
+        return Task(rows, {"iid": _pair(data.iid), **missing}, data.classes)
     tests = {test: _pair(getattr(data, test)) for test in TESTS}
     prior = _law(variant, len(data.classes)).get("prior", DEFAULT_PRIOR)
     return Task(rows, tests, data.classes, lambda: _best(clean, tinted, prior, rows.groups, seed))
