@@ -137,7 +137,8 @@ def means(rows: pd.DataFrame, by: str) -> str:
     """Give one row a predictor, and a column a value of `by`: means over sets and seeds."""
     columns = list(rows[by].unique())
     table = rows.pivot_table(["accuracy", "log_loss"], "predictor", by, sort=False)
-    order = table["accuracy"].mean(axis=1).sort_values(ascending=False).index
+    ranked = table["accuracy"]["broken"] if "broken" in columns else table["accuracy"].mean(axis=1)
+    order = ranked.sort_values(ascending=False).index
     lines = [f"| predictor | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for predictor in order:
         accuracy, loss = table.loc[predictor, "accuracy"], table.loc[predictor, "log_loss"]
