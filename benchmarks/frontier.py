@@ -64,7 +64,9 @@ def main() -> None:
         "| label_weight | do, β = 1 | clean, β = 0 | clean, β = 1 |",
         "|---|---|---|---|",
     ]
-    for weight, mean, sd in zip(LABEL_WEIGHTS, runs.mean(axis=0), runs.std(axis=0, ddof=1), strict=True):
+    for weight, mean, sd in zip(
+        LABEL_WEIGHTS, runs.mean(axis=0), runs.std(axis=0, ddof=1), strict=True
+    ):
         do = f"{mean[0]:.3f} ± {sd[0]:.3f} / {mean[1]:.2f} ± {sd[1]:.2f}"
         clean = [f"{mean[i]:.3f} ± {sd[i]:.3f}" for i in (2, 3)]
         lines.append(f"| {weight:g} | {' | '.join([do, *clean])} |")
