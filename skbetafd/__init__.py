@@ -2,21 +2,26 @@
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._diagnose import diagnose
-from ._diagnosis import Diagnosis
 from ._discrete_classifier import DiscreteFrontDoorClassifier
-from ._masking_curve import MaskingCurve, auxiliary_masking_curve
-from ._modality_contributions import ModalityContributions, modality_contributions
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
-from ._unimodal_gap import UnimodalGap, unimodal_gap
-from ._utilisation import conditional_utilisation
 from ._warnings import (
     AntiCausalWarning,
     OverlapWarning,
     PositivityError,
     VacuousAdjustmentWarning,
+)
+from .diagnosis import (
+    Diagnosis,
+    MaskingCurve,
+    ModalityContributions,
+    UnimodalGap,
+    auxiliary_masking_curve,
+    conditional_utilisation,
+    diagnose,
+    modality_contributions,
+    unimodal_gap,
 )
 
 __version__ = "0.1.0"

@@ -17,9 +17,9 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from ._inputs import read_prediction_input, read_training_input
-from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import accepts_sample_weight, check_sample_weight
+from .._inputs import read_prediction_input, read_training_input
+from .._multimodal_array import MultiModalArray
+from .._sklearn_compat import accepts_sample_weight, check_sample_weight
 
 Scorer = Callable[..., Any]
 

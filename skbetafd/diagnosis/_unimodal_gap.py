@@ -12,13 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from .._folds import naming_fold
+from .._inputs import read_training_input
+from .._multimodal_array import MultiModalArray, quoted
+from .._sklearn_compat import check_arguments
+from .._warnings import VacuousAdjustmentWarning
 from ._evaluation import present_in, read_labels
-from ._folds import naming_fold
-from ._inputs import read_training_input
-from ._multimodal_array import MultiModalArray, quoted
-from ._sklearn_compat import check_arguments
 from ._splits import Split, stratified_splits
-from ._warnings import VacuousAdjustmentWarning
 
 OF_SEVERAL_MODALITIES = {
     "balancing": None,

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._contribution import modality_position, probe_scores
+from .._contribution import modality_position, probe_scores
+from .._inputs import numeric_modalities
+from .._network_classifier import NetworkClassifier
+from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation
-from ._inputs import numeric_modalities
 from ._masking import CodeMasks, InputMasks
-from ._network_classifier import NetworkClassifier
 from ._replacement import CONSTRAINTS
-from ._sklearn_compat import Interval, check_arguments
 
 TENTHS = tuple(i / 10 for i in range(11))
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, KnownPredictions, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
-from ._sklearn_compat import Interval, check_arguments
 
 MOST_MODALITIES = 8
 

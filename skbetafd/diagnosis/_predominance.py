@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ._contribution import probe_predict
+from .._contribution import probe_predict
+from .._folds import naming_fold
+from .._multimodal_array import MultiModalArray
+from ..baselines import UnimodalClassifier
 from ._diagnosis import IMBALANCED
 from ._evaluation import present_in
-from ._folds import naming_fold
-from ._multimodal_array import MultiModalArray
 from ._splits import Fold
-from .baselines import UnimodalClassifier
 
 PROBE_BELOW = 1000
 """With fewer rows the ridge probe ranks the modalities: of 45 pairs of views of the digits (15, 3

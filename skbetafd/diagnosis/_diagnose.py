@@ -10,17 +10,17 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._folds import naming_fold
+from .._inputs import numeric_modalities, read_training_input
+from .._multimodal_array import MultiModalArray
+from .._presence import check_some_present, present_rows
+from .._sklearn_compat import Interval, check_arguments
+from .._targets import read_targets
+from ..baselines import FusionClassifier, UnimodalClassifier
+from ..baselines._fusion import RULES
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
-from ._folds import naming_fold
-from ._inputs import numeric_modalities, read_training_input
-from ._multimodal_array import MultiModalArray
 from ._predominance import ranking_of, resampled_means, right_alone
-from ._presence import check_some_present, present_rows
-from ._sklearn_compat import Interval, check_arguments
 from ._splits import Fold, paired_p_value, stratified_splits
-from ._targets import read_targets
-from .baselines import FusionClassifier, UnimodalClassifier
-from .baselines._fusion import RULES
 
 REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "predominant-first"}
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""
