@@ -171,7 +171,7 @@ def _scaled(model: Any) -> Pipeline:
 
 
 def _forest(seed: int, rows: Rows) -> Any:
-    forest = RandomForestClassifier(300, random_state=seed)
+    forest = RandomForestClassifier(100, random_state=seed)
     folds = _folds(rows, seed)
     return CalibratedClassifierCV(_scaled(forest), method="temperature", cv=folds, ensemble=False)
 
