@@ -1,0 +1,108 @@
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def report():
+    return importlib.import_module("suite_report")
+
+
+def scores(accuracies, seeds=(0, 1), test="broken"):
+    """One row a set, predictor and seed; log-loss is one minus accuracy."""
+    rows = [
+        {
+            "track": "interventional",
+            "set": name,
+            "variant": "independent",
+            "seed": seed,
+            "method": predictor,
+            "predictor": predictor,
+            "test": test,
+            "accuracy": accuracy,
+            "log_loss": 1 - accuracy,
+            "weak_overlap": 0.25,
+            "n_train": 70,
+            "n_test": 30,
+            "seconds": 1.0,
+        }
+        for seed in seeds
+        for name, by_predictor in accuracies.items()
+        for predictor, accuracy in by_predictor.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_corrected_t_test_widens_the_plain_one_by_the_rows_that_splits_share(report):
+    differences = np.array([0.01, 0.03, 0.02, 0.02])
+    t = 0.02 / np.sqrt(differences.var(ddof=1) * (1 / 4 + 30 / 70))
+    from scipy import stats
+
+    expected = 2 * stats.t.sf(t, 3)
+    assert report.corrected_t_test(differences, 70, 30) == pytest.approx(expected)
+
+
+def test_critical_difference_is_demsar_s(report):
+    # Demšar 2006, table 5: q = 2.569 for four classifiers; his example has 14 sets
+    assert report.critical_difference(14, 4) == pytest.approx(2.569 * np.sqrt(20 / 84), abs=2e-3)
+
+
+def test_gap_closed_is_the_share_between_joint_and_the_best_possible(report):
+    rows = scores({"kar/mor": {"joint": 0.3, "β = 1": 0.5, "best possible": 0.55}})
+    assert "kar/mor 80%" in report.gap_closed(rows)
+
+
+def test_the_rival_is_of_the_same_network_and_its_margins_are_named(report):
+    both = {"joint": 0.3, "auxiliaries alone": 0.5, "stacking": 0.9, "best possible": 0.95}
+    rows = scores({"a": {**both, "β = 1": 0.45}, "b": {**both, "β = 1": 0.55}})
+    said = report.against_best_rival(rows)
+    assert "is auxiliaries alone, 0.500 / 0.50" in said
+    assert "accuracy or .05 in log-loss on: a." in said
+    assert "in log-loss, on 1 of 2." in said
+
+
+def test_a_seed_that_was_cut_off_is_left_out(report):
+    full = scores({"a": {"joint": 0.3, "β = 1": 0.4}})
+    rows = pd.concat([full, scores({"a": {"joint": 0.3}}, seeds=[2])])
+    assert sorted(report.whole_seeds(rows)["seed"].unique()) == [0, 1]
+
+
+def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    scores({"a": {"joint": 0.3}}, seeds=[0])[list(suite.Score._fields)].to_csv(path, index=False)
+    whole = path.read_text()
+    path.write_text(whole + "interventional,a,indep")
+    assert suite.done(path) == {suite.Job("interventional", "a", "independent", 0, "joint")}
+    assert path.read_text() == whole
+
+
+def test_every_variant_says_how_the_confounder_is_planted():
+    tracks = importlib.import_module("tracks")
+    split = tracks.task("interventional", "kar/mor", "correlated with the content", 0)
+    laws = tracks.VARIANTS["correlated with the content"].by_class
+    assert len(set(laws)) == len(laws) == 2
+    assert set(split.tests) == {"iid", "half_broken", "broken", "redrawn"}
+    broken, redrawn = split.tests["broken"], split.tests["redrawn"]
+    assert np.array_equal(broken[0]["mor"], redrawn[0]["mor"])
+    assert not np.array_equal(broken[1], redrawn[1])
+
+
+def test_missing_auxiliaries_leave_the_predominant_modality_alone():
+    tracks = importlib.import_module("tracks")
+    split = tracks.task("clean", "kar/mor", "no confounder", 0)
+    X, _ = split.tests["50% missing"]
+    gone = np.isnan(X["mor"]).all(axis=1)
+    assert 0.4 < gone.mean() < 0.6
+    assert not np.isnan(X["kar"]).any()
+    assert np.isnan(split.tests["100% missing"][0]["mor"]).all()
