@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,10 @@ def load(name: str, seed: int, *, confounded: bool) -> ConfoundedData:
     data = confound(X, y, modality=0, groups=groups, random_state=seed, **prior)
     if name != "av_mnist":
         return data
-    splits = [getattr(data, s) for s in ("train", *TESTS)]
-    images = keep_energy(*(s.X["image"] for s in splits))
-    kept = [_with_image(s, image) for s, image in zip(splits, images, strict=True)]
-    return ConfoundedData(*kept, classes=data.classes)
+    splits = {name: getattr(data, name) for name in ("train", *TESTS)}
+    images = keep_energy(*(split.X["image"] for split in splits.values()))
+    kept = zip(splits.items(), images, strict=True)
+    return replace(data, **{name: _with_image(split, image) for (name, split), image in kept})
 
 
 def _with_image(split: ConfoundedSplit, image: np.ndarray) -> ConfoundedSplit:
