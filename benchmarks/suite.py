@@ -153,7 +153,7 @@ def work(todo: Sequence[Job], path: Path, n_jobs: int, budget: int) -> list[str]
     list of str
         What went wrong.
     """
-    new, failures = not path.exists(), []
+    new, failures = not path.exists() or not path.stat().st_size, []
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if new:
@@ -175,7 +175,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--tracks", nargs="+", default=list(TRACKS), choices=TRACKS)
-    parser.add_argument("--sets", nargs="+")
+    names = sorted({name for track in TRACKS for name, _ in tasks(track)})
+    parser.add_argument("--sets", nargs="+", choices=names)
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS))
     parser.add_argument("--methods", nargs="+", choices=[m.name for m in METHODS])
     parser.add_argument("--seeds", type=int, default=5)

@@ -38,7 +38,10 @@ set β to the share of cases in which the recording conditions are expected to c
 
 def write_report(path: Path, out: Path) -> None:
     """Write report.md and suite.png beside the scores."""
-    scores = whole_seeds(pd.read_csv(path))
+    scores = pd.read_csv(path)
+    if scores.empty:
+        raise ValueError(f"{path} holds no scores")
+    scores = whole_seeds(scores)
     parts = ["# The benchmark suite", header(scores), CLAIM]
     clean = scores[scores["track"] == "clean"]
     planted = scores[scores["track"] == "interventional"]
@@ -239,8 +242,8 @@ def friedman(rows: pd.DataFrame, predictors: Sequence[str]) -> str:
     """
     accuracy = wide(rows, "accuracy", predictors)
     n, k = accuracy.shape
-    if n < 3:
-        return f"{n} sets: too few for Friedman's test."
+    if n < 3 or k < 3:
+        return f"{n} sets, {k} predictors: too few for Friedman's test."
     p = stats.friedmanchisquare(*accuracy.to_numpy().T).pvalue
     difference = critical_difference(n, k)
     ranks = accuracy.rank(axis=1, ascending=False).mean()
@@ -264,15 +267,20 @@ def corrected_t_test(differences: np.ndarray, n_train: int, n_test: int) -> floa
 
     The variance is multiplied by 1/J + n_test/n_train (Nadeau & Bengio, Machine Learning 2003).
     """
-    n, variance = len(differences), differences.var(ddof=1)
-    if n < 2 or variance == 0:
-        return float("nan") if n < 2 else float(differences.mean() == 0)
+    n = len(differences)
+    if n < 2:
+        return float("nan")
+    variance = differences.var(ddof=1)
+    if variance == 0:
+        return float(differences.mean() == 0)
     t = differences.mean() / np.sqrt(variance * (1 / n + n_test / n_train))
     return float(2 * stats.t.sf(abs(t), n - 1))
 
 
 def comparisons(rows: pd.DataFrame, predictors: Sequence[str], reference: str) -> str:
     """Compare the reference with each predictor on each set by the corrected t-test."""
+    if reference not in predictors:
+        return f"{reference} lacks scores, and is not compared."
     lines = [
         f"{reference} against each, corrected paired t-test at .05 on accuracy, over the sets:",
         "",

@@ -141,7 +141,7 @@ class NetworkClassifier(BaseEstimator):
         ----------
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
             Rows, in any of the forms that `fit` takes. Where a row lacks a modality, its code is
-            that of the training mean.
+            that of the training mean; without `standardize`, that of 0.
 
         Returns
         -------

@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "SCARCE",
     "BaseComposition",
     "HasMethods",
     "Interval",
@@ -39,6 +40,10 @@ __all__ = [
     "safe_indexing",
     "validate_parameters",
 ]
+
+
+SCARCE = "The least populated class in y has only"
+"""scikit-learn's warning of a class with fewer rows than folds: it is in no more test folds."""
 
 
 def accepts_sample_weight(scorer: Any) -> bool:

@@ -71,6 +71,16 @@ def read_targets(
     return encoder.transform(y), sample_weight
 
 
+def read_groups(groups: Any, n_rows: int) -> np.ndarray:
+    """Give the groups of rows as numbers from 0, shape (n_rows,)."""
+    with _blaming("groups"):
+        groups = column_or_1d(groups, input_name="groups")
+        numbers = np.unique(groups, return_inverse=True)[1]
+    if len(groups) != n_rows:
+        raise ValueError(f"groups has {len(groups)} entries for {n_rows} rows")
+    return numbers
+
+
 def _check_range(sample_weight: np.ndarray) -> None:
     least, most = sample_weight[sample_weight > 0].min(), sample_weight.max()
     if least / most < LEAST_SHARE:

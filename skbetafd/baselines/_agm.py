@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import comb
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, mean_entropy
 
@@ -24,15 +27,20 @@ class AGM(Rule):
 
     Parameters
     ----------
-    alpha : float, default=1.5
+    alpha : float >= 0, default=1.5
         α; published 1.5 to 4.
-    cap : float, default=None
+    cap : float >= 0, default=None
         Most of r*_m − r_m; None is the published 10 with two modalities, 7 with more.
 
     References
     ----------
     Li et al., Boosting Multi-modal Model Performance with Adaptive Gradient Modulation, ICCV 2023.
     """
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "cap": [None, Interval(Real, 0, None, closed="both")],
+    }
 
     def __init__(self, alpha: float = 1.5, cap: float | None = None) -> None:
         super().__init__()

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._sklearn_compat import Interval, StrOptions, validate_parameters
+from .._targets import read_groups
 from ._rule import Rule
 from ._training import fit_part
 
@@ -46,8 +46,9 @@ PARAMETERS = """
     early_stopping : bool, default=False
         Keep the epoch with the lowest log-loss on an inner split of the training rows.
     validation_fraction : float in (0, 1), default=0.2
-        Share of the training rows in the inner split, rounded to a whole number of folds. Used
-        with `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.
+        Share of the training rows in the inner split, rounded to a whole number of folds, of
+        which there are at most as many as groups, or rows of the commonest class. Used with
+        `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.
     n_iter_no_change : int, default=10
         Epochs without a lower log-loss after which early stopping ends the training.
     calibrate : bool, default=False
@@ -138,7 +139,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         ----------
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
             The modalities, each of shape (n_samples, ...), or a flat table of them. Rows of NaN
-            lack the modality, which is then read as its training mean.
+            lack the modality, which is then read as its training mean; without `standardize`
+            as 0.
         y : array-like of shape (n_samples,)
             Labels: strings, booleans or integers, two classes or more.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -173,13 +175,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
     def _read_groups(groups: Any, sample_weight: Any, n_used: int) -> np.ndarray | None:
         if groups is None:
             return None
-        groups = column_or_1d(groups)
-        if sample_weight is not None:
-            check_consistent_length(groups, sample_weight)
-            groups = groups[np.asarray(sample_weight) > 0]
-        if len(groups) != n_used:
-            raise ValueError(f"groups has {len(groups)} entries for {n_used} rows")
-        return np.unique(groups, return_inverse=True)[1]
+        weight = np.ones(n_used) if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
+        return read_groups(groups, len(weight))[weight > 0]
 
     @property
     def module_(self) -> torch.nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .._sklearn_compat import StrOptions
+from .._sklearn_compat import StrOptions, check_arguments
 from ._agm import AGM
 from ._estimator import PARAMETERS, Baseline
 from ._g_blend import GBlend
@@ -49,7 +49,7 @@ class FusionClassifier(Baseline):
     ----------
     balancing : str or None, default=None
         The rule: {", ".join(f'"{name}"' for name in sorted(RULES))}; None is plain joint training.
-    balancing_params : mapping, default=None
+    balancing_params : dict, default=None
         Parameters of the rule by name; its published settings where not given.
     {PARAMETERS.strip()}
 
@@ -153,8 +153,10 @@ class FusionClassifier(Baseline):
             if given:
                 raise ValueError(f"balancing_params={given!r}, but balancing is None")
             return Rule()
+        rule = RULES[self.balancing]
         try:
-            return RULES[self.balancing](**given)
+            check_arguments(rule.__name__, rule.constraints, **given)
+            return rule(**given)
         except TypeError as error:
             raise ValueError(
                 f"balancing_params={given!r} does not suit balancing={self.balancing!r}: {error}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, ClassVar
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, mean_entropy, own_heads
 
@@ -32,9 +34,9 @@ class GBlend(Rule):
 
     Parameters
     ----------
-    period : int, default=10
+    period : int >= 1, default=10
         Epochs from one weighing to the next; the first is before the first epoch.
-    floor : float, default=1e-2
+    floor : float > 0, default=1e-2
         Least |ΔO_k|, in nats: without it, a loss whose gap happens to stay as it was would
         take all the weight.
 
@@ -46,10 +48,13 @@ class GBlend(Rule):
     needs_validation: ClassVar[bool] = True
     weights: Tensor
 
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "period": [Interval(Integral, 1, None, closed="left")],
+        "floor": [Interval(Real, 0, None, closed="neither")],
+    }
+
     def __init__(self, period: int = 10, floor: float = 1e-2) -> None:
         super().__init__()
-        if period < 1 or floor <= 0:
-            raise ValueError(f"period must be >= 1 and floor > 0, got {period} and {floor}")
         self.period, self.floor = period, floor
 
     def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:

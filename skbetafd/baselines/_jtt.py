@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 
@@ -44,7 +46,8 @@ class JTT(Rule):
         up_weight: float | Sequence[float] = (5.0, 20.0, 50.0),
     ) -> None:
         super().__init__()
-        self.epochs, self.up_weight = _values("epochs", epochs), _values("up_weight", up_weight)
+        self.epochs = _values("epochs", epochs, Integral)
+        self.up_weight = _values("up_weight", up_weight, Real)
         pairs = len(self.epochs) * len(self.up_weight)
         self.needs_validation = pairs > 1  # type: ignore[misc]
 
@@ -69,8 +72,9 @@ def _weighted(rows: TrainingRows, marked: torch.Tensor, factor: float) -> Traini
     return TrainingRows(rows.xs, rows.y, weight / weight.mean())
 
 
-def _values(name: str, given: float | Sequence[float]) -> tuple[float, ...]:
-    values = tuple(given) if isinstance(given, Sequence) else (given,)
-    if not values or not all(value > 0 for value in values):
-        raise ValueError(f"{name} must be positive, a number or several, got {given!r}")
+def _values(name: str, given: float | Sequence[float], kind: type) -> tuple[float, ...]:
+    values = tuple(given) if np.iterable(given) else (given,)
+    if not values or not all(isinstance(v, kind) and 0 < v < np.inf for v in values):
+        whole = "whole " if kind is Integral else ""
+        raise ValueError(f"{name} must be positive, a {whole}number or several, got {given!r}")
     return values

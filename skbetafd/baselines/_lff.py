@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, entropy
 
@@ -33,12 +36,13 @@ class LfF(Rule):
 
     mean: Tensor
 
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "q": [Interval(Real, 0, 1, closed="right")],
+        "ema": [Interval(Real, 0, 1, closed="left")],
+    }
+
     def __init__(self, q: float = 0.7, ema: float = 0.7) -> None:
         super().__init__()
-        if not 0 < q <= 1:
-            raise ValueError(f"q must be in (0, 1], got {q!r}")
-        if not 0 <= ema < 1:
-            raise ValueError(f"ema must be in [0, 1), got {ema!r}")
         self.q, self.ema = q, ema
 
     def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, mean_entropy, own_heads
 
@@ -23,13 +26,17 @@ class MMPareto(Rule):
 
     Parameters
     ----------
-    gamma : float, default=1.5
+    gamma : float > 0, default=1.5
         γ; published.
 
     References
     ----------
     Wei and Hu, MMPareto: Boosting Multimodal Learning with Innocent Unimodal Assistance, ICML 2024.
     """
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "gamma": [Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(self, gamma: float = 1.5) -> None:
         super().__init__()

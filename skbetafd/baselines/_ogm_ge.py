@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 
@@ -21,9 +24,9 @@ class OGMGE(Rule):
 
     Parameters
     ----------
-    alpha : float, default=0.3
+    alpha : float >= 0, default=0.3
         α; published .1 to .8 for SGD. Under AdamW 2.6 was used.
-    first_epoch, last_epoch : int, default=0, 50
+    first_epoch, last_epoch : int >= 0, default=0, 50
         Epochs in which the rule acts, counted from 0, the last not included.
     noise : bool, default=True
         Whether noise is added.
@@ -32,6 +35,13 @@ class OGMGE(Rule):
     ----------
     Peng et al., Balanced Multimodal Learning via On-the-fly Gradient Modulation, CVPR 2022.
     """
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "first_epoch": [Interval(Integral, 0, None, closed="left")],
+        "last_epoch": [Interval(Integral, 0, None, closed="left")],
+        "noise": ["boolean"],
+    }
 
     def __init__(
         self, alpha: float = 0.3, first_epoch: int = 0, last_epoch: int = 50, noise: bool = True

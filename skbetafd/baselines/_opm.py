@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 
@@ -23,7 +26,7 @@ class OPM(Rule):
     ----------
     q0 : float in [0, 1], default=0.5
         q₀, the least probability with which a stronger modality is left out; published.
-    lam : float, default=0.5
+    lam : float >= 0, default=0.5
         λ, how much that grows with its lead; published.
     p_exe : float in [0, 1], default=0.7
         Share of the batches in which the rule acts; published.
@@ -32,6 +35,12 @@ class OPM(Rule):
     ----------
     Wei et al., On-the-fly Modulation for Balanced Multimodal Learning, IEEE TPAMI 2025.
     """
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "q0": [Interval(Real, 0, 1, closed="both")],
+        "lam": [Interval(Real, 0, None, closed="left")],
+        "p_exe": [Interval(Real, 0, 1, closed="both")],
+    }
 
     def __init__(self, q0: float = 0.5, lam: float = 0.5, p_exe: float = 0.7) -> None:
         super().__init__()

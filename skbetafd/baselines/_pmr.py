@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy
 
@@ -27,9 +29,9 @@ class PMR(Rule):
 
     Parameters
     ----------
-    alpha : float, default=1.0
+    alpha : float >= 0, default=1.0
         α; published 1 to 3.
-    first_epoch, last_epoch : int, default=0, 70
+    first_epoch, last_epoch : int >= 0, default=0, 70
         Epochs in which the rule acts, counted from 0, the last not included; published.
     share : float in (0, 1], default=0.1
         Share of the rows that make the prototypes, published for batches. It is taken of each
@@ -44,6 +46,14 @@ class PMR(Rule):
 
     acts: bool
     prototypes: list[Tensor] | None
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "first_epoch": [Interval(Integral, 0, None, closed="left")],
+        "last_epoch": [Interval(Integral, 0, None, closed="left")],
+        "share": [Interval(Real, 0, 1, closed="right")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+    }
 
     def __init__(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, ClassVar
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNet
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import TrainingRows
 from ._rule import Rule
@@ -36,11 +38,11 @@ class Relearn(Rule):
 
     Parameters
     ----------
-    period : int, default=20
+    period : int >= 1, default=20
         Epochs from one diagnosis to the next.
-    times : int, default=3
+    times : int >= 0, default=3
         Most diagnoses.
-    scale : float, default=3.0
+    scale : float >= 0, default=3.0
         λ.
 
     References
@@ -50,10 +52,14 @@ class Relearn(Rule):
 
     needs_validation: ClassVar[bool] = True
 
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "period": [Interval(Integral, 1, None, closed="left")],
+        "times": [Interval(Integral, 0, None, closed="left")],
+        "scale": [Interval(Real, 0, None, closed="left")],
+    }
+
     def __init__(self, period: int = 20, times: int = 3, scale: float = 3.0) -> None:
         super().__init__()
-        if period < 1:
-            raise ValueError(f"period must be at least 1, got {period}")
         self.period, self.times, self.scale = period, times, scale
         self.initial: list[list[Tensor]] = []
 

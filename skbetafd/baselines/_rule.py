@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from skorch import NeuralNet
@@ -22,6 +22,9 @@ class Rule(Criterion):
 
     needs_validation: ClassVar[bool] = False
     """Whether the rule is decided on rows held out of the training part."""
+
+    constraints: ClassVar[dict[str, list[Any]]] = {}
+    """Of the rule's parameters, in scikit-learn's form."""
 
     generator: torch.Generator
     n_steps: int

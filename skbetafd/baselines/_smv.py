@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import factorial
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from skorch import NeuralNet
 from torch import Tensor
 
+from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import TrainingRows
 from ._rule import Rule, mean_entropy
@@ -42,7 +44,7 @@ class SMV(Rule):
 
     Parameters
     ----------
-    warmup : int, default=5
+    warmup : int >= 0, default=5
         Epochs of plain joint training before the first valuation.
 
     References
@@ -51,6 +53,10 @@ class SMV(Rule):
     """
 
     rows: TrainingRows
+
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        "warmup": [Interval(Integral, 0, None, closed="left")],
+    }
 
     def __init__(self, warmup: int = 5) -> None:
         super().__init__()

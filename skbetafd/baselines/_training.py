@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from skorch.history import History
 from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype, fitted_scaler, standardised_tensors
+from .._sklearn_compat import SCARCE
 from ..nn import FusionNetwork
 from ..training import (
     BeforeEpoch,
@@ -26,6 +28,10 @@ from ..training import (
     train,
 )
 from ._rule import Rule, entropy
+
+NO_SPLIT = (
+    "without early_stopping and calibrate, and with a rule that needs none, there is no split"
+)
 
 
 class Part(NamedTuple):
@@ -62,8 +68,8 @@ def fit_part(
         weight=request.weight[used],
     )
     rule = make_rule()
-    trainer = Trainer(part, rule, None if groups is None else groups[used], verbose)
     with torch.inference_mode(False), torch.enable_grad():
+        trainer = Trainer(part, rule, None if groups is None else groups[used], verbose)
         net = rule.fit(trainer)
     rule, network = net.criterion_, net.module_.eval()
     temperature = trainer.temperature(rule, network) if part.parameters["calibrate"] else 1.0
@@ -109,17 +115,28 @@ class Trainer:
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
         """Hold out a stratified share of the rows, groups kept together."""
         y, fraction = self.request.y, self.parameters["validation_fraction"]
-        n_folds = max(2, round(1 / fraction))
-        if np.bincount(y).min() < 2:
+        classes, counts = np.unique(y, return_counts=True)
+        if counts.min() < 2:
             raise ValueError(
                 f"an inner split needs two rows of every class, but class index "
-                f"{np.bincount(y).argmin()} has {np.bincount(y).min()}; without early_stopping and "
-                "calibrate, and with a rule that needs none, there is no split"
+                f"{classes[counts.argmin()]} has {counts.min()}; {NO_SPLIT}"
             )
-        kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
-        n_folds = min(n_folds, np.bincount(y).min())
+        n_folds = min(max(2, round(1 / fraction)), counts.max())
+        kind = StratifiedKFold
+        if self.groups is not None:
+            n_groups = len(np.unique(self.groups))
+            if n_groups < 2:
+                raise ValueError(f"an inner split needs two groups, got {n_groups}; {NO_SPLIT}")
+            kind, n_folds = StratifiedGroupKFold, min(n_folds, n_groups)
         splitter = kind(n_folds, shuffle=True, random_state=self.request.seeds[0])
-        return next(splitter.split(y, y, self.groups))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", SCARCE, UserWarning)
+            for fit, held in splitter.split(y, y, self.groups):
+                if len(held) and len(np.unique(y[fit])) == len(classes):
+                    return fit, held
+        raise ValueError(
+            f"groups leave no inner split with training rows of every class; {NO_SPLIT}"
+        )
 
     def _tensors(self, rows: np.ndarray) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)

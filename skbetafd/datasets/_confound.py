@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._multimodal_array import MultiModalArray
 from .._sklearn_compat import is_dataframe
+from .._targets import read_groups
 
 DEFAULT_PRIOR = (0.6, 0.25, 0.15)
 
@@ -232,10 +233,7 @@ def proba_given_content(prior: np.ndarray, n_classes: int) -> np.ndarray:
 
 def check_prior(prior: Sequence[float] | None) -> np.ndarray:
     """Return the prior of U as an array that sums to one; None is the single value 1."""
-    try:
-        weights = np.asarray([1.0] if prior is None else prior, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"prior must be a sequence of numbers, got {prior!r}") from error
+    weights = _numbers([1.0] if prior is None else prior)
     valid = weights.ndim == 1 and weights.size and (weights >= 0).all()
     if not valid or abs(weights.sum() - 1.0) > 1e-6:
         raise ValueError(f"prior must be nonnegative numbers that sum to 1, got {prior!r}")
@@ -244,11 +242,19 @@ def check_prior(prior: Sequence[float] | None) -> np.ndarray:
 
 def law_by_class(prior: Any, n_classes: int) -> np.ndarray:
     """Return P(U | d) of shape (n_classes, k)."""
-    if np.ndim(prior) != 2:
+    laws = _numbers([1.0] if prior is None else prior)
+    if laws.ndim != 2:
         return np.tile(check_prior(prior), (n_classes, 1))
-    if len(prior) != n_classes:
-        raise ValueError(f"prior has {len(prior)} rows, but y has {n_classes} classes")
-    return np.stack([check_prior(row) for row in prior])
+    if len(laws) != n_classes:
+        raise ValueError(f"prior has {len(laws)} rows, but y has {n_classes} classes")
+    return np.stack([check_prior(law) for law in laws.tolist()])
+
+
+def _numbers(prior: Any) -> np.ndarray:
+    try:
+        return np.asarray(prior, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"prior must be a sequence of numbers, got {prior!r}") from error
 
 
 def _draw(laws: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -321,7 +327,7 @@ def _read_groups(groups: Any, n_rows: int) -> np.ndarray | None:
     groups = np.asarray(groups)
     if groups.shape != (n_rows,):
         raise ValueError(f"groups must have shape ({n_rows},), one entry a row, got {groups.shape}")
-    numbers = np.unique(groups, return_inverse=True)[1]
+    numbers = read_groups(groups, n_rows)
     if numbers.max() < 1:
         raise ValueError(
             f"groups must hold at least 2 groups to be split, got only {groups.tolist()[0]!r}"

@@ -15,12 +15,12 @@ from .._inputs import numeric_modalities, read_training_input
 from .._multimodal_array import MultiModalArray
 from .._presence import check_some_present, present_rows
 from .._sklearn_compat import Interval, check_arguments
-from .._targets import read_targets
+from .._targets import read_groups, read_targets
 from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone
-from ._splits import Fold, paired_p_value, stratified_splits
+from ._splits import Fold, paired_p_value, rows_of, stratified_splits
 
 REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "predominant-first"}
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""
@@ -66,7 +66,7 @@ def diagnose(
         of about a point in 2,000 rows; the modalities are ranked on the first repetition.
     confidence_level : float in (0, 1), default=0.95
         Of the intervals, and one minus the level of the test.
-    network_params : mapping, default=None
+    network_params : dict, default=None
         Parameters of the networks, such as ``{"max_epochs": 10, "device": "cpu"}``; by default
         those of `FusionClassifier`.
     random_state : int, RandomState or None, default=None
@@ -126,13 +126,14 @@ def diagnose(
         random_state=random_state,
     )
     X, y = _read(X, y, modalities)
+    groups = None if groups is None else read_groups(groups, len(y))
     rng = check_random_state(random_state)
     params = _checked_params(network_params or {})
     repeats = [_folds(cv, y, groups, rng) for _ in range(n_repeats)]
-    right = right_alone(X, y, repeats[0], params)
-    rules, skipped = _rules(y, repeats)
+    right = right_alone(X, y, groups, repeats[0], params)
+    rules, skipped = _rules(y, groups, repeats)
     folds = [fold for repeat in repeats for fold in repeat]
-    accuracy = _accuracies(X, y, folds, [None, *rules], params)
+    accuracy = _accuracies(X, y, groups, folds, [None, *rules], params)
     tail = (1 - confidence_level) / 2
     means = resampled_means(right, rng)
     ranking = ranking_of(X.names, right, means, [tail, 1 - tail])
@@ -178,14 +179,19 @@ def _folds(cv: int, y: np.ndarray, groups: Any, rng: np.random.RandomState) -> l
     return [Fold(*s, seeds[i], f"fold {i}") for i, s in enumerate(splits)]
 
 
-def _rules(y: np.ndarray, repeats: list[list[Fold]]) -> tuple[list[str], dict[str, str]]:
+def _rules(
+    y: np.ndarray, groups: np.ndarray | None, repeats: list[list[Fold]]
+) -> tuple[list[str], dict[str, str]]:
     """Give the rules to try, and why others can't be."""
     rules = [rule for rule in REMEDIES if rule in RULES]
-    counts = [np.bincount(y[fold.train]) for folds in repeats for fold in folds]
-    fewest = min(count[count > 0].min() for count in counts)
-    skipped = {}
-    if fewest < 2:
-        why = "a class has one row in a training part, and the rule needs rows to decide on"
+    parts = [fold.train for folds in repeats for fold in folds]
+    skipped, why = {}, None
+    if min(np.unique(y[part], return_counts=True)[1].min() for part in parts) < 2:
+        why = "a class has one row in a training part"
+    elif groups is not None and min(len(np.unique(groups[part])) for part in parts) < 2:
+        why = "a training part is one group"
+    if why:
+        why += ", and the rule needs rows to decide on"
         skipped = {rule: why for rule in rules if RULES[rule].needs_validation}
     return [rule for rule in rules if rule not in skipped], skipped
 
@@ -193,6 +199,7 @@ def _rules(y: np.ndarray, repeats: list[list[Fold]]) -> tuple[list[str], dict[st
 def _accuracies(
     X: MultiModalArray,
     y: np.ndarray,
+    groups: np.ndarray | None,
     folds: list[Fold],
     rules: list[str | None],
     params: dict[str, Any],
@@ -203,7 +210,7 @@ def _accuracies(
         for j, rule in enumerate(rules):
             clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
             with naming_fold(fold.name):
-                clf.fit(X[fold.train], y[fold.train])
+                clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
             accuracy[i, j] = np.mean(clf.predict(X[fold.test]) == y[fold.test])
     return accuracy
 

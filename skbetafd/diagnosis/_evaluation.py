@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
-from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -99,8 +99,6 @@ def read_labels(
         raise ValueError("X has 0 rows; at least one is needed")
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
-    if sample_weight is not None:
-        check_consistent_length(y, sample_weight)
     weight = check_sample_weight(
         sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
     )

@@ -111,7 +111,8 @@ def modality_contributions(
         or a fitted search.
     X : MultiModalArray, mapping, list of arrays, DataFrame or 2-D array
         Rows to evaluate at, better not those of training. A plain table needs an estimator of
-        this library, which remembers its modalities.
+        this library, which remembers its modalities; any other one needs them in the order of
+        its fit, which it can't check.
     y : array-like of shape (n_samples,)
         Their labels.
     method : {"mean", "permutation", "missing"}, default="mean"

@@ -12,7 +12,7 @@ from .._multimodal_array import MultiModalArray
 from ..baselines import UnimodalClassifier
 from ._diagnosis import IMBALANCED
 from ._evaluation import present_in
-from ._splits import Fold
+from ._splits import Fold, rows_of
 
 PROBE_BELOW = 1000
 """With fewer rows the ridge probe ranks the modalities: of 45 pairs of views of the digits (15, 3
@@ -23,7 +23,11 @@ N_BOOTSTRAP = 1000
 
 
 def right_alone(
-    X: MultiModalArray, y: np.ndarray, folds: list[Fold], params: dict[str, Any]
+    X: MultiModalArray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    folds: list[Fold],
+    params: dict[str, Any],
 ) -> np.ndarray:
     """Tell the rows that each modality alone gets right, (n_samples, n_modalities).
 
@@ -41,25 +45,28 @@ def right_alone(
                 if not len(train):
                     raise ValueError("NaN in every training row")
                 alone = MultiModalArray({name: X[name]})
-                right[test, m] = predict_alone(alone, y, train, test, fold.seed, params) == y[test]
+                predicted = predict_alone(alone, y, groups, train, test, fold.seed, params)
+                right[test, m] = predicted == y[test]
     return right
 
 
 def _by_network(
     X: MultiModalArray,
     y: np.ndarray,
+    groups: np.ndarray | None,
     train: np.ndarray,
     test: np.ndarray,
     seed: int,
     params: dict[str, Any],
 ) -> np.ndarray:
     clf = UnimodalClassifier(random_state=seed, **params)
-    return clf.fit(X[train], y[train]).predict(X[test])
+    return clf.fit(X[train], y[train], groups=rows_of(groups, train)).predict(X[test])
 
 
 def _by_probe(
     X: MultiModalArray,
     y: np.ndarray,
+    groups: np.ndarray | None,
     train: np.ndarray,
     test: np.ndarray,
     seed: int,

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils.validation import column_or_1d
+
+from .._sklearn_compat import SCARCE
+from .._targets import read_groups
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -22,10 +24,6 @@ class Fold(NamedTuple):
     seed: int
     """Of every network that is trained on it: methods differ in nothing else."""
     name: str
-
-
-SCARCE = "The least populated class in y has only"
-"""scikit-learn's warning of a class with fewer rows than folds: it is in no more test folds."""
 
 
 def stratified_splits(
@@ -50,11 +48,12 @@ def stratified_splits(
         If there are too few rows, rows of any class, or groups for the folds.
     """
     if groups is not None:
-        groups = column_or_1d(groups)
-        if len(groups) != len(y):
-            raise ValueError(f"groups has {len(groups)} entries for {len(y)} rows")
+        groups = read_groups(groups, len(y))
     if not isinstance(cv, Integral):
-        return list(check_cv(cv, y, classifier=True).split(y, y, groups))
+        splits = list(check_cv(cv, y, classifier=True).split(y, y, groups))
+        if not splits:
+            raise ValueError(f"cv={cv!r} gives no split")
+        return splits
     _check_enough(int(cv), y, groups)
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(int(cv), shuffle=True, random_state=random_state)
@@ -75,6 +74,11 @@ def _check_enough(cv: int, y: np.ndarray, groups: np.ndarray | None) -> None:
         )
     if groups is not None and len(np.unique(groups)) < cv:
         raise ValueError(f"cv={cv} folds need {cv} groups, got {len(np.unique(groups))}")
+
+
+def rows_of(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """Give the groups of some rows, if there are groups."""
+    return None if groups is None else groups[rows]
 
 
 def paired_p_value(differences: np.ndarray, test_to_train: float) -> float:

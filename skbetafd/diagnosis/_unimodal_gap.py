@@ -11,11 +11,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from .._folds import naming_fold
 from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray, quoted
 from .._sklearn_compat import check_arguments
+from .._targets import read_groups
 from .._warnings import VacuousAdjustmentWarning
 from ._evaluation import present_in, read_labels
 from ._splits import Split, stratified_splits
@@ -139,11 +141,13 @@ def unimodal_gap(
     modalities = getattr(estimator, "modalities", None)
     X, _ = read_training_input(BaseEstimator(), X, modalities, dtype=None)
     y, _ = read_labels(X, y)
+    groups = None if groups is None else read_groups(groups, len(y))
     splits = stratified_splits(cv, y, groups, random_state)
+    _check_asked(X, splits)
     folds = []
     for number, split in enumerate(splits):
         with naming_fold(f"fold {number}"):
-            folds.append(_fold(estimator, X, y, split))
+            folds.append(_fold(estimator, X, y, groups, split))
     alone, probe, joint = (np.array(parts) for parts in zip(*folds, strict=True))
     mean_alone, mean_probe = np.nanmean(alone, axis=0), np.nanmean(probe, axis=0)
     return UnimodalGap(
@@ -157,28 +161,39 @@ def unimodal_gap(
     )
 
 
+def _check_asked(X: MultiModalArray, splits: list[Split]) -> None:
+    for name, value in X.items():
+        there = present_in(value)
+        if not any(there[test].any() for _, test in splits):
+            raise ValueError(f"modality {name!r} is NaN in every test row")
+
+
 def _fold(
-    estimator: Any, X: MultiModalArray, y: np.ndarray, split: Split
+    estimator: Any, X: MultiModalArray, y: np.ndarray, groups: np.ndarray | None, split: Split
 ) -> tuple[list[float], list[float], float]:
     """Accuracies on one test part: each modality alone, its probe, and all together."""
     train, test = split
-    joint = clone(estimator).set_params(**_container_parameters(estimator)).fit(X[train], y[train])
+    joint = clone(estimator).set_params(**_container_parameters(estimator))
+    joint.fit(X[train], y[train], **_fit_groups(estimator, groups, train))
     codes, codes_test = joint.modality_codes(X[train]), joint.modality_codes(X[test])
     unread = [name for name in X.names if name not in codes]
     if unread:
         raise ValueError(f"the estimator does not read {quoted(unread)}: {estimator!r}")
     alone, probe = [], []
     for name in X.names:
-        having, having_test = present_in(X[name][train]), present_in(X[name][test])
+        there = present_in(X[name])
+        having, having_test = there[train], there[test]
         seen, asked = train[having], test[having_test]
         if not len(asked):
             alone.append(np.nan)
             probe.append(np.nan)
             continue
-        one = _fitted_alone(estimator, _only(X, name, seen), y[seen])
-        alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        linear.fit(codes[name][having], y[seen])
+        with naming_fold(f"modality {name!r}"):
+            fit_groups = _fit_groups(estimator, groups, seen)
+            one = _fitted_alone(estimator, _only(X, name, seen), y[seen], fit_groups)
+            linear.fit(codes[name][having], y[seen])
+        alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
         probe.append(_accuracy(linear, codes_test[name][having_test], y[asked]))
     return alone, probe, _accuracy(joint, X[test], y[test])
 
@@ -195,9 +210,18 @@ def _container_parameters(estimator: Any) -> dict[str, Any]:
     return {"modalities": None} if "modalities" in estimator.get_params(deep=False) else {}
 
 
-def _fitted_alone(estimator: Any, X: MultiModalArray, y: np.ndarray) -> Any:
+def _fit_groups(estimator: Any, groups: np.ndarray | None, rows: np.ndarray) -> dict[str, Any]:
+    """Give the groups of rows to a fit that takes them, for its inner split."""
+    if groups is None or not has_fit_parameter(estimator, "groups"):
+        return {}
+    return {"groups": groups[rows]}
+
+
+def _fitted_alone(
+    estimator: Any, X: MultiModalArray, y: np.ndarray, fit_groups: dict[str, Any]
+) -> Any:
     given = estimator.get_params(deep=False)
     neutral = {name: value for name, value in OF_SEVERAL_MODALITIES.items() if name in given}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VacuousAdjustmentWarning)
-        return clone(estimator).set_params(**neutral).fit(X, y)
+        return clone(estimator).set_params(**neutral).fit(X, y, **fit_groups)

@@ -172,6 +172,70 @@ def test_an_inner_split_needs_two_rows_of_a_class(data):
     FusionClassifier(**SMALL).fit(X, y)
 
 
+@pytest.fixture
+def inner_splits(monkeypatch):
+    """Collect the inner splits, each with the groups of its rows."""
+    from skbetafd.baselines import _training
+
+    seen, split = [], _training.Trainer._split
+    monkeypatch.setattr(
+        _training.Trainer,
+        "_split",
+        lambda self: seen.append((*split(self), self.groups)) or seen[-1][:2],
+    )
+    return seen
+
+
+def test_a_rare_class_leaves_the_inner_split_its_share_and_is_trained_on(data, inner_splits):
+    X, y = data
+    y = y.copy()
+    y[:2] = 7
+    FusionClassifier(early_stopping=True, **SMALL | {"max_epochs": 2}).fit(X, y)
+    fit, held, _ = inner_splits[0]
+    assert len(held) == len(y) // 5
+    assert 7 in y[fit]
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_class_without_weight_is_no_obstacle_to_an_inner_split(absent, data):
+    X, y = data
+    clf = FusionClassifier(early_stopping=True, **SMALL | {"max_epochs": 2})
+    clf.fit(X, y, sample_weight=y != absent)
+    np.testing.assert_array_equal(clf.classes_, [0, 1, 2])
+
+
+def test_a_modality_that_some_classes_lack_is_no_obstacle_to_an_inner_split(data):
+    X, y = data
+    holes = MultiModalArray(dict(X.items()), present={"video": y > 0})
+    clf = LateFusionClassifier(early_stopping=True, **SMALL | {"max_epochs": 2}).fit(holes, y)
+    assert clf.predict_proba(holes).shape == (240, 3)
+
+
+def test_groups_that_can_t_be_split_are_named(data, inner_splits):
+    X, y = data
+    clf = FusionClassifier(early_stopping=True, **SMALL | {"max_epochs": 2})
+    with pytest.raises(ValueError, match="an inner split needs two groups, got 1"):
+        clf.fit(X, y, groups=np.zeros(len(y)))
+    with pytest.raises(ValueError, match=r"groups leave no inner split with .* every class"):
+        clf.fit(X, y, groups=y)
+    with pytest.raises(TypeError, match="groups: "):
+        clf.fit(X, y, groups=np.array([None, "a"] * 120, dtype=object))
+    with pytest.raises(ValueError, match=r"groups: .* shape"):
+        clf.fit(X, y, groups=np.ones((len(y), 2)))
+    groups = np.where(y == 2, 3, np.arange(len(y)) % 3)
+    for seed in range(5):
+        clf.set_params(random_state=seed).fit(X, y, groups=groups)
+    assert all(2 in y[fit] and len(held) for fit, held, _ in inner_splits)
+
+
+def test_one_weight_for_all_rows_goes_with_groups(data):
+    X, y = data
+    clf = FusionClassifier(early_stopping=True, **SMALL | {"max_epochs": 2})
+    groups = np.arange(len(y)) // 4
+    scalar = clf.fit(X, y, sample_weight=2.0, groups=groups).predict_proba(X)
+    np.testing.assert_array_equal(scalar, clf.fit(X, y, groups=groups).predict_proba(X))
+
+
 def test_codes_come_under_the_modalities_names(data):
     X, y = data
     codes = FusionClassifier(**SMALL).fit(X, y).modality_codes(X)
@@ -218,11 +282,42 @@ def test_a_search_over_rules_works(data):
         ({"balancing": "ogm"}, "The 'balancing' parameter of FusionClassifier.*'ogm'"),
         ({"balancing_params": {"alpha": 1}}, "balancing_params={'alpha': 1}, but balancing is"),
         ({"balancing": "ogm-ge", "balancing_params": {"beta": 1}}, "'beta'.*'ogm-ge'.*beta"),
-        ({"balancing": "lff", "balancing_params": {"q": 0}}, "q must be in .0, 1., got 0"),
+        ({"balancing": "lff", "balancing_params": {"q": 0}}, "'lff'.*'q' parameter.* Got 0"),
         ({"balancing": "jtt", "balancing_params": {"epochs": 0}}, "epochs must be positive.*got 0"),
         (
             {"balancing": "predominant-first", "balancing_params": {"coefficients": [2]}},
             r"coefficients must be.*got \[2\]",
+        ),
+        *(
+            (
+                {"balancing": rule, "balancing_params": {name: value}},
+                f"balancing='{rule}'.*'{name}' parameter.* Got {value!r}",
+            )
+            for rule, name, value in [
+                ("agm", "alpha", float("nan")),
+                ("agm", "cap", -1),
+                ("g-blend", "period", 1.5),
+                ("g-blend", "floor", 0),
+                ("lff", "ema", 1),
+                ("mmpareto", "gamma", 0),
+                ("ogm-ge", "alpha", "much"),
+                ("ogm-ge", "last_epoch", 2.5),
+                ("ogm-ge", "noise", "no"),
+                ("opm", "q0", 5),
+                ("opm", "p_exe", -1),
+                ("opm", "lam", None),
+                ("pmr", "share", 0),
+                ("pmr", "momentum", 1),
+                ("relearn", "period", 0),
+                ("relearn", "times", -1),
+                ("relearn", "scale", "much"),
+                ("smv", "warmup", -1),
+            ]
+        ),
+        ({"balancing": "jtt", "balancing_params": {"epochs": 2.5}}, "epochs must be .* got 2.5"),
+        (
+            {"balancing": "jtt", "balancing_params": {"up_weight": float("inf")}},
+            "up_weight must be positive.*got inf",
         ),
         ({"optimizer": "adam"}, "The 'optimizer' parameter of FusionClassifier"),
         ({"validation_fraction": 1}, "The 'validation_fraction' parameter"),

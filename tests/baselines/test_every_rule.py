@@ -65,3 +65,12 @@ def test_weights_matter_but_not_their_unit(X, y, balancing):
 def test_it_works_in_bfloat16_and_with_an_inner_split(X, y, balancing):
     clf = fitted(X, y, balancing, dtype="bfloat16", early_stopping=True, calibrate=True)
     assert np.isfinite(clf.predict_log_proba(X)).all()
+
+
+@every_rule
+def test_it_trains_where_gradients_are_off(X, y, balancing):
+    plain = encoders(fitted(X, y, balancing, calibrate=True))
+    for off in (torch.no_grad, torch.inference_mode):
+        with off():
+            clf = fitted(X, y, balancing, calibrate=True)
+        np.testing.assert_array_equal(encoders(clf), plain)

@@ -197,9 +197,3 @@ def test_three_modalities_and_equal_seeds(modalities, y):
 
 def test_one_modality(modalities, y):
     assert fitted([modalities["audio"]], y).score([modalities["audio"]], y) > 0.6
-
-
-@pytest.mark.parametrize("parameters", [{"period": 0}, {"floor": 0}])
-def test_parameters_out_of_range(X, y, parameters):
-    with pytest.raises(ValueError, match=r"period must be >= 1 and floor > 0, got"):
-        fitted(X, y, balancing_params=parameters)

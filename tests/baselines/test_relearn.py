@@ -158,8 +158,3 @@ def test_one_modality(modalities, y):
 
 def test_initial_values_are_not_kept(X, y):
     assert fitted(X, y).parts_[0].rule.initial == []
-
-
-def test_a_period_below_one_is_refused(X, y):
-    with pytest.raises(ValueError, match=r"period must be at least 1, got 0"):
-        fitted(X, y, balancing_params={"period": 0})

@@ -106,3 +106,35 @@ def test_missing_auxiliaries_leave_the_predominant_modality_alone():
     assert 0.4 < gone.mean() < 0.6
     assert not np.isnan(X["kar"]).any()
     assert np.isnan(split.tests["100% missing"][0]["mor"]).all()
+
+
+def test_a_report_without_the_reference_says_so(report, tmp_path):
+    accuracies = {name: {"joint": 0.3, "ogm-ge": 0.4} for name in "abc"}
+    scores(accuracies).to_csv(tmp_path / "scores.csv", index=False)
+    report.write_report(tmp_path / "scores.csv", tmp_path)
+    said = (tmp_path / "report.md").read_text()
+    assert "β = 1 lacks scores, and is not compared." in said
+    assert "3 sets, 2 predictors: too few for Friedman's test." in said
+
+
+def test_one_seed_is_no_test(report):
+    rows = scores({"a": {"joint": 0.3, "β = 1": 0.4}}, seeds=[0])
+    said = report.comparisons(rows, ["joint", "β = 1"], "β = 1")
+    assert "| joint | 0 | 1 | 0 |" in said
+
+
+def test_a_file_cut_off_in_its_header_gets_another(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    path.write_text("track,se")
+    assert suite.done(path) == set()
+    suite.work([], path, 1, 1)
+    assert path.read_text().strip() == ",".join(suite.Score._fields)
+
+
+def test_a_set_that_there_is_not_is_refused(monkeypatch, capsys):
+    suite = importlib.import_module("suite")
+    monkeypatch.setattr("sys.argv", ["suite.py", "--sets", "kar/mor", "kar/more"])
+    with pytest.raises(SystemExit):
+        suite.parsed()
+    assert "'kar/more'" in capsys.readouterr().err

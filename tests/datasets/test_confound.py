@@ -116,6 +116,13 @@ def test_a_prior_for_each_class_correlates_the_confounder_with_the_content():
         assert np.allclose(data.redrawn.proba[rows][0], seen, atol=0.04)
 
 
+def test_a_prior_for_each_class_may_be_a_frame():
+    prior = np.array([[0.8, 0.2], [0.3, 0.7], [1, 0], [0.5, 0.5]])
+    frame, array = make(40, prior=pd.DataFrame(prior)), make(40, prior=prior)
+    np.testing.assert_array_equal(frame.train.proba, array.train.proba)
+    np.testing.assert_array_equal(frame.train.y, array.train.y)
+
+
 def test_a_prior_for_each_class_needs_as_many_rows_as_classes():
     with pytest.raises(ValueError, match="prior has 3 rows, but y has 4 classes"):
         make(40, prior=np.full((3, 2), 0.5))
@@ -293,6 +300,8 @@ def test_value_out_of_range_is_refused_with_its_name(arguments, message):
     ("arguments", "message"),
     [
         ({"prior": "much"}, "prior must be a sequence of numbers, got 'much'"),
+        ({"prior": [[0.5, 0.5], [1.0]]}, "prior must be .* got .*1.0"),
+        ({"groups": [None, "a"] * 20}, "groups: "),
         ({"noise": "some"}, "noise must be .* got 'some'"),
         ({"reliability": True}, "reliability must be .* got True"),
     ],

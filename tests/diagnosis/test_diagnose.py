@@ -216,3 +216,19 @@ def test_arguments_out_of_range_are_named(argument, value):
     X, y = planted({"strong": 1.0, "weak": 6.0})
     with pytest.raises(ValueError, match=f"'{argument}' parameter of diagnose"):
         diagnose(X, y, **{argument: value})
+
+
+@pytest.mark.parametrize("n", [240, PROBE_BELOW])
+def test_groups_stay_on_one_side_of_inner_splits_too(n, inner_splits):
+    X, y = planted({"strong": 1.0, "weak": 6.0}, n=n)
+    groups = np.arange(n) // 5
+    network_params = {"max_epochs": 1, "hidden_dim": 8, "early_stopping": True}
+    diagnose(X, y, groups=groups, **{**QUICK, "cv": 2, "network_params": network_params})
+    assert inner_splits
+    assert all(fit.isdisjoint(held) for fit, held in inner_splits)
+
+
+def test_a_rule_that_needs_rows_to_decide_on_is_skipped_where_training_is_one_group():
+    X, y = planted({"strong": 1.0, "weak": 6.0})
+    found = diagnose(X, y, groups=np.arange(len(y)) % 2, **{**QUICK, "cv": 2})
+    assert "a training part is one group" in found.skipped["predominant-first"]

@@ -342,3 +342,11 @@ def test_a_metric_of_one_class_can_be_asked(X, y):
     found = modality_contributions(clf, X, y, scoring=scorer, n_bootstrap=3, random_state=0)
     every = modality_contributions(clf, X, y, n_bootstrap=3, random_state=0)
     np.testing.assert_allclose(found.values, every.by_class[0])
+    with pytest.raises(ValueError, match=r"sample_weight.* \(3,\), expected \(120,\)"):
+        modality_contributions(clf, X, y, sample_weight=[1, 2, 3])
+
+
+def test_one_weight_for_all_rows_is_none(X, y):
+    clf = LogisticRegression().fit(X, y)
+    one, none = (modality_contributions(clf, X, y, sample_weight=w) for w in (2.0, None))
+    np.testing.assert_array_equal(one.values, none.values)

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -109,6 +110,21 @@ def test_groups_stay_on_one_side(X, y):
         assert {groups[i] for i in part}.isdisjoint(groups[i] for i in set(range(120)) - part)
 
 
+def test_groups_stay_on_one_side_of_inner_splits_too(X, y, inner_splits):
+    groups = np.arange(len(y)) // 3
+    clf = small(early_stopping=True)
+    unimodal_gap(clf, X, y, cv=2, groups=groups, random_state=0)
+    assert len(inner_splits) == 6
+    assert all(fit.isdisjoint(held) for fit, held in inner_splits)
+
+
+def test_modalities_may_be_frames(X, y):
+    frames = {name: pd.DataFrame(X[name]).add_prefix("c") for name in X.names}
+    found, plain = (unimodal_gap(small(), Z, y, cv=2, random_state=0) for Z in (frames, X))
+    np.testing.assert_array_equal(found.alone, plain.alone)
+    np.testing.assert_array_equal(found.probe, plain.probe)
+
+
 def test_splitters_are_taken_as_they_are(X, y):
     found = unimodal_gap(small(), X, y, cv=KFold(4))
     assert len(found.by_fold["joint"]) == 4
@@ -131,3 +147,11 @@ def test_bad_input_is_named(X, y):
         unimodal_gap(small(), X, y, cv=1)
     with pytest.raises(ValueError, match="'cv' parameter of unimodal_gap"):
         unimodal_gap(small(), X, y, cv="five")
+    with pytest.raises(ValueError, match=r"cv=\[\] gives no split"):
+        unimodal_gap(small(), X, y, cv=[])
+    lacking = MultiModalArray(X, present={"video": np.arange(120) < 80})
+    with pytest.raises(ValueError, match="'video' is NaN in every test row"):
+        unimodal_gap(small(), lacking, y, cv=[(np.arange(80), np.arange(80, 120))])
+    of_one_class = MultiModalArray(X, present={"video": np.asarray(y) == y[0]})
+    with pytest.raises(ValueError, match="fold 0: modality 'video': y has one class"):
+        unimodal_gap(small(), of_one_class, y, cv=2)
