@@ -112,7 +112,7 @@ def stack() -> None:
         for i in range(n):
             train = rows != i % 5
             clf = classifier(max_epochs=5, **{"random_state": i})
-            out.append(clf.request([x[train] for x in X], y[train], None, None))
+            out.append(clf._request([x[train] for x in X], y[train], None, None))
         return out
 
     one, five = in_turn(lambda: fit_all(requests(1)), lambda: fit_all(requests(5)))

@@ -70,7 +70,8 @@ def tasks(track: str) -> list[tuple[str, str]]:
 def task(track: str, name: str, variant: str, seed: int) -> Task:
     """Make the training rows and tests of one split."""
     data, clean, real_set, tinted = _data(track, name, variant, seed)
-    rows = Rows(data.train.X, data.train.y, _train_groups(real_set, seed), real_set.predominant)
+    groups = None if real_set.groups is None else real_set.groups[data.train.rows]
+    rows = Rows(data.train.X, data.train.y, groups, real_set.predominant)
     if track == "clean":
         missing = _missing(data.iid, real_set.predominant, seed)
         return Task(rows, {"iid": _pair(data.iid), **missing}, data.classes)
@@ -113,17 +114,6 @@ def _raw_images(real_set: RealSet) -> RealSet:
     order = ["image", *(m for m in X if m != "image")]
     X = MultiModalArray({m: X[m] for m in order})
     return replace(real_set, X=X, per_modality=per_modality or None, predominant="image")
-
-
-def _train_groups(real_set: RealSet, seed: int) -> np.ndarray | None:
-    if real_set.groups is None:
-        return None
-    numbered = replace(
-        real_set,
-        X=MultiModalArray({real_set.predominant: real_set.groups[:, None].astype(float)}),
-        per_modality=None,
-    )
-    return plant(numbered, seed, prior=None).train.X[real_set.predominant][:, 0].astype(int)
 
 
 def _pair(split: ConfoundedSplit) -> tuple[MultiModalArray, np.ndarray]:

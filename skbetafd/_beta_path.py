@@ -55,15 +55,48 @@ class BetaPathMixin(ClassifierMixin):
         return normalised(np.exp(self.log_beta_path(X, betas)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Log of the class probabilities at ``beta``, shape (n_samples, n_classes)."""
+        """Log of `predict_proba`, without a rounding to 0.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
         return self.log_beta_path(X, [self.beta])[0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities P_β(y | t, a) at ``beta``, shape (n_samples, n_classes)."""
+        """Class probabilities P_β(y | t, a) at ``beta``.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
         return normalised(np.exp(self.predict_log_proba(X)))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Most probable label at ``beta``, shape (n_samples,)."""
+        """Most probable label at ``beta``.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Of the labels in `classes_`.
+        """
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 

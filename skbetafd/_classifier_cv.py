@@ -224,7 +224,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
             betas = self._checked_betas()
             settings, candidates = self._candidates(max(betas))
             check = clone(candidates[0]).set_params(modalities=self.modalities)
-            check.request(X, y, sample_weight, mediator)  # errors name the user's rows
+            check._request(X, y, sample_weight, mediator)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
             aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
             scorer = check_scoring(candidates[0], scoring=self.scoring)

@@ -43,10 +43,10 @@ def run_together(tasks: Sequence[FoldTask], betas: list[float], verbose: int) ->
     for task in tasks:
         aligned = [_rows(value, task.train) for value in task.aligned.values()]
         with naming_fold(task.name):
-            requests.append(task.classifier.request(task.X[task.train], *aligned))
+            requests.append(task.classifier._request(task.X[task.train], *aligned))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
-        task.classifier.adopt(result)
+        task.classifier._adopt(result)
         X_test = task.X[task.test]
         with naming_fold(task.name):
             path = task.classifier.log_beta_path(X_test, betas)

@@ -63,7 +63,7 @@ class NetworkClassifier(BaseEstimator):
         """The (first) trained torch module."""
         raise NotImplementedError
 
-    def request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
+    def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         X, self._layout = read_training_input(self, X, self.modalities)
         arrays = numeric_modalities(X, data_dtype(self.dtype))

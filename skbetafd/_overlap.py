@@ -16,7 +16,7 @@ LEAST_SUPPORT = 0.5
 MOST_WEAK = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Overlap:
     """What stands behind the adjusted prediction of each row.
 
@@ -45,6 +45,8 @@ class Overlap:
             f"{np.median(self.effective_references):.1f}"
         )
 
+    __repr__ = __str__
+
 
 def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     """Tell at which rows the adjustment extrapolates, for the classifier's `effect`.
@@ -71,6 +73,8 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     ------
     ValueError
         If the classifier has one modality (there is no adjustment) or a row lacks a modality.
+    TypeError
+        If `clf` is another estimator, such as a Pipeline.
 
     Warns
     -----
@@ -91,6 +95,11 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     >>> report.supported.shape
     (400,)
     """
+    if not isinstance(clf, FrontDoorMultiModalClassifier):
+        raise TypeError(
+            f"clf must be a FrontDoorMultiModalClassifier, got {type(clf).__name__}; of a Pipeline "
+            "or a search pass the classifier inside, and the rows as it sees them"
+        )
     check_is_fitted(clf)
     if len(clf.modality_names_) < 2:
         raise ValueError(

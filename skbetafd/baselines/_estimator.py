@@ -161,7 +161,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         with all_or_nothing(self):
             self._validate_params()
             self._make_rule()  # its parameters are checked before any work
-            request = self.request(X, y, sample_weight)
+            request = self._request(X, y, sample_weight)
             groups = self._read_groups(groups, sample_weight, len(request.y))
             self.parts_ = [
                 fit_part(request, view, self._make_rule, groups, int(self.verbose))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar
 
 from .._sklearn_compat import StrOptions, check_arguments
@@ -39,6 +40,15 @@ RULES: dict[str, type[Rule]] = {
 }
 
 
+def _described(name: str, rule: type[Rule]) -> str:
+    """One line on a rule: its parameters with their defaults, and what it does."""
+    summary = (rule.__doc__ or "").strip().splitlines()[0]
+    return f'- ``"{name}"`` {signature(rule)}: {summary}'
+
+
+RULE_LIST = "\n    ".join(_described(name, RULES[name]) for name in sorted(RULES))
+
+
 class FusionClassifier(Baseline):
     __doc__ = f"""Joint training of all modalities, with a rule that balances them.
 
@@ -48,7 +58,7 @@ class FusionClassifier(Baseline):
     Parameters
     ----------
     balancing : str or None, default=None
-        The rule: {", ".join(f'"{name}"' for name in sorted(RULES))}; None is plain joint training.
+        None is plain joint training; else the rule, see Notes.
     balancing_params : dict, default=None
         Parameters of the rule by name; its published settings where not given.
     {PARAMETERS.strip()}
@@ -76,6 +86,14 @@ class FusionClassifier(Baseline):
     ------
     ValueError, TypeError
         From `fit`, for bad input or parameters; nothing half-fitted is left behind.
+
+    Notes
+    -----
+    The rules, with their parameters and published settings:
+
+    {RULE_LIST}
+
+    Each is a class in a file of its own, whose docstring gives equations and source.
 
     Examples
     --------
@@ -159,5 +177,6 @@ class FusionClassifier(Baseline):
             return rule(**given)
         except TypeError as error:
             raise ValueError(
-                f"balancing_params={given!r} does not suit balancing={self.balancing!r}: {error}"
+                f"balancing_params={given!r} does not suit balancing={self.balancing!r}, which "
+                f"takes {signature(rule)}: {error}"
             ) from error

@@ -21,7 +21,7 @@ from .._targets import read_groups
 DEFAULT_PRIOR = (0.6, 0.25, 0.15)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConfoundedSplit:
     """The rows of one split, with everything that made their label.
 
@@ -41,6 +41,8 @@ class ConfoundedSplit:
         Exact P(y | d), columns in the order of ``classes``: the answer to an intervention on the
         tint, for one who knows the real class. An upper bound where the real classes overlap.
         In ``redrawn``, P(y | do(t), a) for one who knows the real classes of both.
+    rows : ndarray of shape (n_samples,), int
+        Positions of the rows in the X that was given, so that ``groups[rows]`` are their groups.
     """
 
     X: MultiModalArray
@@ -49,9 +51,13 @@ class ConfoundedSplit:
     content: np.ndarray
     tint: np.ndarray
     proba: np.ndarray
+    rows: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"ConfoundedSplit({len(self.y)} rows, {self.X!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConfoundedData:
     """Training rows and four tests, which share their rows and U.
 
@@ -79,6 +85,12 @@ class ConfoundedData:
     broken: ConfoundedSplit
     redrawn: ConfoundedSplit
     classes: np.ndarray
+
+    def __repr__(self) -> str:
+        return (
+            f"ConfoundedData({len(self.train.y)} training rows; {len(self.iid.y)} rows in each of "
+            f"the tests iid, half_broken, broken, redrawn; {len(self.classes)} classes)"
+        )
 
 
 def confound(
@@ -205,6 +217,7 @@ def confound(
             content=content[shown],
             tint=tint[shown],
             proba=proba_of[content[rows], content[shown]],
+            rows=rows,
         )
 
     return ConfoundedData(

@@ -13,6 +13,12 @@ IMBALANCED = 0.05
 """Five points of accuracy between the best and the worst modality: this library's convention."""
 
 
+PROBE_BELOW = 1000
+"""With fewer rows the ridge probe ranks the modalities: of 45 pairs of views of the digits (15, 3
+seeds) it agrees with networks on held-out rows in 93, 87 and 98 % at 100, 250 and 600 rows, the
+networks' own out-of-fold ranking in 84, 87 and 93 %."""
+
+
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
     """What out-of-fold comparisons say of the modalities.
@@ -82,18 +88,23 @@ class Diagnosis:
         low, high = self.predominant_ci
         sure = "" if low > 0 else "; the two may well be level"
         return (
-            f"Predominant modality: {self.predominant!r}, alone right in "
+            f"Predominant modality: {self.predominant!r}, {self._alone} right in "
             f"{self.alone[self.predominant]:.1%} of rows, {self.predominant_lead * 100:.1f} points "
             f"ahead of {self.runner_up!r} ({self.confidence_level:.0%} interval {low * 100:.1f} to "
             f"{high * 100:.1f}{sure})."
         )
+
+    @property
+    def _alone(self) -> str:
+        return "alone (ridge probe)" if self.n_samples < PROBE_BELOW else "alone"
 
     def _imbalance(self) -> str:
         low, high = self.spread_ci
         is_so = "the modalities are imbalanced" if self.imbalanced else "no clear imbalance"
         return (
             f"Imbalance: {is_so}; {self.weakest!r} alone is {self.spread * 100:.1f} points behind "
-            f"{self.predominant!r} (interval {low * 100:.1f} to {high * 100:.1f})."
+            f"{self.predominant!r} (interval {low * 100:.1f} to {high * 100:.1f}; imbalance is "
+            f"more than {IMBALANCED * 100:.0f})."
         )
 
     def _advice(self) -> str:
@@ -103,8 +114,8 @@ class Diagnosis:
                 "is significantly better than plain joint training."
             )
         return (
-            "Recommendation: nothing. No rule is better than plain joint training by more than "
-            f"{WORTHWHILE * 100:.1f} points and significantly so."
+            f"Recommendation: nothing. None of the {len(self.gains)} rules tried is better than "
+            f"plain joint training by more than {WORTHWHILE * 100:.1f} points and significantly so."
         )
 
     def _trials(self) -> list[str]:
@@ -116,7 +127,7 @@ class Diagnosis:
         lines += [f"  {rule}: not tried, {why}" for rule, why in self.skipped.items()]
         if self.competition > WORTHWHILE:
             lines.append(
-                f"Joint training fails: {self.predominant!r} alone is "
+                f"Joint training fails: {self.predominant!r} {self._alone} is "
                 f"{self.competition * 100:.1f} points better."
             )
         return lines

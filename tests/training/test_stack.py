@@ -42,11 +42,11 @@ def fit_together(fits, verbose=0):
     classifiers = [copy.deepcopy(classifier) for classifier, _ in fits]
     named = ("X", "y", "sample_weight", "mediator")
     requests = [
-        classifier.request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
+        classifier._request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
         for classifier, (_, arguments) in zip(classifiers, fits, strict=True)
     ]
     for classifier, result in zip(classifiers, fit_all(requests, verbose), strict=True):
-        classifier.adopt(result)
+        classifier._adopt(result)
     return classifiers
 
 
@@ -342,7 +342,7 @@ def test_callbacks_see_the_events_and_the_parameters_of_their_network():
     spies = [[Spy(), Spy()], [Spy(), Spy()]]
     alone = [make(s, callbacks=[spy]).fit(*data) for s, spy in enumerate(spies[0])]
     classifiers = [make(s, callbacks=[spy]) for s, spy in enumerate(spies[1])]
-    requests = [clf.request(*data, None, None) for clf in classifiers]
+    requests = [clf._request(*data, None, None) for clf in classifiers]
     assert len(fit_all(requests)) == len(alone) == 2
     for expected, found in zip(*spies, strict=True):
         assert found.events == expected.events
@@ -387,7 +387,7 @@ def test_a_callback_on_batches_sees_every_batch():
     data = rows(60)
     spy = OnBatchEnd()
     own = make(0, batch_size=16, callbacks=[spy])
-    fit_all([own.request(*data, None, None), make(1).request(*data, None, None)])
+    fit_all([own._request(*data, None, None), make(1)._request(*data, None, None)])
     assert spy.n_batches == 3 * 4
 
 
