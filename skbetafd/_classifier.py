@@ -91,10 +91,11 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         Weight of the dependences (HSIC) that keep the codes apart: of knowledge on context, and
         of context on the auxiliaries and on what knowledge says of the label. Without it the
         head ignores the knowledge; 10 is too much for raw images.
-    label_weight : float, default=0.5
+    label_weight : float, default=1.0
         Weight of the cross-entropy of the label from knowledge alone: the user's belief that
         what only the predominant modality shows is knowledge, not context. Nothing in the data
-        decides that. 0 keeps only what is shared; 2 lets the context leak into the knowledge.
+        decides that. 0 keeps only what is shared; 2 is better on narrow features, but lets the
+        context of images leak into the knowledge, for which .5 is better.
     temperature : float, default=0.3
         Temperature of the discriminative-knowledge loss.
     dropout : float in [0, 1), default=0.4
@@ -241,7 +242,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         n_mediator_samples: int = 32,
         knowledge_weight: float = 10.0,
         disentangle_weight: float = 5.0,
-        label_weight: float = 0.5,
+        label_weight: float = 1.0,
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,
