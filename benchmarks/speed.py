@@ -37,7 +37,7 @@ from skbetafd._fitting import fit_all
 REPEATS = 5
 BETAS = [round(0.1 * i, 1) for i in range(11)]
 N_ROWS, WIDTH, NOISE = 5_000, 64, 3.0
-BATCH, HIDDEN = 64, 128
+BATCH, HIDDEN = 128, 128
 SETTINGS = {"predominant": 0, "random_state": 0, "device": "cpu"}
 LINES: list[str] = []
 
