@@ -148,7 +148,7 @@ def modality_contributions(
     NotFittedError, TypeError
         If the estimator is not fitted, or no classifier.
     ValueError
-        If there are more than 8 modalities (every subset is predicted, 2^8 of them), an argument
+        If there is one modality, or more than 8 (every subset is predicted), an argument
         is out of range, labels or weights don't fit `X`, or the mean is asked of a modality that
         is not numeric.
 
@@ -196,6 +196,11 @@ def modality_contributions(
     )
     evaluation = read_evaluation(estimator, X, y, sample_weight)
     names = evaluation.X.names
+    if len(names) < 2:
+        raise ValueError(
+            f"X is one modality, {names[0]!r}: there is nothing to share. Pass a MultiModalArray, "
+            "a dict or a list, also to an estimator that was fitted on the flat table"
+        )
     if len(names) > MOST_MODALITIES:
         raise ValueError(
             f"X has {len(names)} modalities; the exact Shapley value predicts with every subset, "

@@ -350,3 +350,9 @@ def test_one_weight_for_all_rows_is_none(X, y):
     clf = LogisticRegression().fit(X, y)
     one, none = (modality_contributions(clf, X, y, sample_weight=w) for w in (2.0, None))
     np.testing.assert_array_equal(one.values, none.values)
+
+
+def test_a_flat_table_of_another_estimator_is_refused(X, y):
+    clf = LogisticRegression(max_iter=1000).fit(np.asarray(X), y)
+    with pytest.raises(ValueError, match="X is one modality, 'modality0': there is nothing"):
+        modality_contributions(clf, np.asarray(X), y)
