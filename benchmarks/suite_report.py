@@ -351,7 +351,7 @@ def _panel(axis: plt.Axes, title: str, rows: pd.DataFrame) -> None:
         axis.plot(values, [position] * len(values), "|", color=color, alpha=0.45, markersize=9)
         axis.plot(values.mean(), position, "o", color=color, markersize=6)
     axis.set_yticks(range(len(order)), order)
-    axis.set_xlabel("accuracy (dot: mean over sets, bars: sets)")
+    axis.set_xlabel("accuracy (dot: mean, bars: sets)")
     axis.set_title(f"{title}, {len(by_set)} sets")
     axis.grid(axis="x", alpha=0.3)
 
