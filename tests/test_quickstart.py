@@ -7,6 +7,11 @@ import pytest
 EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_quickstart.py"
 
 
+@pytest.fixture(autouse=True)
+def no_arguments(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["skbetafd"])
+
+
 def rows(text):
     return {line[:22].strip(): line[22:].split() for line in text.splitlines() if line[22:].strip()}
 
@@ -38,6 +43,15 @@ def test_without_matplotlib_the_main_job_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(builtins, "__import__", no_matplotlib)
     runpy.run_module("skbetafd", run_name="__main__")
     assert "pip install 'skbetafd[plots]'" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_says_what_the_main_job_is_and_does_not_start_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["skbetafd", "--help"])
+    with pytest.raises(SystemExit):
+        runpy.run_module("skbetafd", run_name="__main__")
+    assert "beta_curve.png" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 
 
