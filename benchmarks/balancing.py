@@ -28,7 +28,7 @@ from skbetafd.baselines._fusion import RULES
 from skbetafd.datasets import load_multiple_features
 
 PAIRS = (("kar", "fou"), ("kar", "zer"), ("pix", "fou"))
-SETTINGS = {"AdamW": {}, "SGD": {"optimizer": "sgd", "learning_rate": 0.05}}
+SETTINGS = {"AdamW": {}, "SGD": {"optimizer": "sgd", "learning_rate": 0.02}}
 NOISE = 1.0
 
 
