@@ -2,7 +2,7 @@
 
     python benchmarks/balancing.py [--seeds 5] [--jobs 2] [--report FILE]
 
-A planted imbalance: kar with all its features, and the other modality with noise added
+A planted imbalance: one view with all its features, and the other modality with noise added
 (standard deviation 1 of standardised features), so that it is far the weaker. After training by
 each rule, a logistic regression reads each modality's code (fitted on the training rows, scored on
 the test rows). "weak, gain": its accuracy less the same after plain joint training; the corrected
@@ -12,11 +12,10 @@ itself, what a probe may hope for. Nothing is asserted: the report says which ru
 
 from __future__ import annotations
 
-import argparse
 import warnings
-from pathlib import Path
 
 import numpy as np
+from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -89,11 +88,7 @@ def table(setting: str, runs: np.ndarray, names: list[str]) -> str:
 
 def main() -> None:
     """Run all rules, print and save the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=5).parse_args()
     text = f"seeds 0–{arguments.seeds - 1}, %; `python benchmarks/balancing.py`\n"
     for setting in SETTINGS:
         calls = [delayed(one)(p, s, setting) for p in PAIRS for s in range(arguments.seeds)]
@@ -102,9 +97,7 @@ def main() -> None:
         runs = np.array([[f[name] for name in names] for f in found])
         runs = runs.reshape(len(PAIRS), arguments.seeds, len(names), 3)
         text += "\n" + table(setting, runs, names) + "\n"
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
 
 
 if __name__ == "__main__":

@@ -144,8 +144,7 @@ def check(results: dict[str, dict[str, np.ndarray]]) -> None:
         assert accuracy >= bound, f"{name}: accuracy {accuracy:.3f} under do, wanted {bound}"
         assert loss <= MAX_LOG_LOSS, f"{name}: log-loss {loss:.2f} under do"
         iid, half, broken = (BETAS[c.argmin()] for c in r["front-door"][..., 1].mean(0))
-        # one step of the grid: a little doing also smooths what seeing is too sure of
-        assert iid <= BETAS[1], f"{name}: best β i.i.d. is {iid}"
+        assert iid == 0, f"{name}: best β i.i.d. is {iid}"
         assert 0.3 <= half <= 0.7, f"{name}: best β half broken is {half}"
         assert broken >= 0.9, f"{name}: best β broken is {broken}"
     for position, allowed in ((0, 0.01), (-1, 0.02)):

@@ -10,12 +10,11 @@ weeks a method is better than joint training. Nothing is asserted.
 
 from __future__ import annotations
 
-import argparse
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
 from methods import Rows, method
 from real_set import RealSet, prepare
@@ -72,11 +71,7 @@ def table(scores: pd.DataFrame) -> str:
 
 def main() -> None:
     """Hold out week after week, and report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=3).parse_args()
     real_set = load_set("tweets_device")
     weeks, counts = np.unique(real_set.groups, return_counts=True)
     weeks = weeks[counts >= FEWEST]
@@ -89,9 +84,7 @@ def main() -> None:
         "`python benchmarks/environments.py`\n\n"
     )
     text += table(pd.DataFrame([score for scores in found for score in scores])) + "\n"
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
 
 
 if __name__ == "__main__":

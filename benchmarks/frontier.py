@@ -10,11 +10,10 @@ default was chosen on other seeds. Nothing is asserted.
 
 from __future__ import annotations
 
-import argparse
 import warnings
-from pathlib import Path
 
 import numpy as np
+from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
 from tracks import VARIANTS, task
@@ -43,11 +42,7 @@ def one(name: str, seed: int, label_weight: float) -> tuple[float, float, float,
 
 def main() -> None:
     """Run all weights on all sets, and report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=3).parse_args()
     sets = VARIANTS["independent"].sets
     calls = [
         delayed(one)(name, seed, weight)
@@ -71,9 +66,7 @@ def main() -> None:
         clean = [f"{mean[i]:.3f} ± {sd[i]:.3f}" for i in (2, 3)]
         lines.append(f"| {weight:g} | {' | '.join([do, *clean])} |")
     text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skbetafd.diagnosis._splits import paired_p_value
+
 BEST = "best possible"
 BETA_ONE, BETA_ZERO, BETA_CV = "β = 1", "β = 0", "β by CV"
 DIGITS = ("kar/mor", "fou/zer", "kar/pix", "av_mnist", "pen_optic_speech")
@@ -267,14 +269,10 @@ def corrected_t_test(differences: np.ndarray, n_train: int, n_test: int) -> floa
 
     The variance is multiplied by 1/J + n_test/n_train (Nadeau & Bengio, Machine Learning 2003).
     """
-    n = len(differences)
-    if n < 2:
+    if len(differences) < 2:
         return float("nan")
-    variance = differences.var(ddof=1)
-    if variance == 0:
-        return float(differences.mean() == 0)
-    t = differences.mean() / np.sqrt(variance * (1 / n + n_test / n_train))
-    return float(2 * stats.t.sf(abs(t), n - 1))
+    tails = [paired_p_value(sign * differences, n_test / n_train) for sign in (1, -1)]
+    return min(1.0, 2 * min(tails))
 
 
 def comparisons(rows: pd.DataFrame, predictors: Sequence[str], reference: str) -> str:

@@ -206,7 +206,8 @@ def test_weights_of_another_scale_are_the_same_fit(X, y, quick, fits, tmp_path):
 @pytest.mark.parametrize("make_state", [lambda: None, lambda: np.random.RandomState(0)])
 def test_a_fit_that_can_not_be_repeated_is_not_kept(make_state, X, y, quick, fits, tmp_path):
     for _ in range(2):
-        with pytest.warns(UserWarning, match="memory is not used: .* got random_state="):
+        words = "without callbacks can be repeated, got random_state="
+        with pytest.warns(UserWarning, match=f"memory is not used: only a fit .* {words}"):
             quick(memory=str(tmp_path), random_state=make_state()).fit(X, y)
     assert len(fits) == 2
     assert not list(tmp_path.rglob("output.pkl"))

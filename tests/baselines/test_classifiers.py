@@ -296,6 +296,7 @@ def test_a_search_over_rules_works(data):
             for rule, name, value in [
                 ("agm", "alpha", float("nan")),
                 ("agm", "cap", -1),
+                ("g-blend", "period", 0),
                 ("g-blend", "period", 1.5),
                 ("g-blend", "floor", 0),
                 ("lff", "ema", 1),
