@@ -6,6 +6,7 @@ Leading axes are several models, each with rows of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -46,19 +47,26 @@ def info_nce(left: Tensor, right: Tensor, weight: Tensor, temperature: float) ->
         return _InfoNCE.apply(left.to(weight.dtype), right.to(weight.dtype), weight, temperature)
 
 
-def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
-    """Hilbert–Schmidt independence criterion of two codes, times 64.
+def directed_hsic(
+    codes: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    links: Sequence[tuple[int, int, float | Tensor]],
+) -> Tensor:
+    """Sum of scale · HSIC(code, [other]), of which each moves its code and holds the other fixed.
 
-    tr(KHLH)/n² with Gaussian kernels exp(−d²/(2·dim)) on codes standardised within the batch;
-    the factor keeps the scale of tr(KHLH)/B at the batch size of the design's trials, whatever
-    the batch size here.
+    HSIC is 64 · tr(KHLH)/n² with Gaussian kernels exp(−d²/(2·dim)) on codes standardised within
+    the batch; the factor keeps the scale of tr(KHLH)/B at the batch size of the design's trials,
+    whatever the batch size here. Each code's kernel is computed once, however many links it has.
 
     Parameters
     ----------
-    left, right : Tensor of shape (..., n, d)
-        The codes whose dependence is measured.
-    weight : Tensor of shape (..., n)
-        Row weights; a row of weight w stands for w rows.
+    codes : sequence of Tensor of shape (..., n, d)
+        Codes of the same n rows.
+    weights : sequence of Tensor of shape (..., n)
+        Row weights of each code; a row of weight w stands for w rows. A link counts the rows by
+        the weights of the code held fixed.
+    links : sequence of tuple (moved, fixed, scale)
+        Positions of two codes, and a factor: a number, or a tensor of shape (...).
 
     Returns
     -------
@@ -68,9 +76,15 @@ def hsic(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
     ----------
     Gretton et al., Measuring Statistical Dependence with Hilbert–Schmidt Norms, ALT 2005.
     """
-    share = weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
-    with torch.autocast(left.device.type, enabled=False):
-        return _HSIC.apply(left.to(weight.dtype), right.to(weight.dtype), share)
+    shares = {id(w): _share(w) for w in weights}
+    of_codes = [shares[id(w)] for w in weights]
+    with torch.autocast(weights[0].device.type, enabled=False):
+        codes = [code.to(w.dtype) for code, w in zip(codes, weights, strict=True)]
+        return _DirectedHSIC.apply(of_codes, links, *codes)
+
+
+def _share(weight: Tensor) -> Tensor:
+    return weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
 
 
 class _InfoNCE(torch.autograd.Function):
@@ -111,37 +125,47 @@ def _log_weight(weight: Tensor) -> Tensor:
     return (weight / mean.clamp_min(tiny)).clamp_min(tiny).log()
 
 
-class _HSIC(torch.autograd.Function):
-    """Σ_ij w_i w_j K̄_ij L̄_ij with both kernels centred; its gradient in log K is w w' ∘ L̄ ∘ K."""
+class _DirectedHSIC(torch.autograd.Function):
+    """Σ_ij w_i w_j K_ij L̄_ij for each link, where L̄ is L centred; its gradient in K is w w' ∘ L̄."""
 
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor, share: Tensor) -> Tensor:
-        both = [_standardised(code, share) for code in (left, right)]
-        kernels = torch.stack([_log_kernel(standard) for standard, _ in both]).exp_()
-        row_mean = (kernels @ share[..., None])[..., 0]
-        mean = (row_mean * share).sum(-1)[..., None, None]
-        centred = kernels - row_mean[..., None, :] - (row_mean[..., :, None] - mean)
-        pairs = HSIC_BATCH * share[..., :, None] * share[..., None, :]
-        value = (pairs * centred[0] * centred[1]).sum((-2, -1))
-        saved = [share]
-        for side, (standard, precision) in enumerate(both):
-            if ctx.needs_input_grad[side]:
-                slope = pairs * centred[1 - side] * kernels[side]
-                saved += [slope, standard, precision]
-        ctx.save_for_backward(*saved)
-        return value
+    def forward(
+        ctx: Any,
+        shares: Sequence[Tensor],
+        links: Sequence[tuple[int, int, float | Tensor]],
+        *codes: Tensor,
+    ) -> Tensor:
+        standard, precision = zip(*map(_standardised, codes, shares), strict=True)
+        kernels = [_kernel(code) for code in standard]
+        slopes: dict[int, Tensor] = {}
+        for moved, fixed, scale in links:
+            slope = _centred(kernels[fixed], shares[fixed], scale)
+            slopes[moved] = slopes[moved].add_(slope) if moved in slopes else slope
+        for moved, slope in slopes.items():
+            slope.mul_(kernels[moved])
+        ctx.moved = list(slopes)
+        saved = [(slopes[m], standard[m], precision[m], shares[m]) for m in slopes]
+        ctx.save_for_backward(*(tensor for four in saved for tensor in four))
+        return torch.stack([slope.sum((-2, -1)) for slope in slopes.values()]).sum(0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        share, *saved = ctx.saved_tensors
-        grads: list[Tensor | None] = [None, None, None]
-        for side in (0, 1):
-            if ctx.needs_input_grad[side]:
-                slope, standard, precision, *saved = saved
-                slope = slope * grad[..., None, None]
-                grads[side] = _standardised_backward(slope, standard, precision, share)
+        grads: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
+        saved = iter(ctx.saved_tensors)
+        for moved, slope, *rest in zip(ctx.moved, saved, saved, saved, saved, strict=True):
+            grads[2 + moved] = _standardised_backward(slope * grad[..., None, None], *rest)
         return tuple(grads)
+
+
+def _centred(kernel: Tensor, share: Tensor, scale: float | Tensor) -> Tensor:
+    """64 · scale · w w' ∘ the kernel less its weighted means over rows and columns."""
+    column = share[..., :, None]
+    row_mean = kernel @ column
+    mean = share[..., None, :] @ row_mean
+    scale = scale[..., None, None] if torch.is_tensor(scale) else scale
+    centred = (kernel - (row_mean - mean)).sub_(row_mean.mT)
+    return centred.mul_(HSIC_BATCH * scale * column).mul_(share[..., None, :])
 
 
 def _standardised(code: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,11 +176,12 @@ def _standardised(code: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     return deviation * precision, precision
 
 
-def _log_kernel(standard: Tensor) -> Tensor:
-    """−d²/(2·dim) between all rows."""
+def _kernel(standard: Tensor) -> Tensor:
+    """exp(−d²/(2·dim)) between all rows."""
     gram = standard @ standard.mT
     half_norm = 0.5 * gram.diagonal(dim1=-2, dim2=-1)
-    return (gram - half_norm[..., None, :] - half_norm[..., :, None]) / standard.shape[-1]
+    squared = (gram - half_norm[..., None, :]).sub_(half_norm[..., :, None])
+    return squared.div_(standard.shape[-1]).exp_()
 
 
 def _standardised_backward(

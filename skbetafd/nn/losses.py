@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from .criterion import Criterion
-from .dependence import hsic, info_nce
+from .dependence import directed_hsic, info_nce
 from .front_door import Codes, FrontDoorNetwork
 
 OPINION_SHARE = 0.3
@@ -121,12 +121,16 @@ class FrontDoorLoss(Criterion):
         self, codes: Codes, label: Tensor | None, predominant: Tensor, complete: Tensor
     ) -> Tensor:
         """Sum three dependences, each of which moves its first code alone."""
-        loss = hsic(codes.knowledge, codes.context.detach(), predominant)
-        loss = loss + hsic(codes.context, codes.auxiliary.detach(), complete)
+        parts = [codes.knowledge, codes.context, codes.auxiliary]
+        weights = [predominant, predominant, complete]
+        links: list[tuple[int, int, float | Tensor]] = [(0, 1, 1.0), (1, 2, 1.0)]
         if label is not None:
-            opinion = hsic(codes.context, label.detach().softmax(-1), predominant)
-            loss = loss + OPINION_SHARE * (opinion * (self.weights["label"] != 0))
-        return loss
+            parts.append(label.softmax(-1))
+            weights.append(predominant)
+            counts = self.weights["label"] != 0
+            scale = counts.to(predominant.dtype) if torch.is_tensor(counts) else counts
+            links.append((1, 3, OPINION_SHARE * scale))
+        return directed_hsic(parts, weights, links)
 
 
 def _cross_entropies(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:
