@@ -101,7 +101,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     dropout : float in [0, 1), default=0.4
         Probability of leaving out a hidden unit in training.
     standardize : bool, default=True
-        Bring each feature to mean 0 and variance 1, with the training rows' statistics.
+        Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
+        modality of two or more axes a row has one variance a channel: a square (H, W) is one
+        channel, (C, H, W) has C, and the steps of a sequence (L, C) share theirs.
     max_epochs : int, default=40
         Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
         gain a point or two at β = 0. On wide raw input, more of them fit the confounder's

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_memory
 from skorch import NeuralNet
 
 from ._contribution import modality_position, probe_scores
 from ._mediator import ObservedMediator
+from ._scaling import ROWS_AT_ONCE, fitted_scaler, standardised_tensors
 from .nn import FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork, ReferenceSet
 from .training import (
     TrainingJob,
@@ -34,9 +34,6 @@ NOT_IN_FIT = frozenset(
 )
 """Parameters of the classifier that make no difference to what a request learns."""
 
-ROWS_AT_ONCE = 2**16
-"""Rows that are scaled or encoded at once."""
-
 REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
 
@@ -48,6 +45,8 @@ class FitRequest:
     names: tuple[str, ...]
     arrays: list[np.ndarray]
     """Modalities, numeric, of shape (n_samples, width)."""
+    shapes: tuple[tuple[int, ...], ...]
+    """Shape of one row of each modality before it was flattened."""
     present: np.ndarray
     """Which modality a row has, shape (n_samples, n_modalities), bool."""
     y: np.ndarray
@@ -117,35 +116,6 @@ def _fit_one(request: FitRequest, versions: tuple[str, ...], verbose: int) -> Fi
     return fit_all([request], verbose)[0]
 
 
-def standardised_tensors(
-    arrays: Sequence[np.ndarray],
-    scalers: Sequence[Any],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> list[torch.Tensor]:
-    """Scale each modality onto the device, some rows at a time; what is missing becomes 0."""
-    out = []
-    for array, scaler in zip(arrays, scalers, strict=True):
-        tensor = torch.empty(array.shape, dtype=dtype, device=device)
-        for rows in _chunks(len(array)):
-            part = array[rows] if scaler is None else scaler.transform(array[rows])
-            tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
-        out.append(tensor.nan_to_num_(0.0, torch.inf, -torch.inf))
-    return out
-
-
-def fitted_scaler(array: np.ndarray, weight: np.ndarray) -> StandardScaler:
-    """Fit a scaler without a temporary of the data's size."""
-    scaler = StandardScaler().set_output(transform="default")
-    for rows in _chunks(len(array)):
-        scaler.partial_fit(array[rows], sample_weight=weight[rows])
-    return scaler
-
-
-def _chunks(n: int) -> list[slice]:
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE)]
-
-
 def presence_tensor(
     present: np.ndarray, predominant: int, device: torch.device, dtype: torch.dtype
 ) -> torch.Tensor | None:
@@ -181,8 +151,9 @@ class _Preparation:
     def _fit_scalers(self) -> list[Any]:
         if not self.parameters["standardize"]:
             return [None] * len(self.request.arrays)
-        request = self.request
-        return [fitted_scaler(array, request.weight) for array in request.arrays]
+        weight, shapes = self.request.weight, self.request.shapes
+        modalities = zip(self.request.arrays, shapes, strict=True)
+        return [fitted_scaler(array, weight, shape) for array, shape in modalities]
 
     def _training_rows(self) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)

@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds, standardised_tensors
+from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import numeric_modalities, read_prediction_input, read_training_input
 from ._mediator import read_mediator
 from ._presence import check_some_present, present_rows
+from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_targets
 from .training import check_callbacks
@@ -78,6 +79,7 @@ class NetworkClassifier(BaseEstimator):
         return FitRequest(
             names=names,
             arrays=arrays,
+            shapes=self._layout.shapes,
             present=present,
             y=y,
             n_classes=len(self.classes_),

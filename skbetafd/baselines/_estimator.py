@@ -32,7 +32,9 @@ PARAMETERS = """
     dropout : float in [0, 1), default=0.4
         Probability of leaving out a hidden unit in training.
     standardize : bool, default=True
-        Bring each feature to mean 0 and variance 1, with the training rows' statistics.
+        Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
+        modality of two or more axes a row has one variance a channel: a square (H, W) is one
+        channel, (C, H, W) has C, and the steps of a sequence (L, C) share theirs.
     max_epochs : int, default=40
         Passes over the training rows.
     batch_size : int, default=128

@@ -15,7 +15,8 @@ from skorch import NeuralNet
 from skorch.history import History
 from torch import Tensor
 
-from .._fitting import FitRequest, data_dtype, fitted_scaler, standardised_tensors
+from .._fitting import FitRequest, data_dtype
+from .._scaling import fitted_scaler, standardised_tensors
 from .._sklearn_compat import SCARCE
 from ..nn import FusionNetwork
 from ..training import (
@@ -63,6 +64,7 @@ def fit_part(
         request,
         names=tuple(request.names[m] for m in columns),
         arrays=[request.arrays[m][used] for m in columns],
+        shapes=tuple(request.shapes[m] for m in columns),
         present=request.present[np.ix_(used, np.array(columns))],
         y=request.y[used],
         weight=request.weight[used],
@@ -107,7 +109,8 @@ class Trainer:
         weight = self.request.weight
         self.scalers: list[Any] = [None] * len(self.request.arrays)
         if p["standardize"]:
-            self.scalers = [fitted_scaler(a[fit], weight[fit]) for a in self.request.arrays]
+            modalities = zip(self.request.arrays, self.request.shapes, strict=True)
+            self.scalers = [fitted_scaler(a[fit], weight[fit], shape) for a, shape in modalities]
         self.rows = self._tensors(fit)
         self.validation = None if held is None else self._tensors(held)
         self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
