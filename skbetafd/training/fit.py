@@ -100,6 +100,7 @@ class FrontDoorNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
+        self.criterion_.set_epoch(len(self.history) - 1, self.max_epochs)
         sums = EpochSums()
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)

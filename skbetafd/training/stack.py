@@ -151,6 +151,7 @@ class _Stack:
         for i in self.running:
             self.nets[i].notify("on_epoch_begin", dataset_train=self.jobs[i].rows)
         criterion = self._criterion()
+        criterion.set_epoch(len(nets[0].history) - 1, nets[0].max_epochs)
         sums = EpochSums()
         for net in nets:
             net.module_.train()

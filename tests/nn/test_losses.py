@@ -165,7 +165,7 @@ def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_
     both = hsic(codes.knowledge, codes.context, weight)
     both = both + hsic(codes.context, codes.auxiliary, weight)
     torch.testing.assert_close(evaluate(label_weight=0)["disentangle"], both)
-    expected = both + 0.3 * hsic(codes.context, opinion, weight)
+    expected = both + hsic(codes.context, opinion, weight)
     torch.testing.assert_close(evaluate()["disentangle"], expected)
 
 
@@ -220,3 +220,24 @@ def test_batches_without_a_complete_row_leave_every_term_finite():
         terms = evaluate(present=present)
         assert all(torch.isfinite(term) for term in terms.values())
         assert terms["outcome"] == terms["knowledge"] == 0
+
+
+def test_the_label_counts_after_three_tenths_of_the_epochs():
+    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
+    arguments = xs, torch.arange(16) % 3, torch.ones(16), None, None
+    from_start = loss(network((5, 4)), *arguments)
+    loss.set_epoch(2, 10)
+    early = loss(network((5, 4)), *arguments)
+    loss.set_epoch(3, 10)
+    late = loss(network((5, 4)), *arguments)
+    assert late == from_start
+    torch.testing.assert_close(early["disentangle"], evaluate(label_weight=0)["disentangle"])
+    rest = early["outcome"] + 3 * early["knowledge"] + 2 * early["disentangle"] + early["partial"]
+    torch.testing.assert_close(early["loss"], rest)
+
+
+def test_in_three_epochs_the_label_counts_from_the_first():
+    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
+    loss.set_epoch(0, 3)
+    assert loss.label_counts
