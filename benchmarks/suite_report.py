@@ -1,4 +1,4 @@
-"""From scores.csv to the tables, tests and the picture of the suite.
+"""From scores.csv to the report of the suite.
 
 python benchmarks/suite_report.py FOLDER
 """
@@ -11,23 +11,24 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy import stats
+from suite_picture import picture
+from suite_statistics import (
+    BEST,
+    complete_predictors,
+    corrected_t_test,
+    critical_difference,
+    mean_ranks,
+    wide,
+)
 
-from skbetafd.diagnosis._splits import paired_p_value
-
-BEST = "best possible"
 BETA_ONE, BETA_ZERO, BETA_CV = "β = 1", "β = 0", "β by CV"
 DIGITS = ("kar/mor", "fou/zer", "kar/pix", "av_mnist", "pen_optic_speech")
 FLAT = ("logistic regression", "gradient boosting", "random forest", "stacking")
 """scikit-learn's own, on the modalities side by side."""
 
-KEY = ["set", "seed"]
 PACKAGES = ("skbetafd", "torch", "scikit-learn", "skorch", "numpy")
 CLAIM = """Where the conditions of the learned split hold (the label depends on the predominant
 modality through knowledge alone, and context and auxiliaries block what confounds it), β = 1 is
@@ -186,30 +187,6 @@ def weak_overlap(rows: pd.DataFrame) -> str:
     return f"Rows with weak overlap (`overlap`), mean over sets: {cells}."
 
 
-def complete_predictors(rows: pd.DataFrame) -> list[str]:
-    """List the predictors that have a score on every set and seed, without the best possible."""
-    n = len(rows[KEY].drop_duplicates())
-    counts = rows.groupby("predictor", sort=False).size()
-    return [p for p, count in counts.items() if count == n and p != BEST]
-
-
-def wide(rows: pd.DataFrame, value: str, predictors: Sequence[str]) -> pd.DataFrame:
-    """Give one row a set, the mean over seeds, one column a predictor."""
-    return rows.pivot_table(value, "set", "predictor", sort=False)[list(predictors)]
-
-
-def mean_ranks(rows: pd.DataFrame, predictors: Sequence[str]) -> pd.DataFrame | None:
-    """Mean rank over sets by accuracy and by log-loss."""
-    if len(predictors) < 3:
-        return None
-    accuracy = wide(rows, "accuracy", predictors).rank(axis=1, ascending=False).mean()
-    return pd.DataFrame({"accuracy": accuracy, "log_loss": _loss_ranks(rows, predictors).mean()})
-
-
-def _loss_ranks(rows: pd.DataFrame, predictors: Sequence[str]) -> pd.DataFrame:
-    return wide(rows, "log_loss", predictors).rank(axis=1)
-
-
 def table(rows: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
     """Give a Markdown table, one row a predictor, the best mean accuracy first."""
     order = rows.groupby("predictor")["accuracy"].mean().sort_values(ascending=False).index
@@ -258,23 +235,6 @@ def friedman(rows: pd.DataFrame, predictors: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def critical_difference(n_sets: int, n_predictors: int, alpha: float = 0.05) -> float:
-    """Difference of mean ranks that Nemenyi's test takes as significant."""
-    q = stats.studentized_range.ppf(1 - alpha, n_predictors, np.inf) / np.sqrt(2)
-    return float(q * np.sqrt(n_predictors * (n_predictors + 1) / (6 * n_sets)))
-
-
-def corrected_t_test(differences: np.ndarray, n_train: int, n_test: int) -> float:
-    """Two-sided p of a mean difference over random splits that share training rows.
-
-    The variance is multiplied by 1/J + n_test/n_train (Nadeau & Bengio, Machine Learning 2003).
-    """
-    if len(differences) < 2:
-        return float("nan")
-    tails = [paired_p_value(sign * differences, n_test / n_train) for sign in (1, -1)]
-    return min(1.0, 2 * min(tails))
-
-
 def comparisons(rows: pd.DataFrame, predictors: Sequence[str], reference: str) -> str:
     """Compare the reference with each predictor on each set by the corrected t-test."""
     if reference not in predictors:
@@ -315,43 +275,6 @@ def gap_closed(rows: pd.DataFrame) -> str:
     cells = ", ".join(f"{name} {value:.0%}" for name, value in share.items())
     said = "Gap from joint training to the best possible closed by β = 1"
     return f"{said}: {cells}; mean of the digit pairs {digits:.0%}, of all {share.mean():.0%}."
-
-
-def picture(scores: pd.DataFrame, path: Path) -> None:
-    """Draw mean accuracies, one panel a track and test, one dot a predictor."""
-    panels = [
-        ("no confounder", "iid", "i.i.d."),
-        ("independent", "broken", "confounder broken"),
-        ("no confounder", "100% missing", "all auxiliaries missing"),
-    ]
-    shown = []
-    for variant, test, title in panels:
-        rows = scores[(scores["variant"] == variant) & (scores["test"] == test)]
-        if len(rows):
-            shown.append((title, rows))
-    if not shown:
-        return
-    figure, axes = plt.subplots(1, len(shown), figsize=(4.4 * len(shown), 6.4), squeeze=False)
-    for axis, (title, rows) in zip(axes[0], shown, strict=True):
-        _panel(axis, title, rows)
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
-def _panel(axis: plt.Axes, title: str, rows: pd.DataFrame) -> None:
-    by_set = rows.pivot_table("accuracy", "set", "predictor")
-    order = by_set.mean().sort_values().index
-    for position, predictor in enumerate(order):
-        own = predictor.startswith("β")
-        color = "#d55e00" if own else "#000000" if predictor == BEST else "#0072b2"
-        values = by_set[predictor].dropna()
-        axis.plot(values, [position] * len(values), "|", color=color, alpha=0.45, markersize=9)
-        axis.plot(values.mean(), position, "o", color=color, markersize=6)
-    axis.set_yticks(range(len(order)), order)
-    axis.set_xlabel("accuracy (dot: mean, bars: sets)")
-    axis.set_title(f"{title}, {len(by_set)} sets")
-    axis.grid(axis="x", alpha=0.3)
 
 
 if __name__ == "__main__":
