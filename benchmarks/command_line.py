@@ -1,4 +1,4 @@
-"""What the seeded, parallel benchmarks share of their command lines: options, and the report."""
+"""What the seeded benchmarks share of their command lines: options, and the report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import argparse
 from pathlib import Path
 
 
-def seeded_parser(doc: str, seeds: int) -> argparse.ArgumentParser:
-    """Make a parser of ``--seeds``, ``--jobs``, ``--report`` that a docstring's start describes."""
+def seeded_parser(doc: str, seeds: int, *, parallel: bool = True) -> argparse.ArgumentParser:
+    """Make a parser that a docstring's start describes.
+
+    It has ``--seeds``, ``--report`` and, for a parallel benchmark, ``--jobs``.
+    """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=seeds)
-    parser.add_argument("--jobs", type=int, default=2)
+    if parallel:
+        parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--report", type=Path)
     return parser
 

@@ -13,16 +13,15 @@ Asserted are the figures that the project asks of the defaults.
 
 from __future__ import annotations
 
-import argparse
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sklearn
 import torch
+from command_line import publish, seeded_parser
 from real_data import PAIRS, keep_energy, pair
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -160,10 +159,8 @@ def check(results: dict[str, dict[str, np.ndarray]]) -> None:
 
 def main() -> None:
     """Run every pair, print and save the tables, check the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = seeded_parser(__doc__, seeds=3, parallel=False)
     parser.add_argument("--pairs", nargs="+", default=list(PAIRS), choices=list(PAIRS))
-    parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()
     results = {}
     for name in arguments.pairs:
@@ -174,9 +171,7 @@ def main() -> None:
         f"{torch.__version__}, scikit-learn {sklearn.__version__}, Python "
         f"{platform.python_version()}, {platform.machine()}, CPU\n\n{tables(results)}\n"
     )
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
     check(results)
     print("all figures met")
 

@@ -8,11 +8,10 @@ confounder planted, β = 1, tint randomised at test. The cost is the ratio of th
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import numpy as np
+from command_line import publish, seeded_parser
 from confounded import load, score
 from real_data import PAIRS
 
@@ -47,10 +46,7 @@ def cells(values: np.ndarray) -> str:
 
 def main() -> None:
     """Run every pair, print and save the table; eight members must not lose log-loss on average."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=3, parallel=False).parse_args()
     seeds = range(arguments.seeds)
     found = {name: np.array([run(name, seed) for seed in seeds]) for name in PAIRS}
     head = "| pair | clean, 1 | clean, 8 | do, 1 | do, 8 | time |"
@@ -61,9 +57,7 @@ def main() -> None:
         )
     text = f"seeds 0–{arguments.seeds - 1}, accuracy / log-loss, mean ± sd; "
     text += "`python benchmarks/members.py`\n\n" + "\n".join(lines) + "\n"
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
     mean = np.concatenate(list(found.values())).mean(0)
     assert mean[3] <= mean[1] and mean[7] <= mean[5], "eight members lose log-loss"
     print("all figures met")

@@ -12,12 +12,11 @@ their training means). The price of β = 1 on clean data is reported.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from command_line import publish, seeded_parser
 from confounded import load
 from real_data import SETS
 from sklearn.neural_network import MLPClassifier
@@ -104,10 +103,7 @@ def check(name: str, clean: np.ndarray, broken: np.ndarray) -> list[str]:
 def main() -> None:
     """Run every set, print and save the tables, check the figures."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=3, parallel=False).parse_args()
     seeds = range(arguments.seeds)
     clean, broken = (
         {n: np.array([row(load(n, s, confounded=c), s) for s in seeds]) for n in SETS}
@@ -124,9 +120,7 @@ def main() -> None:
     ]
     text = f"seeds 0–{arguments.seeds - 1}, accuracy, mean ± sd; `python benchmarks/missing.py`\n\n"
     text += "\n\n".join(tables) + "\n"
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
     missed = [line for n in SETS for line in check(n, clean[n], broken[n])]
     assert not missed, "\n".join(missed)
     print("all figures met")
