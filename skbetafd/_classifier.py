@@ -94,8 +94,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     label_weight : float, default=1.0
         Weight of the cross-entropy of the label from knowledge alone: the user's belief that
         what only the predominant modality shows is knowledge, not context. Nothing in the data
-        decides that. 0 keeps only what is shared; 2 is better on narrow features, but lets the
-        context of images leak into the knowledge, for which .5 is better.
+        decides that. It counts after the first fifth of the epochs, when the context has taken
+        what confounds. 0 keeps only what is shared; 2 is better on narrow features, but lets
+        the context of images leak into the knowledge, for which .5 is better.
     temperature : float, default=0.3
         Temperature of the discriminative-knowledge loss.
     dropout : float in [0, 1), default=0.4
