@@ -32,8 +32,8 @@ class FrontDoorLoss(Criterion):
     that forgets what confounds, and leave that in the knowledge. Without the last part, context
     takes over what knowledge alone could know, and β = 1 loses it.
 
-    The label counts in its two places after a fifth of the epochs: the context has first say on what
-    the auxiliaries do not know.
+    The label counts in its two places after a fifth of the epochs: the context has first say on
+    what the auxiliaries do not know.
 
     A term of weight 0 is not computed, and without the label term neither is the last part of D;
     without an auxiliary modality there is no knowledge, no disentangle and no partial term. The
