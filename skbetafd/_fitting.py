@@ -16,7 +16,7 @@ from skorch import NeuralNet
 
 from ._contribution import modality_position, probe_scores
 from ._mediator import ObservedMediator
-from ._scaling import ROWS_AT_ONCE, fitted_scaler, standardised_tensors
+from ._scaling import ROWS_AT_ONCE, fitted_scalers, standardised_tensors
 from .nn import FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork, ReferenceSet
 from .training import (
     TrainingJob,
@@ -134,7 +134,12 @@ class _Preparation:
         self.device = resolve_device(self.parameters["device"])
         self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
         self.predominant, self.scores = self._find_predominant()
-        self.scalers = self._fit_scalers()
+        self.scalers = fitted_scalers(
+            request.arrays,
+            request.weight,
+            request.shapes,
+            standardize=self.parameters["standardize"],
+        )
         self.rows = self._training_rows()
         first, *more = request.seeds[1::2]
         callbacks = self.parameters["callbacks"]
@@ -147,13 +152,6 @@ class _Preparation:
             return modality_position(self.parameters["predominant"], names), None
         scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
         return int(scores.argmax()), scores
-
-    def _fit_scalers(self) -> list[Any]:
-        if not self.parameters["standardize"]:
-            return [None] * len(self.request.arrays)
-        weight, shapes = self.request.weight, self.request.shapes
-        modalities = zip(self.request.arrays, shapes, strict=True)
-        return [fitted_scaler(array, weight, shape) for array, shape in modalities]
 
     def _training_rows(self) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,9 +12,21 @@ ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
 
 
-def fitted_scaler(
-    array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...] = ()
-) -> StandardScaler:
+def fitted_scalers(
+    arrays: Iterable[np.ndarray],
+    weight: np.ndarray,
+    shapes: Iterable[tuple[int, ...]],
+    *,
+    standardize: bool,
+) -> list[StandardScaler | None]:
+    """Fit one scaler a modality, see `fitted_scaler`; None each without `standardize`."""
+    return [
+        fitted_scaler(array, weight, shape) if standardize else None
+        for array, shape in zip(arrays, shapes, strict=True)
+    ]
+
+
+def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> StandardScaler:
     """Fit means of the features and, where a modality has channels, one scale for each channel.
 
     A pixel that is dark in nearly all training rows would otherwise be worth hundreds of its

@@ -16,7 +16,7 @@ from skorch.history import History
 from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype
-from .._scaling import fitted_scaler, standardised_tensors
+from .._scaling import fitted_scalers, standardised_tensors
 from .._sklearn_compat import SCARCE
 from ..nn import FusionNetwork
 from ..training import (
@@ -106,11 +106,12 @@ class Trainer:
         holds_out = p["early_stopping"] or p["calibrate"] or self.rule.needs_validation
         rows = np.arange(len(self.request.y))
         fit, held = self._split() if holds_out else (rows, None)
-        weight = self.request.weight
-        self.scalers: list[Any] = [None] * len(self.request.arrays)
-        if p["standardize"]:
-            modalities = zip(self.request.arrays, self.request.shapes, strict=True)
-            self.scalers = [fitted_scaler(a[fit], weight[fit], shape) for a, shape in modalities]
+        self.scalers = fitted_scalers(
+            (array[fit] for array in self.request.arrays),
+            self.request.weight[fit],
+            self.request.shapes,
+            standardize=p["standardize"],
+        )
         self.rows = self._tensors(fit)
         self.validation = None if held is None else self._tensors(held)
         self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])

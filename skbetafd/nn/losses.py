@@ -137,10 +137,10 @@ class FrontDoorLoss(Criterion):
         weights = [predominant, predominant, complete]
         links: list[tuple[int, int, float | Tensor]] = [(0, 1, 1.0), (1, 2, 1.0)]
         if label is not None:
-            parts.append(label.softmax(-1))
+            parts.append(label.detach().softmax(-1))
             weights.append(predominant)
-            counts = self.weights["label"] != 0
-            scale = counts.to(predominant.dtype) if torch.is_tensor(counts) else float(counts)
+            weight = self.weights["label"]
+            scale = (weight != 0).to(predominant.dtype) if torch.is_tensor(weight) else 1.0
             links.append((1, 3, scale))
         return directed_hsic(parts, weights, links)
 
