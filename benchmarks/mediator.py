@@ -1,21 +1,20 @@
 """The estimator with an observed mediator against exact truth, in a continuous simulator.
 
-    python benchmarks/mediator.py [--worlds 3] [--report FILE]
+    python benchmarks/mediator.py [--seeds 3] [--report FILE]
 
 ContinuousFrontDoorModel: an 8-dimensional predominant modality whose style part a hidden
 confounder moves, a continuous auxiliary, a stochastic scalar mediator, a binary label; exact
 P(y | t, a) and P(y | do t, a). 4,000 training rows, 4,000 test rows a regime, all defaults. A
-world is a draw of the model's functions; it also seeds the samples and the fit.
+world is a draw of the model's functions; its seed is also that of the samples and the fit.
 """
 
 from __future__ import annotations
 
-import argparse
 import platform
-from pathlib import Path
 
 import numpy as np
 import torch
+from command_line import publish, seeded_parser
 from sklearn.metrics import log_loss
 
 from skbetafd import FrontDoorMultiModalClassifier
@@ -107,21 +106,16 @@ def check(losses: np.ndarray, errors: np.ndarray) -> None:
 
 def main() -> None:
     """Run the worlds, print the tables, check the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=int, default=3)
-    parser.add_argument("--report", type=Path)
-    arguments = parser.parse_args()
+    arguments = seeded_parser(__doc__, seeds=3, parallel=False).parse_args()
     losses, errors = (
-        np.array(part) for part in zip(*map(run_world, range(arguments.worlds)), strict=True)
+        np.array(part) for part in zip(*map(run_world, range(arguments.seeds)), strict=True)
     )
     text = (
-        f"worlds 0–{arguments.worlds - 1}, log-loss, mean ± sd; `python benchmarks/mediator.py`; "
+        f"worlds 0–{arguments.seeds - 1}, log-loss, mean ± sd; `python benchmarks/mediator.py`; "
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
         f"CPU\n\n{report(losses, errors)}\n"
     )
-    print(text)
-    if arguments.report:
-        arguments.report.write_text(text)
+    publish(text, arguments.report)
     check(losses, errors)
     print("all figures met")
 
