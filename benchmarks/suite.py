@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from methods import METHODS, AtBeta, Method, method
+from methods import METHODS, TUNED, AtBeta, Method, method
 from sklearn.metrics import log_loss
 from suite_report import write_report
 from tracks import VARIANTS, task, tasks
@@ -62,6 +62,7 @@ class Score(NamedTuple):
     n_train: int
     n_test: int
     seconds: float
+    budget: int
 
 
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
@@ -118,7 +119,7 @@ def run(job: Job, budget: int) -> list[Score]:
     seconds = round(time.perf_counter() - start, 2)
     return [
         Score(*job, name, test, *_scores(split.tests[test][1], proba, split.classes),
-              weak.get((name, test), float("nan")), *size, seconds)
+              weak.get((name, test), float("nan")), *size, seconds, budget)
         for name, by_test in found.items()
         for test, proba in by_test.items()
     ]  # fmt: skip
@@ -131,18 +132,29 @@ def _scores(y: np.ndarray, proba: np.ndarray, classes: np.ndarray) -> tuple[floa
     return round(accuracy, 5), round(float(log_loss(y, proba, labels=classes)), 5)
 
 
-def done(path: Path) -> set[Job]:
-    """Read which jobs are finished; an unfinished last line is cut off."""
+def done(path: Path, budget: int) -> set[Job]:
+    """Read which jobs are finished; an unfinished last line is cut off.
+
+    Raises
+    ------
+    ValueError
+        If they had another budget (one report compares equal budgets), or other columns.
+    """
     if not path.exists():
         return set()
     text = path.read_text()
     if not text.endswith("\n"):
         path.write_text(text[: text.rfind("\n") + 1])
     with path.open(newline="") as file:
-        return {
-            Job(r["track"], r["set"], r["variant"], int(r["seed"]), r["method"])
-            for r in csv.DictReader(file)
-        }
+        rows = list(csv.DictReader(file))
+    if rows and tuple(rows[0]) != Score._fields:
+        raise ValueError(f"{path} has the columns of another version: name another --out")
+    for r in rows:
+        if int(r["budget"]) != budget:
+            raise ValueError(
+                f"{path} was made with --budget {r['budget']}, not {budget}: name another --out"
+            )
+    return {Job(r["track"], r["set"], r["variant"], int(r["seed"]), r["method"]) for r in rows}
 
 
 def work(todo: Sequence[Job], path: Path, n_jobs: int, budget: int) -> list[str]:
@@ -180,7 +192,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS))
     parser.add_argument("--methods", nargs="+", choices=[m.name for m in METHODS])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", type=int, default=1)
+    budgets = range(1, len(TUNED) + 1)
+    parser.add_argument("--budget", type=int, default=1, choices=budgets)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("suite"))
     arguments = parser.parse_args()
@@ -197,7 +210,7 @@ def main() -> None:
     arguments: Any = parsed()
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "scores.csv"
-    finished = done(path)
+    finished = done(path, arguments.budget)
     todo = [job for job in jobs(arguments) if job not in finished]
     print(f"{len(todo)} jobs to run, {len(finished)} done; {platform.processor() or 'CPU'}")
     failures = work(todo, path, arguments.jobs, arguments.budget)

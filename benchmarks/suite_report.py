@@ -71,12 +71,17 @@ def whole_seeds(scores: pd.DataFrame) -> pd.DataFrame:
 def header(scores: pd.DataFrame) -> str:
     """Say what was run, and on what."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    budget = scores["budget"].max()
+    settings = "All settings are the defaults"
+    if budget > 1:
+        settings = f"Each network keeps the best of {budget} settings on held-out training rows"
     return (
         "`python benchmarks/suite.py`. A seed stands for a 70 : 30 split, a confounder and the "
         f"models' initial weights. {versions}, Python {platform.python_version()}, "
         f"{platform.machine()}, CPU. Accuracy / log-loss, mean ± sd over seeds; ranks by accuracy "
-        "and by log-loss, 1 is best. All settings are the defaults; the baselines stop early on a "
-        "fifth of the training rows and have their temperature fitted there."
+        f"and by log-loss, 1 is best. {settings}; the baselines stop early on a fifth of the "
+        "training rows and have their temperature fitted there. By its defaults jtt chooses T and "
+        "λ on such rows, and lff tuned chooses q there."
     )
 
 

@@ -35,6 +35,7 @@ def scores(accuracies, seeds=(0, 1), test="broken"):
             "n_train": 70,
             "n_test": 30,
             "seconds": 1.0,
+            "budget": 1,
         }
         for seed in seeds
         for name, by_predictor in accuracies.items()
@@ -83,8 +84,26 @@ def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(tmp_path):
     scores({"a": {"joint": 0.3}}, seeds=[0])[list(suite.Score._fields)].to_csv(path, index=False)
     whole = path.read_text()
     path.write_text(whole + "interventional,a,indep")
-    assert suite.done(path) == {suite.Job("interventional", "a", "independent", 0, "joint")}
+    assert suite.done(path, budget=1) == {
+        suite.Job("interventional", "a", "independent", 0, "joint")
+    }
     assert path.read_text() == whole
+
+
+def test_scores_of_another_budget_are_not_mixed_in(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    scores({"a": {"joint": 0.3}}).to_csv(path, index=False)
+    with pytest.raises(ValueError, match="made with --budget 1, not 3: name another --out"):
+        suite.done(path, budget=3)
+
+
+def test_scores_with_other_columns_are_refused(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    scores({"a": {"joint": 0.3}}).drop(columns="weak_overlap").to_csv(path, index=False)
+    with pytest.raises(ValueError, match="columns of another version"):
+        suite.done(path, budget=1)
 
 
 def test_every_variant_says_how_the_confounder_is_planted():
@@ -127,7 +146,7 @@ def test_a_file_cut_off_in_its_header_gets_another(tmp_path):
     suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     path.write_text("track,se")
-    assert suite.done(path) == set()
+    assert suite.done(path, budget=1) == set()
     suite.work([], path, 1, 1)
     assert path.read_text().strip() == ",".join(suite.Score._fields)
 
