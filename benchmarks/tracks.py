@@ -15,7 +15,7 @@ from sets import SETS, load_set
 from skbetafd import MultiModalArray
 from skbetafd.baselines import FusionClassifier
 from skbetafd.datasets import ConfoundedData, ConfoundedSplit
-from skbetafd.datasets._confound import DEFAULT_PRIOR, law_by_class, proba_given_content
+from skbetafd.datasets._law import DEFAULT_PRIOR, law_by_class, proba_given_content
 
 TESTS = ("iid", "half_broken", "broken", "redrawn")
 SHARES = (0.25, 0.5, 0.75, 1.0)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._sklearn_compat import is_dataframe
+
 SEPARATOR = "__"
 """Between modality and column, as in ColumnTransformer's output names."""
 
@@ -144,3 +146,9 @@ def _check_partition(columns: dict[str, np.ndarray], n_features: int) -> None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def column_names(value: Any) -> list[str] | None:
+    """Return a frame's column names, where all are strings."""
+    names = list(value.columns) if is_dataframe(value) else []
+    return names if names and all(isinstance(name, str) for name in names) else None

@@ -6,21 +6,16 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from ._column_groups import SEPARATOR, from_frame, from_specification
+from ._column_groups import SEPARATOR, column_names, from_frame, from_specification
 from ._multimodal_array import MultiModalArray, quoted
-from ._presence import fill_absent, present_rows
+from ._presence import fill_absent
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
-
-LARGEST = {"float32": 1e19, "float64": 1e148}
-"""Beyond these, squares overflow; scaling sums them in float64."""
 
 
 @dataclass(frozen=True)
@@ -102,21 +97,6 @@ def read_prediction_input(
     X = _arrange(estimator, X, layout)
     _check_feature_names(X, layout)
     return X
-
-
-def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
-    """Check each modality and flatten it to a float array of shape (n_samples, width).
-
-    The array is float64 or, where it came so, float32; `dtype` is what it will be cast to.
-
-    Raises
-    ------
-    TypeError
-        If a modality is sparse or an array of Python objects.
-    ValueError
-        If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
-    """
-    return [_numeric(name, value, np.dtype(dtype)) for name, value in X.items()]
 
 
 def _as_container(X: Any) -> Any:
@@ -201,14 +181,9 @@ def _layout(X: MultiModalArray, columns: dict[str, np.ndarray], *, flat: bool) -
         named=X.named,
         shapes=tuple(tuple(value.shape[1:]) for value in X.values()),
         columns=dict(zip(X.names, columns.values(), strict=True)),
-        feature_names={name: _column_names(value) for name, value in X.items()},
+        feature_names={name: column_names(value) for name, value in X.items()},
         flat=flat,
     )
-
-
-def _column_names(value: Any) -> list[str] | None:
-    names = list(value.columns) if is_dataframe(value) else []
-    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _grouped_frame(frame: Any, layout: Layout) -> Any:
@@ -278,7 +253,7 @@ def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any
 
 def _check_feature_names(X: MultiModalArray, layout: Layout) -> None:
     for name, value in X.items():
-        found, fitted = _column_names(value), layout.feature_names[name]
+        found, fitted = column_names(value), layout.feature_names[name]
         if found is not None and fitted is not None and found != fitted:
             at = next(
                 i for i, pair in enumerate(zip(found, fitted, strict=True)) if len(set(pair)) > 1
@@ -287,78 +262,3 @@ def _check_feature_names(X: MultiModalArray, layout: Layout) -> None:
                 f"modality {name!r} has column {found[at]!r} where fit saw {fitted[at]!r}; the "
                 "feature names should match those that were passed during fit, in their order"
             )
-
-
-def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    _check_real(name, value)
-    try:
-        with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
-            array = check_array(
-                value,
-                dtype=[np.float64, np.float32],  # scaled as precisely as it comes, then cast
-                ensure_all_finite=False,
-                allow_nd=True,
-                input_name=name,
-            )
-    except (TypeError, ValueError) as error:
-        if is_dataframe(value) and "convert" in str(error):
-            where = _first_no_number(name, value, np.asarray(value))
-            raise ValueError(
-                f"modality {name!r} holds {where}; encode it, say by PerModality(OrdinalEncoder())"
-            ) from error
-        raise type(error)(f"modality {name!r}: {error}") from error
-    width = math.prod(array.shape[1:])
-    if not width:
-        raise ValueError(f"modality {name!r} has 0 features, its shape is {array.shape}")
-    flat = array.reshape(len(array), width)
-    _check_finite(name, flat, value, dtype)
-    return flat
-
-
-def _check_real(name: str, value: Any) -> None:
-    if sparse.issparse(value):
-        return  # refused by check_array
-    array = np.asarray(value)
-    if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
-        return  # a frame of several dtypes is an object array; text in it is found below
-    where = _first_no_number(name, value, array)
-    if array.dtype == object:
-        raise TypeError(
-            f"modality {name!r} is an array of Python objects, {where}; convert it to numbers "
-            "(astype(float)) or encode it, say by PerModality(OrdinalEncoder())"
-        )
-    raise ValueError(f"modality {name!r} holds {array.dtype}, {where}; real numbers are needed")
-
-
-def _first_no_number(name: str, value: Any, array: np.ndarray) -> str:
-    """Spell the first entry that is no number, with its place."""
-    flat = array.reshape(len(array), -1) if array.size else np.empty((0, 0))
-    for row, entries in enumerate(flat):
-        for column, entry in enumerate(entries):
-            if not isinstance(entry, Real):
-                return f"{str(entry)!r} at row {row}, {_column(value, column)}"
-    return f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
-
-
-def _column(value: Any, position: int) -> str:
-    names = _column_names(value)
-    return f"column {position}" if names is None else f"column {position} ({names[position]!r})"
-
-
-def _check_finite(name: str, flat: np.ndarray, original: Any, dtype: np.dtype[Any]) -> None:
-    # one pass without a temporary of the data's size; NaN fails the comparison
-    limit = min(LARGEST[dtype.name], float(np.finfo(flat.dtype).max))
-    if flat.min(initial=0) >= -limit and flat.max(initial=0) <= limit:
-        return
-    wrong = ~(np.abs(flat) <= limit)
-    wrong[~present_rows(flat)] = False
-    if not wrong.any():
-        return
-    row, column = (int(i) for i in np.argwhere(wrong)[0])
-    number = float(flat[row, column])
-    what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
-    too_large = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
-    raise ValueError(
-        f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}"
-        f"{too_large}"
-    )

@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
-from ._inputs import numeric_modalities, read_prediction_input, read_training_input
+from ._inputs import read_prediction_input, read_training_input
 from ._mediator import read_mediator
+from ._numeric import numeric_modalities
 from ._presence import check_some_present, present_rows
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions

@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
-from skbetafd._inputs import numeric_modalities, read_prediction_input, read_training_input
+from skbetafd._inputs import read_prediction_input, read_training_input
+from skbetafd._numeric import numeric_modalities
 
 N = 60
 LABEL = np.arange(N) % 3

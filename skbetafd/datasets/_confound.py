@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._multimodal_array import MultiModalArray
-from .._sklearn_compat import is_dataframe
 from .._targets import read_groups
-
-DEFAULT_PRIOR = (0.6, 0.25, 0.15)
+from ._arguments import check_number, private_generator
+from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
+from ._tint import tinted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -199,7 +198,7 @@ def confound(
     train, test = _split(content, groups, test_size, rng)
     other = rng.permutation(test)
     n, k = len(X), laws.shape[1]
-    confounder = _draw(laws[content], rng)
+    confounder = draw(laws[content], rng)
     natural = _mostly(confounder, reliability, k, rng)
     random = rng.randint(k, size=n)
     half = np.where(rng.random_sample(n) < 0.5, random, natural)
@@ -211,7 +210,7 @@ def confound(
         shown = rows if shown is None else shown
         code = strength * np.eye(k)[tint] + deviations
         return ConfoundedSplit(
-            X=_tinted(_with_rows(X, rows, name, shown), name, code[shown]),
+            X=tinted(_with_rows(X, rows, name, shown), name, code[shown]),
             y=classes[label_of[confounder[rows], content[shown]]],
             confounder=confounder[rows],
             content=content[shown],
@@ -228,74 +227,6 @@ def confound(
         redrawn=split(test, natural, other),
         classes=classes,
     )
-
-
-def label_rule(n_values: int, n_classes: int) -> np.ndarray:
-    """Return the table (n_values, n_classes) of the label that U = u makes of class d."""
-    shift = np.arange(n_values)
-    if n_classes == 2:
-        shift = np.minimum(shift, 1)
-    return (shift[:, None] + np.arange(n_classes)) % n_classes
-
-
-def proba_given_content(prior: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return P(y | d) of shape (n_classes, n_classes), one row a class d."""
-    indicator = np.eye(n_classes)[label_rule(len(prior), n_classes)]
-    return np.einsum("u,udy->dy", prior, indicator)
-
-
-def check_prior(prior: Sequence[float] | None) -> np.ndarray:
-    """Return the prior of U as an array that sums to one; None is the single value 1."""
-    weights = _numbers([1.0] if prior is None else prior)
-    valid = weights.ndim == 1 and weights.size and (weights >= 0).all()
-    if not valid or abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"prior must be nonnegative numbers that sum to 1, got {prior!r}")
-    return weights / weights.sum()
-
-
-def law_by_class(prior: Any, n_classes: int) -> np.ndarray:
-    """Return P(U | d) of shape (n_classes, k)."""
-    laws = _numbers([1.0] if prior is None else prior)
-    if laws.ndim != 2:
-        return np.tile(check_prior(prior), (n_classes, 1))
-    if len(laws) != n_classes:
-        raise ValueError(f"prior has {len(laws)} rows, but y has {n_classes} classes")
-    return np.stack([check_prior(law) for law in laws.tolist()])
-
-
-def _numbers(prior: Any) -> np.ndarray:
-    try:
-        return np.asarray(prior, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"prior must be a sequence of numbers, got {prior!r}") from error
-
-
-def _draw(laws: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """One value a row of `laws`, by the inverse of its distribution function."""
-    distribution = laws.cumsum(axis=1)
-    distribution /= distribution[:, -1:]
-    return (rng.random_sample(len(laws))[:, None] >= distribution).sum(axis=1)
-
-
-def check_number(
-    name: str, value: Any, low: float, high: float = np.inf, *, closed: bool = True
-) -> None:
-    """Raise unless `value` is a finite number from `low` to `high`, ends included if `closed`."""
-    ends = "from" if closed else "strictly between"
-    wanted = f"a number {ends} {low} {'to' if closed else 'and'} {high}"
-    if high == np.inf:
-        wanted = f"a finite number >= {low}"
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    number = float(value)
-    inside = low <= number <= high if closed else low < number < high
-    if not inside or not np.isfinite(number):
-        raise ValueError(f"{name} must be {wanted}, got {value!r}")
-
-
-def private_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Return scikit-learn's reading of `random_state`, but for None one that nobody shares."""
-    return check_random_state(np.random.RandomState() if random_state is None else random_state)
 
 
 def _as_container(X: Any) -> MultiModalArray:
@@ -391,43 +322,3 @@ def _with_rows(
     if shown is rows:
         return X[rows]
     return X._like({**dict(X[rows].items()), name: X[shown][name]})
-
-
-def _tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:
-    if code.shape[1] == 1:
-        return X
-    return X._like({**dict(X.items()), name: _show(X[name], name, code)})
-
-
-def _show(modality: Any, name: str, code: np.ndarray) -> Any:
-    if is_dataframe(modality):
-        return _append_columns(modality, name, code)
-    if sparse.issparse(modality):
-        return sparse.hstack([modality, code], format="csr")
-    wanted = "biufO" if modality.ndim == 2 else "biuf"
-    if modality.ndim > 4 or modality.dtype.kind not in wanted:
-        raise TypeError(
-            f"modality {name!r} of shape {modality.shape} and dtype {modality.dtype} can't be "
-            "tinted: it must be a table or images (n, H, W) or (n, c, H, W) of numbers"
-        )
-    code = code.astype(np.result_type(modality.dtype, np.float32))
-    return np.hstack([modality, code]) if modality.ndim == 2 else _coloured(modality, code)
-
-
-def _append_columns(table: Any, name: str, code: np.ndarray) -> Any:
-    if not hasattr(table, "assign"):
-        raise TypeError(
-            f"modality {name!r} is a {type(table).__module__} DataFrame: only pandas can be tinted"
-        )
-    table = table.rename(columns=str)
-    tint = {f"tint{j}": column for j, column in enumerate(code.T)}
-    for column in tint:
-        if column in table.columns:
-            raise ValueError(f"modality {name!r} already has a column {column!r}")
-    return table.assign(**tint)
-
-
-def _coloured(images: np.ndarray, code: np.ndarray) -> np.ndarray:
-    grey = images if images.ndim == 3 else images.mean(axis=1)
-    gain = np.exp(code - code.max(axis=1, keepdims=True))
-    return (gain[:, :, None, None] * grey[:, None]).astype(code.dtype)

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import softmax
 
 from .._multimodal_array import MultiModalArray
-from ._confound import DEFAULT_PRIOR, check_number, check_prior, label_rule, private_generator
+from ._arguments import check_number, private_generator
+from ._law import DEFAULT_PRIOR, check_prior, label_rule
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from .._folds import naming_fold
-from .._inputs import numeric_modalities, read_training_input
+from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray
+from .._numeric import numeric_modalities
 from .._presence import check_some_present, present_rows
 from .._sklearn_compat import Interval, check_arguments
 from .._targets import read_groups, read_targets

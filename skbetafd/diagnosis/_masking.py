@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._inputs import numeric_modalities
 from .._network_classifier import NetworkClassifier
+from .._numeric import numeric_modalities
 from ._evaluation import Evaluation, KnownPredictions, present_in
 from ._replacement import in_the_form_of, modality_means, with_values
 

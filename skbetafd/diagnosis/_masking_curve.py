@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._contribution import modality_position, probe_scores
-from .._inputs import numeric_modalities
 from .._network_classifier import NetworkClassifier
+from .._numeric import numeric_modalities
 from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation
 from ._masking import CodeMasks, InputMasks

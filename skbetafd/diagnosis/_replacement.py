@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._inputs import numeric_modalities
 from .._multimodal_array import MultiModalArray
+from .._numeric import numeric_modalities
 from .._sklearn_compat import StrOptions, is_dataframe, safe_indexing
 from ._evaluation import Evaluation, KnownPredictions, present_in, read_rows
 
