@@ -14,6 +14,7 @@ import torch
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
+from ._column_groups import ungrouped
 from ._fitting import (
     NOT_IN_FIT,
     FitRequest,
@@ -376,8 +377,11 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
 
     def _warn_of_one_modality(self, request: FitRequest) -> None:
         if len(request.names) == 1 and self.beta > 0:
+            name = request.names[0]
+            stray = ungrouped(self._layout.feature_names[name] or ())
+            said = f", of which {stray[0]!r} has no 'modality__' before it" if stray else ""
             warnings.warn(
-                f"X is one modality ({request.names[0]!r}, {request.arrays[0].shape[1]} columns): "
+                f"X is one modality ({name!r}, {request.arrays[0].shape[1]} columns{said}): "
                 "there is nothing to tell knowledge from context, and beta is without effect. "
                 "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
                 "modalities=; in a Pipeline, PerModality keeps the modalities apart.",

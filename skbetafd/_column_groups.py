@@ -70,7 +70,7 @@ def from_frame(frame: Any) -> ColumnGroups | None:
     names = list(frame.columns)
     if getattr(frame.columns, "nlevels", 1) > 1:
         owners = [str(first) for first, *_ in names]
-    elif all(isinstance(n, str) and n.partition(SEPARATOR)[0] and SEPARATOR in n for n in names):
+    elif all(_has_prefix(name) for name in names):
         owners = [name.partition(SEPARATOR)[0] for name in names]
     else:
         return None
@@ -79,6 +79,16 @@ def from_frame(frame: Any) -> ColumnGroups | None:
         columns.setdefault(owner, []).append(position)
     groups = {name: np.array(group) for name, group in columns.items()}
     return ColumnGroups(groups, named=True) if groups else None
+
+
+def ungrouped(names: Sequence[Any]) -> list[Any]:
+    """Return the column names that keep the others from being grouped by ``modality__column``."""
+    stray = [name for name in names if not _has_prefix(name)]
+    return stray if len(stray) < len(names) else []
+
+
+def _has_prefix(name: Any) -> bool:
+    return isinstance(name, str) and bool(name.partition(SEPARATOR)[0]) and SEPARATOR in name
 
 
 def _from_widths(widths: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -271,6 +271,12 @@ def test_a_frame_with_only_some_prefixed_columns_is_one_modality():
     assert layout.names == ("modality0",)
 
 
+def test_the_column_that_keeps_a_frame_from_being_grouped_is_named():
+    frame = NAMED["prefixed pandas"].rename(columns={"video__v2": "loudness"})
+    with pytest.warns(UserWarning, match="7 columns, of which 'loudness' has no 'modality__'"):
+        FrontDoorMultiModalClassifier(max_epochs=1).fit(frame, LABEL)
+
+
 def test_columns_of_a_modality_may_lie_apart():
     order = np.array([4, 0, 5, 1, 6, 2, 3])
     groups = {"audio": [1, 3, 5, 6], "video": [0, 2, 4]}
