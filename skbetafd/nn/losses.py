@@ -25,12 +25,17 @@ class FrontDoorLoss(Criterion):
     """The criterion, on a batch of own triples (never on the β mixture).
 
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
-    + disentangle_weight · D + label_weight · CE(linear(z), y) + CE(partial, y)`` with
-    ``D = HSIC(z, [s]) + HSIC(s, [a]) + HSIC(s, [softmax(linear(z))])``. What stands in brackets is
-    held fixed: knowledge leaves what context holds, and context leaves what the auxiliaries or
-    knowledge hold of the label. Moved from both sides, HSIC(z, s) would be content with a context
-    that forgets what confounds, and leave that in the knowledge. Without the last part, context
-    takes over what knowledge alone could know, and β = 1 loses it.
+    + disentangle_weight · D + label_weight · (1 − p_y) + CE(partial, y)`` with
+    ``p = softmax(linear(z))`` and ``D = HSIC(z, [s]) + HSIC(s, [a]) + HSIC(s, [p])``. What stands
+    in brackets is held fixed: knowledge leaves what context holds, and context leaves what the
+    auxiliaries or knowledge hold of the label. Moved from both sides, HSIC(z, s) would be content
+    with a context that forgets what confounds, and leave that in the knowledge. Without the last
+    part, context takes over what knowledge alone could know, and β = 1 loses it.
+
+    The label's term is the expected error of knowledge alone (the mean absolute error of its
+    probabilities), not their cross-entropy. That would weigh the rows of the less likely labels
+    most, whose labels what confounds has moved, and draw the confounder into the knowledge. A row
+    whose label knowledge holds for unlikely moves nothing here: it is left to the context.
 
     The label counts in its two places after a fifth of the epochs: the context has first say on
     what the auxiliaries do not know.
@@ -46,6 +51,11 @@ class FrontDoorLoss(Criterion):
         Weights of the terms; one for each of k stacked models.
     temperature : float
         τ of the knowledge loss.
+
+    References
+    ----------
+    Ghosh, Kumar & Sastry, Robust Loss Functions under Label Noise for Deep Neural Networks,
+    AAAI 2017: the mean absolute error of probabilities.
     """
 
     def __init__(
@@ -117,7 +127,7 @@ class FrontDoorLoss(Criterion):
             partial, counted = network.partial.training_logits(ordered, codes, present, some)
             rows = weight.unsqueeze(-2).expand(partial.shape[:-1])
             heads["partial"] = (partial, rows if counted is None else rows * counted)
-        terms = _cross_entropies(heads, y)
+        terms = _head_losses(heads, y)
         if network.auxiliaries and "knowledge" in self.active:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
@@ -145,12 +155,17 @@ class FrontDoorLoss(Criterion):
         return directed_hsic(parts, weights, links)
 
 
-def _cross_entropies(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:
-    """Weighted mean cross-entropy of each head's logits (..., k, n, n_classes), in one call."""
+def _head_losses(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:
+    """Weighted means over each head's logits (..., k, n, n_classes), in one call.
+
+    Of the cross-entropy, and for the label of 1 − p_y.
+    """
     logits = torch.cat([logits for logits, _ in heads.values()], dim=-3)
     weight = torch.cat([weight for _, weight in heads.values()], dim=-2)
     labels = y.unsqueeze(-2).expand(weight.shape).flatten()
     entropy = cross_entropy(logits.flatten(0, -2).to(weight.dtype), labels, reduction="none")
-    means = (weight * entropy.view_as(weight)).mean(-1)
-    parts = means.split([logits.shape[-3] for logits, _ in heads.values()], dim=-1)
-    return {name: part.mean(-1) for name, part in zip(heads, parts, strict=True)}
+    sizes = [logits.shape[-3] for logits, _ in heads.values()]
+    rows = dict(zip(heads, entropy.view_as(weight).split(sizes, dim=-2), strict=True))
+    if "label" in rows:
+        rows["label"] = -torch.expm1(-rows["label"])
+    return {name: (heads[name][1] * losses).mean((-2, -1)) for name, losses in rows.items()}

@@ -169,6 +169,15 @@ def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_
     torch.testing.assert_close(evaluate()["disentangle"], expected)
 
 
+def test_the_label_term_is_the_expected_error_of_knowledge_alone():
+    net = network((5, 4))
+    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
+    y = torch.arange(16) % 3
+    proba = net.knowledge_label(net.encode(xs).knowledge).softmax(-1)
+    expected = 1 - proba[torch.arange(16), y].mean()
+    torch.testing.assert_close(evaluate()["label"], expected)
+
+
 @pytest.mark.parametrize("lacking", [slice(0), slice(8)])
 def test_the_partial_network_moves_no_code(lacking):
     present = torch.ones(16, 2)
