@@ -92,7 +92,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         Weight of the dependences (HSIC) that keep the codes apart: of knowledge on context, and
         of context on the auxiliaries and on what knowledge says of the label. Without it the
         head ignores the knowledge; 10 is too much for raw images.
-    label_weight : float, default=2.0
+    label_weight : float, default=3.0
         Weight of the expected error of the label from knowledge alone: the user's belief that
         what only the predominant modality shows is knowledge, not context. Nothing in the data
         decides that. It counts after the first fifth of the epochs, when the context has taken
@@ -104,8 +104,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         Probability of leaving out a hidden unit in training.
     standardize : bool, default=True
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
-        modality of two or more axes a row has one variance a channel: a square (H, W) is one
-        channel, (C, H, W) has C, and the steps of a sequence (L, C) share theirs.
+        picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
+        sequence (L, C) one a channel. Of more than 32 values, either is read through its first
+        32 principal components: the encoders are fully connected, and would learn pixels by
+        heart.
     max_epochs : int, default=40
         Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
         gain a point or two at β = 0. On wide raw input, more of them fit the confounder's
@@ -246,7 +248,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         n_mediator_samples: int = 32,
         knowledge_weight: float = 10.0,
         disentangle_weight: float = 5.0,
-        label_weight: float = 2.0,
+        label_weight: float = 3.0,
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,

@@ -140,7 +140,7 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         n_mediator_samples: int = 32,
         knowledge_weight: float = 10.0,
         disentangle_weight: float = 5.0,
-        label_weight: float = 2.0,
+        label_weight: float = 3.0,
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,

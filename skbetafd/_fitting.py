@@ -184,7 +184,7 @@ class _Preparation:
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
         request, p = self.request, self.parameters
-        input_dims = [array.shape[1] for array in request.arrays]
+        input_dims = [x.shape[1] for x in self.rows.xs[: len(request.arrays)]]
         shared: dict[str, Any] = {
             name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")
         }

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
+
+N_COMPONENTS = 32
+"""Principal components through which images and sequences are read.
+
+The encoders are fully connected and learn pixels by heart, those of the tint with them. On the raw
+images of av_mnist and fashion_mnist (seeds 50 and 51, label_weight 1), accuracy / log-loss at β = 1
+under a randomised tint are .56 / 1.12 and .45 / 1.58 without, .57 / 1.07 and .47 / 1.48 with 64
+components, .58 / 1.06 and .47 / 1.42 with 32.
+"""
+
+COMPONENT_ROWS = 10_000
+"""Of more training rows, every k-th counts for the components."""
+
+
+@dataclass(frozen=True)
+class ComponentScaler:
+    """Standardisation of a modality's pixels, and its principal components, as one map."""
+
+    pixels: StandardScaler
+    components: np.ndarray
+    """Of shape (n_components, width), such that the mean variance of the components is 1."""
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Return the components of flattened rows, (n_samples, n_components)."""
+        return self.pixels.transform(rows) @ self.components.T
+
+
+Scaler: TypeAlias = StandardScaler | ComponentScaler
 
 
 def fitted_scalers(
@@ -18,7 +49,7 @@ def fitted_scalers(
     shapes: Iterable[tuple[int, ...]],
     *,
     standardize: bool,
-) -> list[StandardScaler | None]:
+) -> list[Scaler | None]:
     """Fit one scaler a modality, see `fitted_scaler`; None each without `standardize`."""
     return [
         fitted_scaler(array, weight, shape) if standardize else None
@@ -26,12 +57,13 @@ def fitted_scalers(
     ]
 
 
-def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> StandardScaler:
+def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> Scaler:
     """Fit means of the features and, where a modality has channels, one scale for each channel.
 
     A pixel that is dark in nearly all training rows would otherwise be worth hundreds of its
     standard deviations where it is not, and drown the rest of an image: on the raw pictures of
-    av_mnist such values are .94 of the sum of squares of new rows.
+    av_mnist such values are .94 of the sum of squares of new rows. Where a row has more than 32
+    values in channels, its principal components are read.
 
     Parameters
     ----------
@@ -49,31 +81,52 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...])
         channel = channels(shape)
         scale = np.sqrt(np.bincount(channel, scaler.var_) / np.bincount(channel))
         scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
+        if len(channel) > N_COMPONENTS:
+            return ComponentScaler(scaler, principal_components(scaler, array, weight))
     return scaler
+
+
+def principal_components(
+    scaler: StandardScaler, array: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Fit the components of weighted, standardised rows; zeros where there are not enough."""
+    present = np.flatnonzero(~np.isnan(array).all(axis=1))
+    some = present[:: max(1, -(-len(present) // COMPONENT_ROWS))]
+    rows = scaler.transform(array[some]).astype(np.float64) * np.sqrt(weight[some])[:, None]
+    n_components = min(N_COMPONENTS, *(size - 1 for size in rows.shape))
+    components = np.zeros((N_COMPONENTS, array.shape[1]))
+    if n_components and rows.any():
+        svd = TruncatedSVD(n_components, algorithm="arpack", random_state=0)
+        svd.set_output(transform="default").fit(rows)
+        variance = svd.singular_values_**2 / weight[some].sum()
+        components[:n_components] = svd.components_ / np.sqrt(variance.mean())
+    return components
 
 
 def channels(shape: tuple[int, ...]) -> np.ndarray:
     """Give the channel of each feature of rows of a shape, in the order in which they flatten.
 
-    A square (H, W) is one channel, a sequence (L, C) has those of its steps, and (C, H, W) or more
-    axes have them first; in a table (C,) each column is its own.
+    A picture, a square (H, W) or one of more axes, is one channel: its colours stay in proportion.
+    A sequence (L, C) has those of its steps; in a table (C,) each column is its own.
     """
-    if len(shape) == 2 and shape[0] == shape[1]:
+    if len(shape) > 2 or (len(shape) == 2 and shape[0] == shape[1]):
         return np.zeros(shape, dtype=int).ravel()
-    axis = 0 if len(shape) > 2 else len(shape) - 1
-    return np.indices(shape)[axis].ravel()
+    return np.indices(shape)[-1].ravel()
 
 
 def standardised_tensors(
     arrays: Sequence[np.ndarray],
-    scalers: Sequence[StandardScaler | None],
+    scalers: Sequence[Scaler | None],
     device: torch.device,
     dtype: torch.dtype,
 ) -> list[torch.Tensor]:
     """Scale each modality onto the device, some rows at a time; what is missing becomes 0."""
     out = []
     for array, scaler in zip(arrays, scalers, strict=True):
-        tensor = torch.empty(array.shape, dtype=dtype, device=device)
+        width = array.shape[1]
+        if isinstance(scaler, ComponentScaler):
+            width = len(scaler.components)
+        tensor = torch.empty((len(array), width), dtype=dtype, device=device)
         for rows in _chunks(len(array)):
             part = array[rows] if scaler is None else scaler.transform(array[rows])
             tensor[rows] = torch.tensor(part, dtype=dtype, device=device)

@@ -33,8 +33,10 @@ PARAMETERS = """
         Probability of leaving out a hidden unit in training.
     standardize : bool, default=True
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
-        modality of two or more axes a row has one variance a channel: a square (H, W) is one
-        channel, (C, H, W) has C, and the steps of a sequence (L, C) share theirs.
+        picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
+        sequence (L, C) one a channel. Of more than 32 values, either is read through its first
+        32 principal components: the encoders are fully connected, and would learn pixels by
+        heart.
     max_epochs : int, default=40
         Passes over the training rows.
     batch_size : int, default=128

@@ -155,7 +155,7 @@ class Trainer:
         """Make a network with fresh initial values."""
         p = self.parameters
         return FusionNetwork(
-            [a.shape[1] for a in self.request.arrays],
+            [x.shape[1] for x in self.rows.xs],
             self.request.n_classes,
             hidden_dim=p["hidden_dim"],
             code_dim=p["knowledge_dim"],
