@@ -1,6 +1,6 @@
 """What an ensemble of eight members gains, and costs, on the sets of the suite; all defaults.
 
-    python benchmarks/members.py [--seeds 3] [--sets ...] [--report FILE]
+    python benchmarks/members.py [--seeds 3] [--tracks ...] [--sets ...] [--report FILE]
 
 "clean": no confounder planted, β = 0, i.i.d. test. "do": the suite's variant "independent", β = 1,
 tint randomised at test. The cost is the ratio of the fits' times, one after the other.
@@ -73,11 +73,13 @@ def main() -> None:
     """Run every set, print and save the tables; eight members must gain on average."""
     warnings.filterwarnings("ignore", category=UserWarning)
     parser = seeded_parser(__doc__, seeds=3, parallel=False)
+    parser.add_argument("--tracks", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
     known = sorted({name for track in SETTINGS for name, _ in tasks(track)})
     parser.add_argument("--sets", nargs="+", choices=known)
     arguments = parser.parse_args()
     parts, gains = [], []
-    for track, (variant, _, _) in SETTINGS.items():
+    for track in arguments.tracks:
+        variant = SETTINGS[track][0]
         names = [n for n, v in tasks(track) if v == variant and n in (arguments.sets or [n])]
         found = {}
         for name in names:

@@ -19,16 +19,17 @@ import csv
 import platform
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from methods import METHODS, TUNED, AtBeta, Method, method
+from methods import METHODS, REPORTED_BETAS, TUNED, AtBeta, Method, method
 from sklearn.metrics import log_loss
 from suite_report import write_report
-from tracks import VARIANTS, task, tasks
+from tracks import SHARES, TESTS, VARIANTS, task, tasks
 
 TRACKS = ("clean", "interventional")
 BEST = "best possible"
@@ -133,28 +134,50 @@ def _scores(y: np.ndarray, proba: np.ndarray, classes: np.ndarray) -> tuple[floa
 
 
 def done(path: Path, budget: int) -> set[Job]:
-    """Read which jobs are finished; an unfinished last line is cut off.
+    """Read which jobs are finished; what a run that was cut off left of a job is removed.
 
     Raises
     ------
     ValueError
-        If they had another budget (one report compares equal budgets), or other columns.
+        If they had another budget (one report compares equal budgets), other columns, or a line
+        is broken.
     """
     if not path.exists():
         return set()
-    text = path.read_text()
-    if not text.endswith("\n"):
-        path.write_text(text[: text.rfind("\n") + 1])
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if rows and tuple(rows[0]) != Score._fields:
+        header, *lines = list(csv.reader(file)) or [[]]
+    if not lines and ",".join(Score._fields).startswith(",".join(header)):
+        path.write_text("")
+        return set()
+    if tuple(header) != Score._fields:
         raise ValueError(f"{path} has the columns of another version: name another --out")
-    for r in rows:
-        if int(r["budget"]) != budget:
+    if len(lines[-1]) != len(header):
+        lines.pop()
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(header):
+            raise ValueError(f"{path}, line {number} is broken: {','.join(line)!r}")
+        if line[-1] != str(budget):
             raise ValueError(
-                f"{path} was made with --budget {r['budget']}, not {budget}: name another --out"
+                f"{path} was made with --budget {line[-1]}, not {budget}: name another --out"
             )
-    return {Job(r["track"], r["set"], r["variant"], int(r["seed"]), r["method"]) for r in rows}
+    counts = Counter(_job(line) for line in lines)
+    finished = {job for job, n in counts.items() if n == n_scores(job)}
+    kept = [line for line in lines if _job(line) in finished]
+    if len(kept) < len(lines) or not path.read_bytes().endswith(b"\n"):
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([header, *kept])
+    return finished
+
+
+def _job(line: Sequence[str]) -> Job:
+    track, name, variant, seed, chosen = line[:5]
+    return Job(track, name, variant, int(seed), chosen)
+
+
+def n_scores(job: Job) -> int:
+    """Count the lines of a job: its predictors times the tests of its track."""
+    n_tests = len(TESTS) if job.track == "interventional" else 1 + len(SHARES)
+    return n_tests * (len(REPORTED_BETAS) if job.method == "front-door" else 1)
 
 
 def work(todo: Sequence[Job], path: Path, n_jobs: int, budget: int) -> list[str]:

@@ -380,13 +380,15 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     def _warn_of_one_modality(self, request: FitRequest) -> None:
         if len(request.names) == 1 and self.beta > 0:
             name = request.names[0]
-            stray = ungrouped(self._layout.feature_names[name] or ())
+            flat = self._layout.flat
+            stray = ungrouped(getattr(self, "feature_names_in_", ())) if flat else []
             said = f", of which {stray[0]!r} has no 'modality__' before it" if stray else ""
             warnings.warn(
                 f"X is one modality ({name!r}, {request.arrays[0].shape[1]} columns{said}): "
                 "there is nothing to tell knowledge from context, and beta is without effect. "
                 "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
-                "modalities=; in a Pipeline, PerModality keeps the modalities apart.",
+                "modalities= or, in a DataFrame, as modality__column; in a Pipeline, PerModality "
+                "keeps the modalities apart.",
                 VacuousAdjustmentWarning,
                 stacklevel=3,
             )

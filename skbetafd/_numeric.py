@@ -102,8 +102,9 @@ def _check_finite(name: str, flat: np.ndarray, original: Any, dtype: np.dtype[An
     row, column = (int(i) for i in np.argwhere(wrong)[0])
     number = float(flat[row, column])
     what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
-    too_large = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
+    hint = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
+    if np.isnan(number):
+        hint = "; only a row that is all NaN lacks its modality: impute single values"
     raise ValueError(
-        f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}"
-        f"{too_large}"
+        f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}{hint}"
     )

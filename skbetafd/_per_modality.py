@@ -255,9 +255,10 @@ def _transform_one(name: str, transformer: Any, value: Any) -> Any:
     if absent is None:
         with _naming(name):
             return _shaped_like(value, transformer.transform(_two_d(value)))
+    shown = np.zeros_like(value[:1]) if absent.all() else value[~absent]  # one row tells the width
+    part = _transform_one(name, transformer, shown)
     if absent.all():
-        raise ValueError(f"modality {name!r} is absent in all {len(absent)} rows")
-    part = _transform_one(name, transformer, value[~absent])
+        part = part[:0]
     dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=float)
     out = np.full((len(absent), *dense.shape[1:]), np.nan)
     out[~absent] = dense

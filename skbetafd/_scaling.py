@@ -24,7 +24,7 @@ components, .58 / 1.06 and .47 / 1.42 with 32.
 """
 
 COMPONENT_ROWS = 10_000
-"""Of more training rows, every k-th counts for the components."""
+"""Of more training rows, so many drawn at random count for the components."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class ComponentScaler:
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Return the components of flattened rows, (n_samples, n_components)."""
-        return self.pixels.transform(rows) @ self.components.T
+        with np.errstate(over="ignore", invalid="ignore"):  # refused with its row further on
+            return self.pixels.transform(rows) @ self.components.T
 
 
 Scaler: TypeAlias = StandardScaler | ComponentScaler
@@ -75,24 +76,39 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...])
         Shape of one row before it was flattened; see `channels`.
     """
     scaler = StandardScaler().set_output(transform="default")
-    for rows in _chunks(len(array)):
-        scaler.partial_fit(array[rows], sample_weight=weight[rows])
+    with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
+        for rows in _chunks(len(array)):
+            scaler.partial_fit(array[rows], sample_weight=weight[rows])
     if len(shape) > 1:
         channel = channels(shape)
-        scale = np.sqrt(np.bincount(channel, scaler.var_) / np.bincount(channel))
+        variance = np.where(_constant(scaler, len(array)), 0.0, scaler.var_)
+        scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
         scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
         if len(channel) > N_COMPONENTS:
             return ComponentScaler(scaler, principal_components(scaler, array, weight))
     return scaler
 
 
+def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
+    """Tell the features whose variance is no more than rounding makes of a constant.
+
+    Chan, Golub & LeVeque, Algorithms for Computing the Sample Variance, The American Statistician
+    1983: the bound that StandardScaler has for tables.
+    """
+    eps = np.finfo(np.float64).eps
+    bound = n_rows * eps * scaler.var_ + (n_rows * scaler.mean_ * eps) ** 2
+    return scaler.var_ <= bound
+
+
 def principal_components(
     scaler: StandardScaler, array: np.ndarray, weight: np.ndarray
 ) -> np.ndarray:
     """Fit the components of weighted, standardised rows; zeros where there are not enough."""
-    present = np.flatnonzero(~np.isnan(array).all(axis=1))
-    some = present[:: max(1, -(-len(present) // COMPONENT_ROWS))]
+    some = np.flatnonzero(~np.isnan(array).all(axis=1))
+    if len(some) > COMPONENT_ROWS:
+        some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
     rows = scaler.transform(array[some]).astype(np.float64) * np.sqrt(weight[some])[:, None]
+    rows[:, _constant(scaler, len(array))] = 0.0
     n_components = min(N_COMPONENTS, *(size - 1 for size in rows.shape))
     components = np.zeros((N_COMPONENTS, array.shape[1]))
     if n_components and rows.any():

@@ -277,6 +277,27 @@ def test_the_column_that_keeps_a_frame_from_being_grouped_is_named():
         FrontDoorMultiModalClassifier(max_epochs=1).fit(frame, LABEL)
 
 
+@pytest.mark.parametrize(
+    ("columns", "stray"),
+    [
+        (["modality0__x", "modality1__y", "w"], "'w' has no"),
+        (["modality0__x", "modality0__y"], None),
+        (["a__x__p", "a__y"], None),
+        (["x", "y"], None),
+    ],
+)
+def test_a_column_is_blamed_by_its_own_name_and_only_where_it_decides(columns, stray):
+    frame = pd.DataFrame(rng.normal(size=(N, len(columns))), columns=columns)
+    with pytest.warns(UserWarning, match="X is one modality") as caught:
+        FrontDoorMultiModalClassifier(max_epochs=1).fit(frame, LABEL)
+    said = str(caught[0].message)
+    assert ("has no 'modality__'" in said) == (stray is not None)
+    assert stray is None or stray in said
+    with pytest.warns(UserWarning, match="X is one modality") as caught:
+        FrontDoorMultiModalClassifier(max_epochs=1).fit([frame], LABEL)
+    assert "has no 'modality__'" not in str(caught[0].message)
+
+
 def test_columns_of_a_modality_may_lie_apart():
     order = np.array([4, 0, 5, 1, 6, 2, 3])
     groups = {"audio": [1, 3, 5, 6], "video": [0, 2, 4]}

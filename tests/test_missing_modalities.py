@@ -174,3 +174,26 @@ def test_a_pipeline_and_cross_validation_carry_missing_rows():
     X = MultiModalArray(DATA, present={"a": np.arange(N) % 4 > 0})
     pipeline = make_pipeline(PerModality(StandardScaler()), make())
     assert cross_val_score(pipeline, X, Y, cv=3, error_score="raise").mean() > 0.7
+
+
+def test_equal_auxiliaries_of_the_complete_rows_leave_probabilities_finite():
+    a = np.full((60, 4), np.nan)
+    a[:2] = 1.0
+    t = np.random.default_rng(0).normal(size=(60, 3))
+    clf = FrontDoorMultiModalClassifier(max_epochs=2, hidden_dim=8, predominant=0, random_state=0)
+    proba = clf.fit([t, a], np.arange(60) % 2).predict_proba([t, a])
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_modality_that_is_none_at_prediction_passes_through_a_pipeline():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = {"image": rng.normal(size=(60, 4, 4)) + y[:, None, None], "table": rng.normal(size=(60, 3))}
+    inner = PerModality({"image": StandardScaler(), "table": PCA(2)})
+    pipe = make_pipeline(inner, FrontDoorMultiModalClassifier(max_epochs=2, random_state=0))
+    pipe.fit(X, y)
+    absent = np.full((60, 3), np.nan)
+    assert inner.fit(X, y).transform({**X, "table": None})["table"].shape == (60, 2)
+    np.testing.assert_array_equal(
+        pipe.predict_proba({**X, "table": None}), pipe.predict_proba({**X, "table": absent})
+    )

@@ -109,6 +109,23 @@ def test_components_of_few_or_equal_pictures_are_filled_up_with_zeros(rng, n):
     assert not scaled_tensor(np.ones((n, 49)), np.ones(n), (7, 7)).any()
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (3, 2)])
+@pytest.mark.parametrize("factor", [1.0, 1e6, 1e-200])
+def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, factor):
+    for _ in range(20):
+        constant = np.tile(factor * rng.random(shape).ravel(), (80, 1))
+        scaler = fitted_scaler(constant, rng.random(80) * 3, shape)
+        moved = scaler.transform(constant * (1 + 1e-9))
+        assert np.abs(moved).max() <= 1e-8 * factor
+
+
+def test_components_are_those_of_all_phases_of_many_rows(rng):
+    pictures = rng.normal(size=(20_000, 36))
+    pictures[::2] = 0.0
+    scaled = fitted_scaler(pictures, np.ones(20_000), (6, 6)).transform(pictures)
+    assert scaled.var(axis=0).mean() == pytest.approx(1, rel=0.05)
+
+
 def test_a_pixel_that_lights_up_after_training_does_not_decide_alone(rng):
     y = np.arange(200) % 2
     pictures = rng.normal(size=(200, 6, 6)) + 2 * y[:, None, None]

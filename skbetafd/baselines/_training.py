@@ -106,6 +106,7 @@ class Trainer:
         holds_out = p["early_stopping"] or p["calibrate"] or self.rule.needs_validation
         rows = np.arange(len(self.request.y))
         fit, held = self._split() if holds_out else (rows, None)
+        self._check_present(fit)
         self.scalers = fitted_scalers(
             (array[fit] for array in self.request.arrays),
             self.request.weight[fit],
@@ -115,6 +116,15 @@ class Trainer:
         self.rows = self._tensors(fit)
         self.validation = None if held is None else self._tensors(held)
         self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
+
+    def _check_present(self, fit: np.ndarray) -> None:
+        present = self.request.present[fit].any(axis=0)
+        if not present.all():
+            name = self.request.names[int(np.argmin(present))]
+            raise ValueError(
+                f"modality {name!r} is absent in all {len(fit)} rows that the inner split leaves "
+                f"for training; {NO_SPLIT}"
+            )
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
         """Hold out a stratified share of the rows, groups kept together."""

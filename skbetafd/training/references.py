@@ -144,5 +144,7 @@ def _means(cluster: Tensor, codes: Codes, share: Tensor) -> tuple[Codes, Tensor]
 
 
 def _total_variance(code: Tensor, share: Tensor) -> Tensor:
-    variance = (share @ (code - share @ code).square()).sum()
-    return variance.clamp_min(torch.finfo(variance.dtype).tiny)
+    """Total variance, at least what rounding makes of equal codes: distances are divided by it."""
+    info = torch.finfo(code.dtype)
+    floor = info.eps * (share @ code.square()).sum()
+    return torch.maximum((share @ (code - share @ code).square()).sum(), floor + info.tiny)

@@ -333,3 +333,19 @@ def test_bad_parameters_are_refused_and_leave_nothing_behind(parameters, words, 
     with pytest.raises(ValueError, match=words):
         clf.fit(X, y)
     assert not [name for name in vars(clf) if name.endswith("_")]
+
+
+def test_an_inner_split_that_leaves_no_row_with_a_modality_names_it():
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(size=(40, 7, 7))
+    pictures[1:] = np.nan
+    X, y = {"picture": pictures, "table": rng.normal(size=(40, 3))}, np.arange(40) % 2
+    outcomes = set()
+    for seed in range(12):
+        clf = FusionClassifier(early_stopping=True, max_epochs=1, random_state=seed)
+        try:
+            clf.fit(X, y)
+            outcomes.add("fitted")
+        except ValueError as error:
+            outcomes.add(str(error).split(" rows")[0])
+    assert outcomes == {"fitted", "modality 'picture' is absent in all 32"}

@@ -78,16 +78,48 @@ def test_a_seed_that_was_cut_off_is_left_out(report):
     assert sorted(report.whole_seeds(rows)["seed"].unique()) == [0, 1]
 
 
+def scores_of(job, tests=("iid", "half_broken", "broken", "redrawn")):
+    suite = importlib.import_module("suite")
+    parts = [scores({"a": {job: 0.3}}, seeds=[0], test=test) for test in tests]
+    return pd.concat(parts)[list(suite.Score._fields)]
+
+
 def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(tmp_path):
     suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
-    scores({"a": {"joint": 0.3}}, seeds=[0])[list(suite.Score._fields)].to_csv(path, index=False)
+    scores_of("joint").to_csv(path, index=False)
     whole = path.read_text()
     path.write_text(whole + "interventional,a,indep")
-    assert suite.done(path, budget=1) == {
-        suite.Job("interventional", "a", "independent", 0, "joint")
-    }
+    finished = {suite.Job("interventional", "a", "independent", 0, "joint")}
+    assert suite.done(path, budget=1) == finished
     assert path.read_text() == whole
+
+
+def test_a_job_of_which_lines_were_lost_is_run_again(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    scores_of("joint").to_csv(path, index=False)
+    whole = path.read_text()
+    pd.concat([scores_of("joint"), scores_of("uniform", ["iid", "broken"])]).to_csv(
+        path, index=False
+    )
+    finished = {suite.Job("interventional", "a", "independent", 0, "joint")}
+    assert suite.done(path, budget=1) == finished
+    assert path.read_text() == whole
+    front_door = scores_of("front-door")  # the first of its three predictors alone
+    front_door.to_csv(path, index=False)
+    assert suite.done(path, budget=1) == set()
+
+
+def test_a_line_that_is_broken_in_the_middle_is_named(tmp_path):
+    suite = importlib.import_module("suite")
+    path = tmp_path / "scores.csv"
+    scores_of("joint").to_csv(path, index=False)
+    lines = path.read_text().splitlines()
+    lines[2] = "interventional,a"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match=r"scores\.csv, line 3 is broken: 'interventional,a'"):
+        suite.done(path, budget=1)
 
 
 def test_scores_of_another_budget_are_not_mixed_in(tmp_path):
@@ -98,10 +130,12 @@ def test_scores_of_another_budget_are_not_mixed_in(tmp_path):
         suite.done(path, budget=3)
 
 
-def test_scores_with_other_columns_are_refused(tmp_path):
+@pytest.mark.parametrize("n_rows", [0, 1])
+def test_scores_with_other_columns_are_refused(tmp_path, n_rows):
     suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
-    scores({"a": {"joint": 0.3}}).drop(columns="weak_overlap").to_csv(path, index=False)
+    old = scores_of("joint").drop(columns="weak_overlap")
+    old[:n_rows].to_csv(path, index=False)
     with pytest.raises(ValueError, match="columns of another version"):
         suite.done(path, budget=1)
 
