@@ -187,6 +187,8 @@ def against_best_rival(rows: pd.DataFrame) -> str:
 def weak_overlap(rows: pd.DataFrame) -> str:
     """Say at what share of rows the adjustment extrapolates, by test."""
     rows = rows[(rows["predictor"] == BETA_ONE) & rows["weak_overlap"].notna()]
+    if rows.empty:
+        return ""
     share = rows.groupby("test", sort=False)["weak_overlap"].mean()
     cells = ", ".join(f"{test} {value:.0%}" for test, value in share.items())
     return f"Rows with weak overlap (`overlap`), mean over sets: {cells}."
