@@ -2,8 +2,8 @@
 
     python benchmarks/members.py [--seeds 3] [--tracks ...] [--sets ...] [--report FILE]
 
-"clean": no confounder planted, β = 0, i.i.d. test. "do": the suite's variant "independent", β = 1,
-tint randomised at test. The cost is the ratio of the fits' times, one after the other.
+"clean": no confounder planted, β = 0, i.i.d. test. "interventional": the suite's variant
+"independent", β = 1, tint randomised at test. The cost is the ratio of the fits' times, one after the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 from command_line import publish, seeded_parser
-from sklearn.metrics import log_loss
+from confounded import score
 from tracks import Task, task, tasks
 
 from skbetafd import FrontDoorMultiModalClassifier
@@ -29,9 +29,7 @@ def scores(split: Task, test: str, beta: float, n_members: int, seed: int) -> li
     clf.fit(split.train.X, split.train.y)
     seconds = time.perf_counter() - start
     X, y = split.tests[test]
-    proba = clf.predict_proba(X)
-    right = np.mean(clf.classes_[proba.argmax(axis=1)] == y)
-    return [right, log_loss(y, proba, labels=clf.classes_), seconds]
+    return [*score(y, clf.predict_proba(X), clf.classes_), seconds]
 
 
 def run(track: str, name: str, seed: int) -> np.ndarray:

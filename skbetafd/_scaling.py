@@ -11,6 +11,8 @@ import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
+from ._presence import present_rows
+
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
 
@@ -81,11 +83,12 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...])
             scaler.partial_fit(array[rows], sample_weight=weight[rows])
     if len(shape) > 1:
         channel = channels(shape)
-        variance = np.where(_constant(scaler, len(array)), 0.0, scaler.var_)
+        constant = _constant(scaler, len(array))
+        variance = np.where(constant, 0.0, scaler.var_)
         scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
         scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
         if len(channel) > N_COMPONENTS:
-            return ComponentScaler(scaler, principal_components(scaler, array, weight))
+            return ComponentScaler(scaler, principal_components(scaler, array, weight, constant))
     return scaler
 
 
@@ -101,14 +104,14 @@ def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
 
 
 def principal_components(
-    scaler: StandardScaler, array: np.ndarray, weight: np.ndarray
+    scaler: StandardScaler, array: np.ndarray, weight: np.ndarray, constant: np.ndarray
 ) -> np.ndarray:
     """Fit the components of weighted, standardised rows; zeros where there are not enough."""
-    some = np.flatnonzero(~np.isnan(array).all(axis=1))
+    some = np.flatnonzero(present_rows(array))
     if len(some) > COMPONENT_ROWS:
         some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
     rows = scaler.transform(array[some]).astype(np.float64) * np.sqrt(weight[some])[:, None]
-    rows[:, _constant(scaler, len(array))] = 0.0
+    rows[:, constant] = 0.0
     n_components = min(N_COMPONENTS, *(size - 1 for size in rows.shape))
     components = np.zeros((N_COMPONENTS, array.shape[1]))
     if n_components and rows.any():
