@@ -3,7 +3,8 @@
     python benchmarks/members.py [--seeds 3] [--tracks ...] [--sets ...] [--report FILE]
 
 "clean": no confounder planted, β = 0, i.i.d. test. "interventional": the suite's variant
-"independent", β = 1, tint randomised at test. The cost is the ratio of the fits' times, one after the other.
+"independent", β = 1, tint randomised at test. The cost is the ratio of the fits' times, one after
+the other.
 """
 
 from __future__ import annotations
