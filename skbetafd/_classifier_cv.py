@@ -55,10 +55,11 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
         Processes among which the fits are shared out. Fits in one process are already trained
         together, so that more processes, which take seconds to start, help only where there are
         idle cores.
-    effect, predominant, modalities, hidden_dim, knowledge_dim, context_dim, n_references, \
-n_mediator_samples, knowledge_weight, disentangle_weight, label_weight, temperature, dropout, \
-standardize, max_epochs, batch_size, learning_rate, weight_decay, callbacks, n_members, \
-predict_batch_size, memory, dtype, device, random_state, verbose
+    effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
+context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
+label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
+weight_decay, callbacks, n_members, predict_batch_size, memory, dtype, device, random_state, \
+verbose
         As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only.
 
     Attributes
@@ -133,6 +134,8 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         effect: str = "conditional",
         predominant: str | int = "auto",
         modalities: Any = None,
+        encoders: Any = "auto",
+        encoder_learning_rate: Any = None,
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         context_dim: int = 32,
@@ -166,6 +169,8 @@ predict_batch_size, memory, dtype, device, random_state, verbose
         self.effect = effect
         self.predominant = predominant
         self.modalities = modalities
+        self.encoders = encoders
+        self.encoder_learning_rate = encoder_learning_rate
         self.hidden_dim = hidden_dim
         self.knowledge_dim = knowledge_dim
         self.context_dim = context_dim

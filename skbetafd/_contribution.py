@@ -106,5 +106,10 @@ def probe_predict(
     targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
     scaler = StandardScaler().set_output(transform="default").fit(X, sample_weight=weight)
     probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
-    probe.fit(scaler.transform(X), targets, sample_weight=weight)
-    return probe.predict(scaler.transform(X_test)).argmax(axis=1)
+    probe.fit(_scaled(scaler, X), targets, sample_weight=weight)
+    return probe.predict(_scaled(scaler, X_test)).argmax(axis=1)
+
+
+def _scaled(scaler: StandardScaler, X: np.ndarray) -> np.ndarray:
+    """Scale rows; the padding of a sequence becomes the mean."""
+    return np.nan_to_num(scaler.transform(X), copy=False, nan=0.0)

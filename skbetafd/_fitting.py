@@ -16,8 +16,15 @@ from skorch import NeuralNet
 
 from ._contribution import modality_position, probe_scores
 from ._mediator import ObservedMediator
-from ._scaling import ROWS_AT_ONCE, fitted_scalers, standardised_tensors
-from .nn import FrontDoorLoss, FrontDoorNetwork, MediatorLoss, MediatorNetwork, ReferenceSet
+from ._scaling import ROWS_AT_ONCE, fitted_scalers, network_inputs, standardised_tensors
+from .nn import (
+    Encoding,
+    FrontDoorLoss,
+    FrontDoorNetwork,
+    MediatorLoss,
+    MediatorNetwork,
+    ReferenceSet,
+)
 from .training import (
     TrainingJob,
     TrainingRows,
@@ -30,9 +37,19 @@ from .training import (
 )
 
 NOT_IN_FIT = frozenset(
-    ("beta", "effect", "predict_batch_size", "modalities", "memory", "verbose", "random_state")
+    (
+        "beta",
+        "effect",
+        "predict_batch_size",
+        "modalities",
+        "encoders",
+        "encoder_learning_rate",
+        "memory",
+        "verbose",
+        "random_state",
+    )
 )
-"""Parameters of the classifier that make no difference to what a request learns."""
+"""Parameters of the classifier that a request does not carry, or carries in another form."""
 
 REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
@@ -45,8 +62,8 @@ class FitRequest:
     names: tuple[str, ...]
     arrays: list[np.ndarray]
     """Modalities, numeric, of shape (n_samples, width)."""
-    shapes: tuple[tuple[int, ...], ...]
-    """Shape of one row of each modality before it was flattened."""
+    encodings: tuple[Encoding, ...]
+    """How each modality is read."""
     present: np.ndarray
     """Which modality a row has, shape (n_samples, n_modalities), bool."""
     y: np.ndarray
@@ -137,8 +154,9 @@ class _Preparation:
         self.scalers = fitted_scalers(
             request.arrays,
             request.weight,
-            request.shapes,
+            request.encodings,
             standardize=self.parameters["standardize"],
+            device=self.device,
         )
         self.rows = self._training_rows()
         first, *more = request.seeds[1::2]
@@ -184,16 +202,16 @@ class _Preparation:
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
         request, p = self.request, self.parameters
-        input_dims = [x.shape[1] for x in self.rows.xs[: len(request.arrays)]]
+        inputs = network_inputs(request.encodings, self.scalers)
         shared: dict[str, Any] = {
             name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")
         }
         shared |= {"predominant": self.predominant, "generator": generator}
         mediator = request.mediator
         if mediator is None:
-            return FrontDoorNetwork(input_dims, request.n_classes, **shared)
+            return FrontDoorNetwork(inputs, request.n_classes, **shared)
         return MediatorNetwork(
-            input_dims,
+            inputs,
             request.n_classes,
             mediator_dim=mediator.values.shape[1],
             n_mediator_samples=p["n_mediator_samples"] if mediator.continuous else None,

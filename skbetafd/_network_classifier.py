@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._encodings import may_be_padded, resolve_encodings
 from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import read_prediction_input, read_training_input
 from ._mediator import read_mediator
@@ -41,6 +42,8 @@ class NetworkClassifier(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "modalities": [None, dict, "array-like"],
+        "encoders": [str, dict],
+        "encoder_learning_rate": [Interval(Real, 0, None, closed="neither"), dict, None],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "knowledge_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -68,19 +71,22 @@ class NetworkClassifier(BaseEstimator):
     def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         X, self._layout = read_training_input(self, X, self.modalities)
-        arrays = numeric_modalities(X, data_dtype(self.dtype))
+        names, shapes = self._layout.names, self._layout.shapes
+        padded = may_be_padded(self.encoders, names, shapes)
+        arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
         y, weight = read_targets(self, X, y, sample_weight)
         observed = None if mediator is None else read_mediator(mediator, weight)
         used = np.flatnonzero(weight > 0)
         if len(used) < len(y):
             arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
         present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
-        names = self._layout.names
+        rate = self.encoder_learning_rate
+        self._encodings = resolve_encodings(self.encoders, rate, names, shapes, arrays)
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
         return FitRequest(
             names=names,
             arrays=arrays,
-            shapes=self._layout.shapes,
+            encodings=self._encodings,
             present=present,
             y=y,
             n_classes=len(self.classes_),
@@ -118,7 +124,13 @@ class NetworkClassifier(BaseEstimator):
         """Rows as numeric arrays of the network's precision, and which modalities each has."""
         X = read_prediction_input(self, X, self._layout)
         weights = next(network.parameters())
-        arrays = numeric_modalities(X, str(weights.dtype).removeprefix("torch."))
+        padded = [
+            name
+            for name, encoding in zip(self.modality_names_, self._encodings, strict=True)
+            if encoding.kind == "sequence"
+        ]
+        dtype = str(weights.dtype).removeprefix("torch.")
+        arrays = numeric_modalities(X, dtype, padded=padded)
         present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
         return arrays, present
 

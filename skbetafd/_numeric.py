@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
@@ -19,10 +20,14 @@ LARGEST = {"float32": 1e19, "float64": 1e148}
 """Beyond these, squares overflow; scaling sums them in float64."""
 
 
-def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
+def numeric_modalities(
+    X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()
+) -> list[np.ndarray]:
     """Check each modality and flatten it to a float array of shape (n_samples, width).
 
-    The array is float64 or, where it came so, float32; `dtype` is what it will be cast to.
+    The array is float64 or, where it came so, float32; `dtype` is what it will be cast to. The
+    last steps of a row of a modality in `padded`, of shape (n_samples, n_steps, n_channels), may be
+    all NaN.
 
     Raises
     ------
@@ -31,10 +36,10 @@ def numeric_modalities(X: MultiModalArray, dtype: Any) -> list[np.ndarray]:
     ValueError
         If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
     """
-    return [_numeric(name, value, np.dtype(dtype)) for name, value in X.items()]
+    return [_numeric(name, value, np.dtype(dtype), name in padded) for name, value in X.items()]
 
 
-def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
+def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> np.ndarray:
     _check_real(name, value)
     try:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
@@ -56,8 +61,20 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
     if not width:
         raise ValueError(f"modality {name!r} has 0 features, its shape is {array.shape}")
     flat = array.reshape(len(array), width)
-    _check_finite(name, flat, value, dtype)
+    _check_finite(name, flat, value, dtype, array.shape if padded else flat.shape)
     return flat
+
+
+def padding(sequences: np.ndarray) -> np.ndarray:
+    """Tell the steps of (n_samples, n_steps, n_channels) that, as all after them, are all NaN.
+
+    Returns
+    -------
+    ndarray of sequences' shape, bool
+    """
+    absent = np.isnan(sequences).all(axis=2)
+    trailing = np.logical_and.accumulate(absent[:, ::-1], axis=1)[:, ::-1]
+    return np.broadcast_to(trailing[:, :, None], sequences.shape)
 
 
 def _check_real(name: str, value: Any) -> None:
@@ -90,13 +107,17 @@ def _column(value: Any, position: int) -> str:
     return f"column {position}" if names is None else f"column {position} ({names[position]!r})"
 
 
-def _check_finite(name: str, flat: np.ndarray, original: Any, dtype: np.dtype[Any]) -> None:
+def _check_finite(
+    name: str, flat: np.ndarray, original: Any, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> None:
     # one pass without a temporary of the data's size; NaN fails the comparison
     limit = min(LARGEST[dtype.name], float(np.finfo(flat.dtype).max))
     if flat.min(initial=0) >= -limit and flat.max(initial=0) <= limit:
         return
     wrong = ~(np.abs(flat) <= limit)
     wrong[~present_rows(flat)] = False
+    if len(shape) == 3:
+        wrong[padding(flat.reshape(shape)).reshape(flat.shape)] = False
     if not wrong.any():
         return
     row, column = (int(i) for i in np.argwhere(wrong)[0])
@@ -105,6 +126,8 @@ def _check_finite(name: str, flat: np.ndarray, original: Any, dtype: np.dtype[An
     hint = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
     if np.isnan(number):
         hint = "; only a row that is all NaN lacks its modality: impute single values"
+        if len(shape) == 3:
+            hint = "; only steps at the end of a sequence that are all NaN are padding"
     raise ValueError(
         f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}{hint}"
     )

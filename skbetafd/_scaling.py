@@ -11,15 +11,17 @@ import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
+from ._frozen import FrozenFeatures, is_frozen
 from ._presence import present_rows
+from .nn import Encoding
 
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
 
 N_COMPONENTS = 32
-"""Principal components through which images and sequences are read.
+"""Principal components through which fully connected encoders read images and sequences.
 
-The encoders are fully connected and learn pixels by heart, those of the tint with them. On the raw
+Fully connected encoders learn pixels by heart, those of the tint with them. On the raw
 images of av_mnist and fashion_mnist (seeds 50 and 51, label_weight 1), accuracy / log-loss at β = 1
 under a randomised tint are .56 / 1.12 and .45 / 1.58 without, .57 / 1.07 and .47 / 1.48 with 64
 components, .58 / 1.06 and .47 / 1.42 with 32.
@@ -43,30 +45,69 @@ class ComponentScaler:
             return self.pixels.transform(rows) @ self.components.T
 
 
-Scaler: TypeAlias = StandardScaler | ComponentScaler
+@dataclass(frozen=True)
+class PaddedScaler:
+    """Standardisation of a sequence's channels, which leaves padded steps NaN."""
+
+    steps: StandardScaler | None
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Return flattened rows, (n_samples, width), as they are without `standardize`."""
+        return rows if self.steps is None else self.steps.transform(rows)
+
+
+Scaler: TypeAlias = StandardScaler | ComponentScaler | PaddedScaler | FrozenFeatures
 
 
 def fitted_scalers(
     arrays: Iterable[np.ndarray],
     weight: np.ndarray,
-    shapes: Iterable[tuple[int, ...]],
+    encodings: Iterable[Encoding],
     *,
     standardize: bool,
+    device: torch.device,
 ) -> list[Scaler | None]:
-    """Fit one scaler a modality, see `fitted_scaler`; None each without `standardize`."""
-    return [
-        fitted_scaler(array, weight, shape) if standardize else None
-        for array, shape in zip(arrays, shapes, strict=True)
-    ]
+    """Fit one scaler a modality, see `fitted_scaler`; without `standardize`, what else is fixed.
+
+    The features of a frozen module are made on `device`. A module that is trained reads the rows
+    as they are: None.
+    """
+    scalers: list[Scaler | None] = []
+    for array, encoding in zip(arrays, encodings, strict=True):
+        if is_frozen(encoding.module):
+            frozen = FrozenFeatures.of(encoding, device)
+            scalers.append(frozen.standardised(array, weight) if standardize else frozen)
+        elif encoding.kind == "module":
+            scalers.append(None)
+        elif standardize:
+            scalers.append(fitted_scaler(array, weight, encoding))
+        else:
+            scalers.append(PaddedScaler(None) if encoding.kind == "sequence" else None)
+    return scalers
 
 
-def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> Scaler:
+def network_inputs(
+    encodings: Iterable[Encoding], scalers: Iterable[Scaler | None]
+) -> list[Encoding]:
+    """Tell how the network reads what the scalers make of each modality."""
+    inputs = []
+    for encoding, scaler in zip(encodings, scalers, strict=True):
+        if isinstance(scaler, ComponentScaler):
+            encoding = Encoding(encoding.kind, (len(scaler.components),))
+        elif isinstance(scaler, FrozenFeatures):
+            encoding = Encoding("mlp", (scaler.n_features,))
+        inputs.append(encoding)
+    return inputs
+
+
+def fitted_scaler(array: np.ndarray, weight: np.ndarray, encoding: Encoding) -> Scaler:
     """Fit means of the features and, where a modality has channels, one scale for each channel.
 
     A pixel that is dark in nearly all training rows would otherwise be worth hundreds of its
     standard deviations where it is not, and drown the rest of an image: on the raw pictures of
-    av_mnist such values are .94 of the sum of squares of new rows. Where a row has more than 32
-    values in channels, its principal components are read.
+    av_mnist such values are .94 of the sum of squares of new rows. Where a fully connected encoder
+    would read more than 32 values in channels, it reads their principal components. The steps of
+    a sequence have one mean a channel too: how many rows reach the last ones is chance.
 
     Parameters
     ----------
@@ -74,22 +115,40 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, shape: tuple[int, ...])
         Flattened rows; one that lacks the modality is all NaN, and counts nowhere.
     weight : ndarray of shape (n_samples,)
         Row weights.
-    shape : tuple of int
-        Shape of one row before it was flattened; see `channels`.
+    encoding : Encoding
+        With the shape of one row before it was flattened; see `channels`.
     """
-    scaler = StandardScaler().set_output(transform="default")
+    scaler, shape = StandardScaler().set_output(transform="default"), encoding.shape
     with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
         for rows in _chunks(len(array)):
             scaler.partial_fit(array[rows], sample_weight=weight[rows])
+    if encoding.kind in ("sequence", "conv1d"):
+        _pool_steps(scaler, channels(shape), len(array))
+        return PaddedScaler(scaler) if encoding.kind == "sequence" else scaler
     if len(shape) > 1:
         channel = channels(shape)
         constant = _constant(scaler, len(array))
         variance = np.where(constant, 0.0, scaler.var_)
         scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
         scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
-        if len(channel) > N_COMPONENTS:
+        if len(channel) > N_COMPONENTS and encoding.kind != "conv2d":
             return ComponentScaler(scaler, principal_components(scaler, array, weight, constant))
     return scaler
+
+
+def _pool_steps(scaler: StandardScaler, channel: np.ndarray, n_rows: int) -> None:
+    """Give all steps of a channel the mean and variance of all its values."""
+    count = np.broadcast_to(scaler.n_samples_seen_, channel.shape)
+    mean, variance = (
+        np.nan_to_num(scaler.mean_),
+        np.where(_constant(scaler, n_rows), 0, scaler.var_),
+    )
+    total = np.bincount(channel, count)
+    pooled = np.bincount(channel, count * mean) / total
+    spread = np.nan_to_num(variance) + (mean - pooled[channel]) ** 2
+    scale = np.sqrt(np.bincount(channel, count * spread) / total)
+    scaler.mean_ = pooled[channel]
+    scaler.scale_ = np.where(scale > 1e-12 * np.abs(pooled), scale, 1.0)[channel]
 
 
 def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
@@ -139,17 +198,23 @@ def standardised_tensors(
     device: torch.device,
     dtype: torch.dtype,
 ) -> list[torch.Tensor]:
-    """Scale each modality onto the device, some rows at a time; what is missing becomes 0."""
+    """Scale each modality onto the device, some rows at a time; what is missing becomes 0.
+
+    But the padding of a sequence, and a sequence that is missing, stay NaN.
+    """
     out = []
     for array, scaler in zip(arrays, scalers, strict=True):
         width = array.shape[1]
         if isinstance(scaler, ComponentScaler):
             width = len(scaler.components)
+        elif isinstance(scaler, FrozenFeatures):
+            width = scaler.n_features
         tensor = torch.empty((len(array), width), dtype=dtype, device=device)
         for rows in _chunks(len(array)):
             part = array[rows] if scaler is None else scaler.transform(array[rows])
             tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
-        out.append(tensor.nan_to_num_(0.0, torch.inf, -torch.inf))
+        kept = torch.nan if isinstance(scaler, PaddedScaler) else 0.0
+        out.append(tensor.nan_to_num_(kept, torch.inf, -torch.inf))
     return out
 
 

@@ -389,6 +389,8 @@ OUT_OF_RANGE = {
     "beta": [-0.1, 1.1, "0.5", None, np.nan, np.inf, [0.5]],
     "effect": ["both", None, 1, "Conditional"],
     "predominant": [None, 1.5, ["audio"]],
+    "encoders": [3, None, 1.5, ["mlp"]],
+    "encoder_learning_rate": [0, -1, "1", np.nan, np.inf],
     "hidden_dim": [0, -1, 1.5, "8", None],
     "knowledge_dim": [0, -1, 1.5, None],
     "context_dim": [0, -1, 1.5, None],

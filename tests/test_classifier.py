@@ -110,6 +110,7 @@ def test_different_random_states_give_different_fits(data):
 
 CHANGED = {
     "beta": 0.0,
+    "encoders": "linear",
     "effect": "population",
     "predominant": 1,
     "hidden_dim": 32,
@@ -131,6 +132,7 @@ CHANGED = {
     "random_state": 1,
 }
 CHECKED_ELSEWHERE = {
+    "encoder_learning_rate",
     "modalities",
     "callbacks",
     "device",

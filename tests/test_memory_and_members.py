@@ -93,10 +93,12 @@ FREE = {
     "predict_batch_size": 7,
     "verbose": 1,
     "modalities": {"audio": 4, "video": 3},
+    "encoder_learning_rate": 1e-4,
     "memory": None,
     "device": "cpu",
 }
 COUNTED = {
+    "encoders": "linear",
     "predominant": "video",
     "hidden_dim": 9,
     "knowledge_dim": 8,

@@ -5,6 +5,7 @@ from scipy.spatial.distance import pdist
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd._scaling import channels, fitted_scaler, standardised_tensors
+from skbetafd.nn import Encoding
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_features_of_a_channel_are_told_by_the_shape_of_a_row(shape, expected):
 
 def test_columns_of_a_table_have_scales_of_their_own(rng):
     table = rng.normal(5, [1, 10, 0.1], size=(500, 3))
-    scaled = fitted_scaler(table, np.ones(500), (3,)).transform(table)
+    scaled = fitted_scaler(table, np.ones(500), Encoding("mlp", (3,))).transform(table)
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.std(0), 1)
 
@@ -37,7 +38,11 @@ def test_the_steps_of_a_channel_share_a_scale_that_makes_their_mean_variance_1(r
     sequences = rng.normal(3, 1, size=(400, 16, 2)) * np.array([1, 20])
     sequences[:, :4, 0] *= 1e-3
     flat = sequences.reshape(400, -1)
-    scaled = fitted_scaler(flat, np.ones(400), (16, 2)).transform(flat).reshape(sequences.shape)
+    scaled = (
+        fitted_scaler(flat, np.ones(400), Encoding("mlp", (16, 2)))
+        .transform(flat)
+        .reshape(sequences.shape)
+    )
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.var(0).mean(0), 1)
     assert scaled[:, :4, 0].std() < 0.01
@@ -46,7 +51,11 @@ def test_the_steps_of_a_channel_share_a_scale_that_makes_their_mean_variance_1(r
 def test_the_colours_of_a_picture_stay_in_proportion(rng):
     pictures = rng.normal(3, 1, size=(400, 2, 4, 4)) * np.array([1, 20])[:, None, None]
     flat = pictures.reshape(400, -1)
-    scaled = fitted_scaler(flat, np.ones(400), (2, 4, 4)).transform(flat).reshape(pictures.shape)
+    scaled = (
+        fitted_scaler(flat, np.ones(400), Encoding("mlp", (2, 4, 4)))
+        .transform(flat)
+        .reshape(pictures.shape)
+    )
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.var(0).mean(), 1)
     ratio = scaled.std(0) / pictures.std(0)
@@ -58,14 +67,18 @@ def test_a_dark_channel_and_rows_without_the_modality_leave_the_others_in_peace(
     sequences[:, :, 0] = 7.0
     sequences[::5] = np.nan
     flat = sequences.reshape(50, -1)
-    scaled = fitted_scaler(flat, np.ones(50), (9, 2)).transform(flat).reshape(sequences.shape)
+    scaled = (
+        fitted_scaler(flat, np.ones(50), Encoding("mlp", (9, 2)))
+        .transform(flat)
+        .reshape(sequences.shape)
+    )
     present = np.delete(scaled, np.s_[::5], axis=0)
     np.testing.assert_allclose(present[:, :, 0], 0, atol=1e-9)
     np.testing.assert_allclose(present[:, :, 1].var(axis=0).mean(), 1)
 
 
 def scaled_tensor(flat, weight, shape):
-    scaler = fitted_scaler(flat, weight, shape)
+    scaler = fitted_scaler(flat, weight, Encoding("mlp", shape))
     return standardised_tensors([flat], [scaler], torch.device("cpu"), torch.float64)[0].numpy()
 
 
@@ -114,7 +127,7 @@ def test_components_of_few_or_equal_pictures_are_filled_up_with_zeros(rng, n):
 def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, factor):
     for _ in range(20):
         constant = np.tile(factor * rng.random(shape).ravel(), (80, 1))
-        scaler = fitted_scaler(constant, rng.random(80) * 3, shape)
+        scaler = fitted_scaler(constant, rng.random(80) * 3, Encoding("mlp", shape))
         moved = scaler.transform(constant * (1 + 1e-9))
         assert np.abs(moved).max() <= 1e-8 * factor
 
@@ -122,7 +135,7 @@ def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, fact
 def test_components_are_those_of_all_phases_of_many_rows(rng):
     pictures = rng.normal(size=(20_000, 36))
     pictures[::2] = 0.0
-    scaled = fitted_scaler(pictures, np.ones(20_000), (6, 6)).transform(pictures)
+    scaled = fitted_scaler(pictures, np.ones(20_000), Encoding("mlp", (6, 6))).transform(pictures)
     assert scaled.var(axis=0).mean() == pytest.approx(1, rel=0.05)
 
 

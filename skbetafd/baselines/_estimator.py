@@ -25,6 +25,8 @@ PARAMETERS = """
     modalities : mapping or sequence, default=None
         For flat input, which columns belong to which modality, as in
         FrontDoorMultiModalClassifier.
+    encoders, encoder_learning_rate
+        How each modality is read, as in FrontDoorMultiModalClassifier.
     hidden_dim : int, default=128
         Width of each hidden layer.
     knowledge_dim : int, default=32
@@ -34,9 +36,7 @@ PARAMETERS = """
     standardize : bool, default=True
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
         picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
-        sequence (L, C) one a channel. Of more than 32 values, either is read through its first
-        32 principal components: the encoders are fully connected, and would learn pixels by
-        heart.
+        sequence (L, C) one a channel, as in FrontDoorMultiModalClassifier.
     max_epochs : int, default=40
         Passes over the training rows.
     batch_size : int, default=128
@@ -88,6 +88,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         self,
         *,
         modalities: Any = None,
+        encoders: Any = "auto",
+        encoder_learning_rate: Any = None,
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         dropout: float = 0.4,
@@ -109,6 +111,8 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         verbose: int = 0,
     ) -> None:
         self.modalities = modalities
+        self.encoders = encoders
+        self.encoder_learning_rate = encoder_learning_rate
         self.hidden_dim = hidden_dim
         self.knowledge_dim = knowledge_dim
         self.dropout = dropout

@@ -117,6 +117,8 @@ class FusionClassifier(Baseline):
         balancing: str | None = None,
         balancing_params: Mapping[str, Any] | None = None,
         modalities: Any = None,
+        encoders: Any = "auto",
+        encoder_learning_rate: Any = None,
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         dropout: float = 0.4,
@@ -139,6 +141,8 @@ class FusionClassifier(Baseline):
     ) -> None:
         super().__init__(
             modalities=modalities,
+            encoders=encoders,
+            encoder_learning_rate=encoder_learning_rate,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
             dropout=dropout,

@@ -16,7 +16,7 @@ from skorch.history import History
 from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype
-from .._scaling import fitted_scalers, standardised_tensors
+from .._scaling import fitted_scalers, network_inputs, standardised_tensors
 from .._sklearn_compat import SCARCE
 from ..nn import FusionNetwork
 from ..training import (
@@ -64,7 +64,7 @@ def fit_part(
         request,
         names=tuple(request.names[m] for m in columns),
         arrays=[request.arrays[m][used] for m in columns],
-        shapes=tuple(request.shapes[m] for m in columns),
+        encodings=tuple(request.encodings[m] for m in columns),
         present=request.present[np.ix_(used, np.array(columns))],
         y=request.y[used],
         weight=request.weight[used],
@@ -110,8 +110,9 @@ class Trainer:
         self.scalers = fitted_scalers(
             (array[fit] for array in self.request.arrays),
             self.request.weight[fit],
-            self.request.shapes,
+            self.request.encodings,
             standardize=p["standardize"],
+            device=self.device,
         )
         self.rows = self._tensors(fit)
         self.validation = None if held is None else self._tensors(held)
@@ -165,7 +166,7 @@ class Trainer:
         """Make a network with fresh initial values."""
         p = self.parameters
         return FusionNetwork(
-            [x.shape[1] for x in self.rows.xs],
+            network_inputs(self.request.encodings, self.scalers),
             self.request.n_classes,
             hidden_dim=p["hidden_dim"],
             code_dim=p["knowledge_dim"],

@@ -65,6 +65,8 @@ class UnimodalClassifier(Baseline):
         *,
         modality: str | int = 0,
         modalities: Any = None,
+        encoders: Any = "auto",
+        encoder_learning_rate: Any = None,
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         dropout: float = 0.4,
@@ -87,6 +89,8 @@ class UnimodalClassifier(Baseline):
     ) -> None:
         super().__init__(
             modalities=modalities,
+            encoders=encoders,
+            encoder_learning_rate=encoder_learning_rate,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
             dropout=dropout,

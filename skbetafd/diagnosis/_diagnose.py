@@ -158,7 +158,8 @@ def _read(X: Any, y: Any, modalities: Any) -> tuple[MultiModalArray, np.ndarray]
             f"X is one modality, {X.names[0]!r}: nothing can be out of balance. Pass a list, a "
             "dict or a MultiModalArray, or name the columns of each modality by modalities="
         )
-    present = np.stack([present_rows(a) for a in numeric_modalities(X, np.float32)], axis=1)
+    arrays = numeric_modalities(X, np.float32, padded=X.names)
+    present = np.stack([present_rows(array) for array in arrays], axis=1)
     check_some_present(X.names, present, np.arange(len(present)), training=True)
     y, _ = read_targets(FusionClassifier(), X, y, None)
     return X, y

@@ -20,7 +20,7 @@ class InputMasks:
 
     def __init__(self, evaluation: Evaluation, predominant: str) -> None:
         self.evaluation, X = evaluation, evaluation.X
-        arrays = dict(zip(X.names, numeric_modalities(X, np.float64), strict=True))
+        arrays = dict(zip(X.names, numeric_modalities(X, np.float64, padded=X.names), strict=True))
         self.arrays = {name: array for name, array in arrays.items() if name != predominant}
         self.means = modality_means(X)
         widths = [array.shape[1] for array in self.arrays.values()]

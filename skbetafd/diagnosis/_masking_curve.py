@@ -190,7 +190,7 @@ def _predominant(evaluation: Evaluation, given: Any, rng: np.random.RandomState)
     if given is None and fitted is not None:
         return fitted
     if given is None:
-        arrays = numeric_modalities(evaluation.X, np.float64)
+        arrays = numeric_modalities(evaluation.X, np.float64, padded=evaluation.X.names)
         y = np.unique(evaluation.y, return_inverse=True)[1]
         scores = probe_scores(arrays, y, np.ones(len(y)), rng.randint(2**31 - 1))
         return names[scores.argmax()]

@@ -2,6 +2,7 @@
 
 from .adjustment import ReferenceSet, log_proba_path
 from .criterion import Criterion
+from .encoders import Encoder, Encoding, ModuleFeatures, n_features, seeded, user_module
 from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .fusion import FusionNetwork
 from .losses import FrontDoorLoss
@@ -11,15 +12,21 @@ from .support import nearest_reference, support
 __all__ = [
     "Codes",
     "Criterion",
+    "Encoder",
+    "Encoding",
     "FrontDoorLoss",
     "FrontDoorNetwork",
     "FusionNetwork",
     "MediatorLoss",
     "MediatorNetwork",
     "ModalityEncoders",
+    "ModuleFeatures",
     "ReferenceSet",
     "log_proba_path",
     "mediated_log_proba_path",
+    "n_features",
     "nearest_reference",
+    "seeded",
     "support",
+    "user_module",
 ]

@@ -1,41 +1,174 @@
-"""Encoders: from the standardised rows of one modality to a code."""
+"""Encoders: from the rows of one modality to a code, in a way that suits its shape."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
+from .convolution import Convolutions
 from .linear import linear
+from .recurrence import Recurrence
 
 
-class MLPEncoder(nn.Module):
-    """One hidden layer, a rectifier, an optional dropout mask, a linear code.
+class Encoding(NamedTuple):
+    """How the rows of one modality are read."""
+
+    kind: str
+    """"linear", "mlp", "conv1d", "conv2d", "sequence", or "module" for a module of the user's."""
+    shape: tuple[int, ...]
+    """Shape of one row; rows arrive flattened."""
+    module: nn.Module | Callable[[], nn.Module] | None = None
+    """Of the user: a module that is copied, or what makes one."""
+    learning_rate: float | None = None
+    """Peak learning rate of the user's module, if it has one of its own."""
+
+    @property
+    def width(self) -> int:
+        """Number of values in a flattened row."""
+        return math.prod(self.shape)
+
+
+class Encoder(nn.Module):
+    """Features of a row, then one hidden layer, a rectifier, a dropout mask, a linear code.
+
+    The hidden layer on features that are learned is normalised (Ba, Kiros & Hinton, Layer
+    Normalization, arXiv 1607.06450, without its parameters): else the rectifiers of the context
+    may all die under the pressure to keep the codes apart, and β is without effect (on the raw
+    images of av_mnist, accuracy / log-loss at β = 1 under a randomised tint .32 / 2.88 without,
+    .57 / 1.03 with it, seed 50).
 
     Parameters
     ----------
-    input_dim, hidden_dim, code_dim : int
-        Widths of the input, of the hidden layer and of the code.
+    features : module or None
+        From rows (n, width) to features (n, n_features); None: the rows are the features.
+    n_features, hidden_dim, code_dim : int
+        Widths of the features, of the hidden layer and of the code.
     generator : torch.Generator
         Source of the initial weights (CPU).
     """
 
     def __init__(
-        self, input_dim: int, hidden_dim: int, code_dim: int, generator: torch.Generator
+        self,
+        features: nn.Module | None,
+        n_features: int,
+        hidden_dim: int,
+        code_dim: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.hidden = linear(input_dim, hidden_dim, generator)
+        self.features = features
+        self.hidden = linear(n_features, hidden_dim, generator)
         self.code = linear(hidden_dim, code_dim, generator)
 
     @property
-    def mask_dims(self) -> Sequence[int]:
-        """Widths of the layers that take a dropout mask."""
-        return (self.hidden.out_features,)
+    def mask_dim(self) -> int:
+        """Width of the layer that takes a dropout mask."""
+        return self.hidden.out_features
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode rows (n, input_dim) into codes (n, code_dim)."""
-        hidden = torch.relu(self.hidden(x))
+        """Encode rows (n, width) into codes (n, code_dim)."""
+        if self.features is None:
+            hidden = torch.relu(self.hidden(x))
+        else:
+            hidden = self.hidden(self.features(x))
+            hidden = torch.relu(layer_norm(hidden, hidden.shape[-1:]))
         if mask is not None:
             hidden = hidden * mask
         return self.code(hidden)
+
+
+class MLPEncoder(Encoder):
+    """An encoder whose features are the values themselves, (n, input_dim)."""
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int, code_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__(None, input_dim, hidden_dim, code_dim, generator)
+
+
+class LinearEncoder(nn.Module):
+    """``W x + b``; there is no layer that takes a dropout mask."""
+
+    mask_dim = 0
+
+    def __init__(self, input_dim: int, code_dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.code = linear(input_dim, code_dim, generator)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Encode rows (n, input_dim) into codes (n, code_dim)."""
+        return self.code(x)
+
+
+class ModuleFeatures(nn.Module):
+    """A user's module, given rows in their own shape, its output flattened."""
+
+    def __init__(
+        self, module: nn.Module, shape: tuple[int, ...], learning_rate: float | None = None
+    ) -> None:
+        super().__init__()
+        self.module, self.shape, self.learning_rate = module, shape, learning_rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn rows (n, width) into features (n, n_features)."""
+        return self.module(x.view(-1, *self.shape)).flatten(1)
+
+
+def make_encoder(
+    encoding: Encoding | int, hidden_dim: int, code_dim: int, generator: torch.Generator
+) -> Encoder | LinearEncoder:
+    """Make an encoder; a number stands for an MLP on rows of that width."""
+    if isinstance(encoding, int):
+        return MLPEncoder(encoding, hidden_dim, code_dim, generator)
+    kind, shape = encoding.kind, encoding.shape
+    if kind == "linear":
+        return LinearEncoder(encoding.width, code_dim, generator)
+    if kind == "mlp":
+        return MLPEncoder(encoding.width, hidden_dim, code_dim, generator)
+    if kind == "sequence":
+        recurrence = Recurrence(shape, hidden_dim, generator)
+        return Encoder(recurrence, recurrence.n_features, hidden_dim, code_dim, generator)
+    if kind in ("conv1d", "conv2d"):
+        convolutions = Convolutions(int(kind[4]), shape, generator)
+        return Encoder(convolutions, convolutions.n_features, hidden_dim, code_dim, generator)
+    module = user_module(encoding, generator)
+    features = ModuleFeatures(module, shape, encoding.learning_rate)
+    return Encoder(features, n_features(features, encoding), hidden_dim, code_dim, generator)
+
+
+def user_module(encoding: Encoding, generator: torch.Generator) -> nn.Module:
+    """Copy a user's module, or have one made with initial values that `generator` decides."""
+    if isinstance(encoding.module, nn.Module):
+        return deepcopy(encoding.module)
+    assert encoding.module is not None
+    with seeded(generator):
+        return deepcopy(encoding.module())  # it may give the same one each time
+
+
+@contextmanager
+def seeded(generator: torch.Generator) -> Iterator[None]:
+    """Seed the global generators, from which a user's module draws, by one; restore them after."""
+    seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
+    with torch.random.fork_rng():
+        torch.random.manual_seed(seed)
+        yield
+
+
+@torch.no_grad()
+def n_features(features: nn.Module, encoding: Encoding) -> int:
+    """Find how many features a module makes of a row, by two rows of zeros."""
+    first = next(features.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
+    rows = torch.zeros(2, encoding.width, dtype=first.dtype, device=first.device)
+    return deepcopy(features).eval()(rows).shape[1]
+
+
+def encoder_masks(encoders: Iterable[nn.Module]) -> list[int]:
+    """Widths of the dropout masks of several encoders, one each."""
+    return [e.mask_dim for e in encoders if isinstance(e, (Encoder, LinearEncoder))]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .encoders import MLPEncoder
+from .encoders import Encoding, encoder_masks, make_encoder
 from .heads import AdditiveHead
 from .linear import linear
 from .partial import PartialNetwork
@@ -30,8 +30,9 @@ class ModalityEncoders(nn.Module):
 
     Parameters
     ----------
-    input_dims : sequence of int
-        Flattened width of each modality, in the order in which the rows arrive.
+    inputs : sequence of Encoding or int
+        How each modality is read, in the order in which the rows arrive; a number is the width of
+        a table for an MLP.
     predominant : int
         Position of the predominant modality T.
     hidden_dim, knowledge_dim, context_dim : int
@@ -42,7 +43,7 @@ class ModalityEncoders(nn.Module):
 
     def __init__(
         self,
-        input_dims: Sequence[int],
+        inputs: Sequence[Encoding | int],
         *,
         predominant: int,
         hidden_dim: int,
@@ -52,23 +53,23 @@ class ModalityEncoders(nn.Module):
     ) -> None:
         super().__init__()
         self.predominant = predominant
-        self.auxiliaries = [m for m in range(len(input_dims)) if m != predominant]
+        self.auxiliaries = [m for m in range(len(inputs)) if m != predominant]
         self.order = [predominant, *self.auxiliaries]
         """Positions of the modalities, the predominant first: the columns of `present`."""
 
-        def encoder(modality: int, code_dim: int) -> MLPEncoder:
-            return MLPEncoder(input_dims[modality], hidden_dim, code_dim, generator)
+        def encoder(modality: int, code_dim: int) -> nn.Module:
+            return make_encoder(inputs[modality], hidden_dim, code_dim, generator)
 
         self.knowledge = encoder(predominant, knowledge_dim)
         self.context = encoder(predominant, context_dim)
         self.auxiliary = nn.ModuleList(encoder(m, knowledge_dim) for m in self.auxiliaries)
         self.auxiliary_dim = knowledge_dim * len(self.auxiliaries)
         encoders = [self.knowledge, self.context, *self.auxiliary]
-        self.mask_dims = [*(d for e in encoders for d in e.mask_dims), hidden_dim]
+        self.mask_dims = [*encoder_masks(encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the heads'."""
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:
-        """Encode standardised rows, one tensor (n, width) a modality."""
+        """Encode standardised rows, one tensor (n, width) a modality; sequences end in NaN."""
         masks = masks if masks is not None else [None] * len(self.mask_dims)
         x = xs[self.predominant]
         auxiliary = [
@@ -89,7 +90,7 @@ class FrontDoorNetwork(ModalityEncoders):
 
     Parameters
     ----------
-    input_dims, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, predominant, hidden_dim, knowledge_dim, context_dim, generator
         As in `ModalityEncoders`.
     n_classes : int
         Number of classes.
@@ -99,7 +100,7 @@ class FrontDoorNetwork(ModalityEncoders):
 
     def __init__(
         self,
-        input_dims: Sequence[int],
+        inputs: Sequence[Encoding | int],
         n_classes: int,
         *,
         predominant: int,
@@ -110,7 +111,7 @@ class FrontDoorNetwork(ModalityEncoders):
         generator: torch.Generator,
     ) -> None:
         super().__init__(
-            input_dims,
+            inputs,
             predominant=predominant,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
@@ -124,7 +125,7 @@ class FrontDoorNetwork(ModalityEncoders):
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
             self.partial = PartialNetwork(
-                [input_dims[m] for m in self.order],
+                [inputs[m] for m in self.order],
                 knowledge_dim=knowledge_dim,
                 context_dim=context_dim,
                 hidden_dim=hidden_dim,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .encoders import MLPEncoder
+from .encoders import Encoding, encoder_masks, make_encoder
 from .linear import linear
 
 
@@ -16,8 +16,8 @@ class FusionNetwork(nn.Module):
 
     Parameters
     ----------
-    input_dims : sequence of int
-        Flattened width of each modality.
+    inputs : sequence of Encoding or int
+        How each modality is read; a number is the width of a table for an MLP.
     n_classes : int
         Number of classes.
     hidden_dim, code_dim : int
@@ -28,7 +28,7 @@ class FusionNetwork(nn.Module):
 
     def __init__(
         self,
-        input_dims: Sequence[int],
+        inputs: Sequence[Encoding | int],
         n_classes: int,
         *,
         hidden_dim: int,
@@ -36,22 +36,22 @@ class FusionNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.input_dims, self.hidden_dim = list(input_dims), hidden_dim
+        self.inputs, self.hidden_dim = list(inputs), hidden_dim
         self.encoders = nn.ModuleList(
-            MLPEncoder(width, hidden_dim, code_dim, generator) for width in input_dims
+            make_encoder(one, hidden_dim, code_dim, generator) for one in inputs
         )
         self.shares = nn.ModuleList(
-            linear(code_dim, hidden_dim, generator, bias=m == 0) for m in range(len(input_dims))
+            linear(code_dim, hidden_dim, generator, bias=m == 0) for m in range(len(inputs))
         )
         self.out = linear(hidden_dim, n_classes, generator)
         self.code_dim, self.n_classes = code_dim, n_classes
-        self.mask_dims = [hidden_dim] * (1 + len(self.encoders))
+        self.mask_dims = [*encoder_masks(self.encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the head's."""
 
     def like(self, generator: torch.Generator) -> FusionNetwork:
         """Make another network of this shape, where this one is, with values of its own."""
         other = FusionNetwork(
-            self.input_dims,
+            self.inputs,
             self.n_classes,
             hidden_dim=self.hidden_dim,
             code_dim=self.code_dim,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,15 @@ def linear(
     layer = nn.utils.skip_init(
         Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device="cpu"
     )
-    bound = 1.0 / math.sqrt(max(input_dim, 1))
+    return drawn(layer, input_dim, generator)
+
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def drawn(layer: Layer, fan_in: int, generator: torch.Generator) -> Layer:
+    """Draw a layer's parameters from U(−1/√fan_in, 1/√fan_in), torch's own default."""
+    bound = 1.0 / math.sqrt(max(fan_in, 1))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.uniform_(-bound, bound, generator=generator)

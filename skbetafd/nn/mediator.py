@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from .adjustment import CHUNK_ELEMENTS, ReferenceSet, average_proba, log_reference_weights, mix
 from .criterion import Criterion
-from .encoders import MLPEncoder
+from .encoders import Encoding, MLPEncoder
 from .front_door import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
 from .linear import linear
@@ -118,7 +118,7 @@ class MediatorNetwork(ModalityEncoders):
 
     Parameters
     ----------
-    input_dims, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, predominant, hidden_dim, knowledge_dim, context_dim, generator
         As in `ModalityEncoders`.
     n_classes : int
         Number of classes.
@@ -131,7 +131,7 @@ class MediatorNetwork(ModalityEncoders):
 
     def __init__(
         self,
-        input_dims: Sequence[int],
+        inputs: Sequence[Encoding | int],
         n_classes: int,
         *,
         predominant: int,
@@ -143,7 +143,7 @@ class MediatorNetwork(ModalityEncoders):
         generator: torch.Generator,
     ) -> None:
         super().__init__(
-            input_dims,
+            inputs,
             predominant=predominant,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,

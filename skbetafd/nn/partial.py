@@ -9,7 +9,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from .encoders import MLPEncoder
+from .encoders import Encoding, make_encoder
 from .linear import linear
 
 
@@ -23,8 +23,8 @@ class PartialNetwork(nn.Module):
 
     Parameters
     ----------
-    input_dims : sequence of int
-        Flattened width of each modality, the predominant first.
+    inputs : sequence of Encoding or int
+        How each modality is read, the predominant first.
     knowledge_dim, context_dim, hidden_dim, n_classes : int
         Widths of z (and of the own encoders' codes), of s, of the hidden layers and of the output.
     generator : torch.Generator
@@ -35,7 +35,7 @@ class PartialNetwork(nn.Module):
 
     def __init__(
         self,
-        input_dims: Sequence[int],
+        inputs: Sequence[Encoding | int],
         *,
         knowledge_dim: int,
         context_dim: int,
@@ -45,19 +45,19 @@ class PartialNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(
-            MLPEncoder(width, hidden_dim, knowledge_dim, generator) for width in input_dims
+            make_encoder(one, hidden_dim, knowledge_dim, generator) for one in inputs
         )
         self.own = nn.ModuleList(
-            linear(knowledge_dim, hidden_dim, generator, bias=False) for _ in input_dims
+            linear(knowledge_dim, hidden_dim, generator, bias=False) for _ in inputs
         )
         self.knowledge = linear(knowledge_dim, hidden_dim, generator)
         self.context = linear(context_dim, hidden_dim, generator, bias=False)
         self.missing = nn.Parameter(
-            torch.zeros(1 + len(input_dims), hidden_dim, dtype=torch.float32, device="cpu")
+            torch.zeros(1 + len(inputs), hidden_dim, dtype=torch.float32, device="cpu")
         )
         self.out = linear(hidden_dim, n_classes, generator)
-        self.subsets = _subsets_of_views(len(input_dims))
-        table = [[float(v in views) for v in range(1 + len(input_dims))] for views in self.subsets]
+        self.subsets = _subsets_of_views(len(inputs))
+        table = [[float(v in views) for v in range(1 + len(inputs))] for views in self.subsets]
         shown = torch.tensor(table, dtype=torch.float32, device="cpu")
         self.register_buffer("shown", shown, persistent=False)
 

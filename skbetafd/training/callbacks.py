@@ -78,11 +78,14 @@ class BestEpoch(Callback):
 
 
 def default_callbacks(
-    verbose: int, learning_rate: float, n_steps: int
+    verbose: int, learning_rates: list[float], n_steps: int
 ) -> list[tuple[str, Callback]]:
-    """Timer and one-cycle schedule; a bar at ``verbose=1``, a printed row an epoch from 2."""
+    """Timer and one-cycle schedule; a bar at ``verbose=1``, a printed row an epoch from 2.
+
+    `learning_rates` are the peaks of the optimiser's groups of parameters.
+    """
     schedule = LRScheduler(
-        OneCycleLR, step_every="batch", event_name=None, max_lr=learning_rate, total_steps=n_steps
+        OneCycleLR, step_every="batch", event_name=None, max_lr=learning_rates, total_steps=n_steps
     )
     callbacks: list[tuple[str, Callback]] = [
         ("epoch_timer", EpochTimer()),

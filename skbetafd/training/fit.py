@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,15 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor
 
-from ..nn import Codes, Criterion, FrontDoorNetwork, FusionNetwork, MediatorNetwork
+from ..nn import (
+    Codes,
+    Criterion,
+    FrontDoorNetwork,
+    FusionNetwork,
+    MediatorNetwork,
+    ModuleFeatures,
+    seeded,
+)
 from .batches import Batch, BatchIterator, TrainingRows
 from .callbacks import default_callbacks
 
@@ -165,13 +174,28 @@ def train(job: TrainingJob) -> NeuralNet:
     """
     batches = job.batches()
     n_steps = job.settings.max_epochs * job.n_batches
-    net = make_net(
-        job, default_callbacks(job.settings.verbose, job.settings.learning_rate, n_steps)
-    )
+    rates = [*own_rates(job.network).values(), job.settings.learning_rate]
+    net = make_net(job, default_callbacks(job.settings.verbose, rates, n_steps))
     net.batches_ = batches
-    _run(net, job.rows)
+    with own_draws(job):
+        _run(net, job.rows)
     del net.batches_
     return net
+
+
+def own_draws(job: TrainingJob) -> AbstractContextManager[None]:
+    """Make what a user's module draws, say in its dropout, come from the job's generator."""
+    has_own = any(isinstance(module, ModuleFeatures) for module in job.network.modules())
+    return seeded(job.generator) if has_own else nullcontext()
+
+
+def own_rates(network: torch.nn.Module) -> dict[str, float]:
+    """Learning rates of the user's modules that have one of their own, by skorch's patterns."""
+    return {
+        f"{name}.*": module.learning_rate
+        for name, module in network.named_modules()
+        if isinstance(module, ModuleFeatures) and module.learning_rate is not None
+    }
 
 
 def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
@@ -182,6 +206,9 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
         criterion=job.criterion,
         **OPTIMIZERS[settings.optimizer],
         optimizer__weight_decay=settings.weight_decay,
+        optimizer__param_groups=[
+            (pattern, {"lr": rate}) for pattern, rate in own_rates(job.network).items()
+        ],
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
-from ..nn import FrontDoorLoss, FrontDoorNetwork
+from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
 from .fit import (
     EpochSums,
@@ -58,6 +58,8 @@ def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
 def _why_alone(job: TrainingJob) -> str | None:
     if not isinstance(job.network, FrontDoorNetwork):
         return f"a {type(job.network).__name__} can't be stacked"
+    if any(isinstance(module, Encoder) and module.features for module in job.network.modules()):
+        return "its encoders that are not fully connected can't be stacked"
     for entry in job.settings.callbacks:
         callback = entry[1] if isinstance(entry, tuple) else entry
         kind = callback if isinstance(callback, type) else type(callback)

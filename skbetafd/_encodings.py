@@ -1,0 +1,141 @@
+"""Which encoder reads a modality: by the shape of its rows, or as the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ._multimodal_array import quoted
+from ._presence import present_rows
+from .nn import Encoding, ModuleFeatures, n_features, seeded, user_module
+
+KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
+AXES = {"conv1d": (2,), "sequence": (2,), "conv2d": (2, 3)}
+"""Axes that a row must have; the others read any."""
+
+
+def resolve_encodings(
+    encoders: Any,
+    encoder_learning_rate: Any,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+    arrays: Sequence[np.ndarray],
+) -> tuple[Encoding, ...]:
+    """Find how each modality is read.
+
+    Parameters
+    ----------
+    encoders : str or mapping of str to str, nn.Module or callable
+        The estimator's parameter: "auto", a kind for all modalities, or something for some of
+        them by name; the others are "auto".
+    encoder_learning_rate : float, mapping of str to float, or None
+        The estimator's parameter.
+    names : sequence of str
+        The modalities.
+    shapes : sequence of tuple of int
+        Shape of one row of each.
+    arrays : sequence of ndarray of shape (n_samples, width)
+        Flattened rows; padded steps are NaN.
+
+    Raises
+    ------
+    ValueError
+        If a name or kind is unknown, or a kind does not fit the shape of the rows.
+    TypeError
+        If an encoder is none of these.
+    """
+    given = encoders if isinstance(encoders, Mapping) else dict.fromkeys(names, encoders)
+    rates = _rates(encoder_learning_rate, names)
+    for parameter, mapping in (("encoders", given), ("encoder_learning_rate", rates)):
+        unknown = [name for name in mapping if name not in names]
+        if unknown:
+            raise ValueError(
+                f"{parameter} names {unknown[0]!r}, but the modalities are {quoted(names)}"
+            )
+    return tuple(
+        _encoding(name, given.get(name, "auto"), rates.get(name), shape, array)
+        for name, shape, array in zip(names, shapes, arrays, strict=True)
+    )
+
+
+def may_be_padded(
+    encoders: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
+) -> list[str]:
+    """Name the modalities whose last steps may be NaN."""
+    given = encoders if isinstance(encoders, Mapping) else dict.fromkeys(names, encoders)
+    sequences = [name for name, shape in zip(names, shapes, strict=True) if len(shape) == 2]
+    return [name for name in sequences if str(given.get(name, "auto")) in ("auto", "sequence")]
+
+
+def _rates(rate: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    return rate if isinstance(rate, Mapping) else dict.fromkeys(names, rate)
+
+
+def _encoding(
+    name: str, encoder: Any, rate: Any, shape: tuple[int, ...], array: np.ndarray
+) -> Encoding:
+    if isinstance(encoder, torch.nn.Module) or (callable(encoder) and not isinstance(encoder, str)):
+        _check_rate(name, rate)
+        encoding = Encoding("module", shape, encoder, rate)
+        _try(name, encoding)
+        return encoding
+    if not isinstance(encoder, str):
+        raise TypeError(
+            f"encoders[{name!r}] must be a kind, a torch module or what makes one, got {encoder!r}"
+        )
+    kind = automatic(shape, array) if encoder == "auto" else encoder
+    if kind not in KINDS:
+        raise ValueError(
+            f"encoders: modality {name!r} can be read by 'auto', {quoted(KINDS)}, a torch module "
+            f"or what makes one, got {encoder!r}"
+        )
+    if len(shape) not in AXES.get(kind, (len(shape),)):
+        raise ValueError(
+            f"encoders: {kind!r} can't read modality {name!r}, whose rows have shape {shape}; it "
+            f"needs {' or '.join(map(str, AXES[kind]))} axes"
+        )
+    return Encoding(kind, shape)
+
+
+def _try(name: str, encoding: Encoding) -> None:
+    """Have a module read two rows of zeros."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    module = user_module(encoding, generator)
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(
+            f"encoders: modality {name!r} got {module!r} from {encoding.module!r}; a torch module "
+            "is needed"
+        )
+    try:
+        with seeded(generator):
+            n_features(ModuleFeatures(module, encoding.shape), encoding)
+    except Exception as error:
+        raise ValueError(
+            f"encoders: the module of modality {name!r} can't read float rows of shape "
+            f"(n, {', '.join(map(str, encoding.shape))}) and return (n, ...) features: {error}"
+        ) from error
+
+
+def _check_rate(name: str, rate: Any) -> None:
+    number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
+    if rate is not None and not (number and 0 < rate < np.inf):
+        raise ValueError(
+            f"encoder_learning_rate of modality {name!r} must be a positive number, got {rate!r}"
+        )
+
+
+def automatic(shape: tuple[int, ...], array: np.ndarray) -> str:
+    """Choose a kind by the shape of a row, (H, W), (C, H, W), (L, C) or (C,)."""
+    if len(shape) == 3:
+        return "conv2d"
+    if len(shape) != 2 or shape[0] == 1:
+        return "mlp"
+    return "conv2d" if shape[0] == shape[1] and not padded(array) else "sequence"
+
+
+def padded(array: np.ndarray) -> bool:
+    """Tell whether rows that are there have steps of NaN."""
+    return bool(np.isnan(array[present_rows(array)]).any())

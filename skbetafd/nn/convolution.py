@@ -1,0 +1,77 @@
+"""Convolutions over the pixels of a picture, or over the steps of a sequence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .linear import drawn
+
+CHANNELS = (16, 32, 64, 64)
+"""Of the layers, the last of which is repeated."""
+
+SMALLEST = 8
+"""Layers of stride 2 are added until no side is longer."""
+
+MOST_CHANNELS_LAST = 4
+"""A last axis no longer than this, after a longer first one, holds the channels."""
+
+
+def channels_last(shape: tuple[int, ...]) -> bool:
+    """Tell (H, W, C) from (C, H, W): colours are few, and come in the last place in many files."""
+    return len(shape) == 3 and shape[-1] <= MOST_CHANNELS_LAST < shape[0]
+
+
+class Convolutions(nn.Module):
+    """Layers of stride 2, each with a rectifier, whose output is flattened.
+
+    Parameters
+    ----------
+    n_axes : int
+        2 for pictures (H, W), (C, H, W) or (H, W, C), 1 for sequences (L, C).
+    shape : tuple of int
+        Shape of one row.
+    generator : torch.Generator
+        Source of the initial weights (CPU).
+    """
+
+    def __init__(self, n_axes: int, shape: tuple[int, ...], generator: torch.Generator) -> None:
+        super().__init__()
+        self.shape = shape
+        self.last = n_axes == 1 or channels_last(shape)
+        """Whether the channels are the last axis."""
+        sides = list(shape[:-1]) if self.last else list(shape[-n_axes:])
+        width = math.prod(shape) // math.prod(sides)
+        kind: Any = nn.Conv1d if n_axes == 1 else nn.Conv2d
+        layers: list[nn.Module] = []
+        while not layers or max(sides) > SMALLEST:
+            out = CHANNELS[min(len(layers), len(CHANNELS) - 1)]
+            size = 5 if not layers else 3
+            convolution = nn.utils.skip_init(
+                kind,
+                width,
+                out,
+                size,
+                stride=2,
+                padding=size // 2,
+                dtype=torch.float32,
+                device="cpu",
+            )
+            layers.append(drawn(convolution, width * size**n_axes, generator))
+            sides, width = [-(-side // 2) for side in sides], out
+        self.layers = nn.ModuleList(layers)
+        self.n_features = width * math.prod(sides)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn rows (n, width) into features (n, n_features)."""
+        x = x.view(-1, *self.shape)
+        if self.last:
+            x = x.movedim(-1, 1)
+        elif len(self.shape) == 2:
+            x = x[:, None]
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return x.flatten(1)
