@@ -15,6 +15,7 @@ import warnings
 import numpy as np
 from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
+from methods import DENSE
 from sklearn.metrics import log_loss
 from tracks import VARIANTS, task
 
@@ -30,7 +31,7 @@ def one(name: str, seed: int, label_weight: float) -> tuple[float, float, float,
 
     def fitted(track: str, variant: str, test: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         split = task(track, name, variant, seed)
-        clf = FrontDoorMultiModalClassifier(label_weight=label_weight, random_state=seed)
+        clf = FrontDoorMultiModalClassifier(label_weight=label_weight, random_state=seed, **DENSE)
         X, y = split.tests[test]
         clf.fit(split.train.X, split.train.y)
         proba = clf.beta_path(X, [0, 1])

@@ -15,6 +15,7 @@ import warnings
 import numpy as np
 from command_line import publish, seeded_parser
 from confounded import score
+from methods import DENSE
 from tracks import Task, task, tasks
 
 from skbetafd import FrontDoorMultiModalClassifier
@@ -25,7 +26,7 @@ SETTINGS = {"clean": ("no confounder", "iid", 0), "interventional": ("independen
 
 def scores(split: Task, test: str, beta: float, n_members: int, seed: int) -> list[float]:
     """Accuracy, log-loss and seconds of the fit."""
-    clf = FrontDoorMultiModalClassifier(n_members=n_members, beta=beta, random_state=seed)
+    clf = FrontDoorMultiModalClassifier(n_members=n_members, beta=beta, random_state=seed, **DENSE)
     start = time.perf_counter()
     clf.fit(split.train.X, split.train.y)
     seconds = time.perf_counter() - start

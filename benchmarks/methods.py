@@ -37,7 +37,10 @@ from skbetafd.baselines._fusion import RULES
 
 Probabilities = Callable[[MultiModalArray], np.ndarray]
 REPORTED_BETAS = (0.0, 0.5, 1.0)
-STOPPED = {"early_stopping": True, "calibrate": True}
+DENSE = {"encoders": "mlp"}
+"""Every modality is read by a fully connected encoder, pictures through their principal components;
+images.py compares the methods with convolutions."""
+STOPPED = {"early_stopping": True, "calibrate": True, **DENSE}
 TUNED: tuple[dict[str, Any], ...] = (
     {},
     {"dropout": 0.2},
@@ -90,7 +93,7 @@ def method(name: str) -> Method:
 
 
 def _front_door(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
-    clf = FrontDoorMultiModalClassifier(random_state=seed)
+    clf = FrontDoorMultiModalClassifier(random_state=seed, **DENSE)
     clf = _tuned(clf, rows, seed, TUNED[:budget])
     clf.fit(rows.X, rows.y)
     return {f"β = {beta:g}": AtBeta(clf, beta) for beta in REPORTED_BETAS}
@@ -98,7 +101,7 @@ def _front_door(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
 
 def _front_door_cv(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
     cv = FrontDoorMultiModalClassifierCV(
-        betas=np.linspace(0, 1, 11), scoring="neg_log_loss", cv=_folds(rows, seed)
+        betas=np.linspace(0, 1, 11), scoring="neg_log_loss", cv=_folds(rows, seed), **DENSE
     )
     return {"β by CV": cv.set_params(random_state=seed).fit(rows.X, rows.y).predict_proba}
 
