@@ -280,8 +280,9 @@ def test_more_rows_than_references_are_clustered(data):
     assert len(make().fit(*data).references_.log_mass) == 200
 
 
-def test_a_pickled_copy_predicts_the_same(data):
-    clf = make().fit(*data)
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_pickled_copy_predicts_the_same(data, verbose):
+    clf = make(verbose=verbose).fit(*data)
     copy = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(copy.predict_proba(data[0]), clf.predict_proba(data[0]))
 

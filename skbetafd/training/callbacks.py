@@ -25,8 +25,9 @@ class EpochBar(Callback):
         self.bar_.update()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Close the bar."""
+        """Close the bar, and let go of it: it can't be pickled."""
         self.bar_.close()
+        del self.bar_
 
 
 class BeforeEpoch(Callback):
