@@ -17,6 +17,7 @@ from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
+from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,
     FitRequest,
@@ -29,7 +30,14 @@ from ._fitting import (
 from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._partial_fit import PartialFitMixin
-from ._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from ._sklearn_compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameters,
+    with_callbacks,
+)
 from ._warm_start import Start, check_same_data
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -42,7 +50,7 @@ from .nn import (
 from .training import SCHEDULES
 
 
-class FrontDoorMultiModalClassifier(BetaPathMixin, PartialFitMixin):
+class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, PartialFitMixin):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and
@@ -381,6 +389,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, PartialFitMixin):
         """The trained torch module."""
         return self.net_.module_
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -422,15 +431,32 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, PartialFitMixin):
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value.
         """
+        self._validate_params()
+        # before all_or_nothing, which would take the context from who closes it
+        tasks = self._fit_tasks(X, y, sample_weight, self.max_epochs)
         with all_or_nothing(self):
-            self._validate_params()
             request = self._request(X, y, sample_weight, mediator, groups)
+            if tasks is not None:
+                tasks.begin()
+                request = replace(request, watcher=tasks)
             self._adopt(self._learn(request))
             remove_checkpoints(request)
+            if tasks is not None:
+                tasks.end()
         return self
 
+    def _fit_tasks(self, X: Any, y: Any, sample_weight: Any, n_subtasks: int) -> FitTasks | None:
+        """Open the context of scikit-learn's callbacks; None without any."""
+        context = self._init_callback_context(max_subtasks=n_subtasks)
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return FitTasks(self, context, {"X": X, "y": y, "metadata": metadata})
+
     def _learn(self, request: FitRequest) -> FitResult:
-        repeatable = isinstance(self.random_state, Integral) and not self.callbacks
+        repeatable = isinstance(self.random_state, Integral) and not (
+            self.callbacks or hasattr(self, "_skl_callbacks")
+        )
         if self.memory is not None and repeatable:
             return fit_cached(request, self.memory, int(self.verbose))
         if self.memory is not None:
@@ -483,7 +509,7 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, PartialFitMixin):
         self._mass = result.mass
         self.__dict__.pop("_stream", None)
         self.__dict__.pop("best_epoch_", None)
-        if self.early_stopping:
+        if self.early_stopping and "valid_loss" in self.history_[0]:
             self.best_epoch_ = 1 + int(np.argmin(self.history_[:, "valid_loss"]))
 
     def _warn_of_one_modality(self, request: FitRequest) -> None:

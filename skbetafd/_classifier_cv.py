@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +26,12 @@ from ._classifier import FrontDoorMultiModalClassifier
 from ._folds import Fold, FoldTask, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
-from ._sklearn_compat import accepts_sample_weight, routing_enabled, validate_parameters
+from ._sklearn_compat import (
+    accepts_sample_weight,
+    routing_enabled,
+    validate_parameters,
+    with_callbacks,
+)
 from ._warm_start import LEARNED
 
 NOT_SEARCHED = {"beta", "modalities", "verbose", "checkpoint_dir"}
@@ -222,6 +228,7 @@ dtype, device, random_state, verbose
         """The β at which this estimator predicts: the best one, once there is a fit."""
         return getattr(self, "beta_", 1.0)
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -254,8 +261,11 @@ dtype, device, random_state, verbose
         ValueError, TypeError
             For bad input or parameters, of this estimator or of a candidate.
         """
+        self._validate_params()
+        told = self._fit_tasks(X, y, sample_weight, 1 + self.refit)  # the search and the refit
         with all_or_nothing(self):
-            self._validate_params()
+            if told is not None:
+                told.begin()
             earlier = self._forget()
             betas = self._checked_betas()
             settings, candidates = self._candidates(max(betas))
@@ -287,7 +297,8 @@ dtype, device, random_state, verbose
                 for i, (train, test) in enumerate(splits)
             ]
             start = time.perf_counter()
-            done = self._run(tasks, betas)
+            with nullcontext() if told is None else told.subtask("search"):
+                done = self._run(tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
             scores = [
                 score_fold(scorer, task, fold, betas, routed.scorer.score)
@@ -296,9 +307,15 @@ dtype, device, random_state, verbose
             table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
             self._choose(settings, betas, table, seconds)
             if self.refit:
-                self._refit(X, y, sample_weight, mediator, held, earlier)
+                best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
+                best.__dict__.update(earlier)
+                with nullcontext() if told is None else told.subtask("refit", best):
+                    best.fit(X, y, sample_weight, mediator, held)
+                self._take_over(best)
             if self.checkpoint_dir is not None:
                 remove_fold_checkpoints(self.checkpoint_dir)
+            if told is not None:
+                told.end()
         return self
 
     def _forget(self) -> dict[str, Any]:
@@ -405,18 +422,7 @@ dtype, device, random_state, verbose
         self.scores_ = scores[self.best_index_ // len(betas)]
         self.n_splits_ = scores.shape[1]
 
-    def _refit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        mediator: Any,
-        groups: Any,
-        earlier: dict[str, Any],
-    ) -> None:
-        best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
-        best.__dict__.update(earlier)
-        best.fit(X, y, sample_weight, mediator, groups)
+    def _take_over(self, best: FrontDoorMultiModalClassifier) -> None:
         learned = {k: v for k, v in vars(best).items() if k not in best.get_params(deep=False)}
         self.__dict__.update(learned)
 

@@ -93,6 +93,8 @@ class FitRequest:
     """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
     start: Start | None = None
     """What the networks start from, instead of random weights."""
+    watcher: Any = None
+    """A `FitTasks` that is told of the epochs; it makes no difference to what is learned."""
     checkpoints: tuple[Checkpoint, ...] = ()
     """Of each member's network, if any; they make no difference to what is learned."""
 
@@ -213,7 +215,8 @@ class Preparation:
         self.held_out = None if held_out is None else self._training_rows(held_out)
         callbacks, seeds = self.parameters["callbacks"], request.seeds[1::2]
         checkpoints = request.checkpoints or [None] * len(seeds)
-        copies = [callbacks, *(deepcopy(callbacks) for _ in seeds[1:])]
+        watching = [] if request.watcher is None else [request.watcher.callback(self)]
+        copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
         self.jobs = [
             self._job(member, seed, own, verbose, checkpoint)
             for member, (seed, own, checkpoint) in enumerate(
@@ -333,7 +336,7 @@ class Preparation:
         has for each network.
         """
         rows = self.rows if rows is None else rows
-        seeds = self.request.seeds[2::2]
+        seeds = self.request.seeds[2::2][: len(nets)]
         codes_of: Sequence[Any] = more or [None] * len(nets)
         members = [
             self._member(net, seed, rows, codes)

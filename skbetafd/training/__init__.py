@@ -1,7 +1,7 @@
 """The skorch glue: whole-tensor batches, the training loop, stacks, reference sets, callbacks."""
 
 from .batches import TrainingRows
-from .callbacks import BeforeEpoch, BestEpoch, held_out_loss
+from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .fit import (
     TrainingJob,
@@ -18,6 +18,7 @@ from .user_callbacks import callback_names, check_callbacks, check_resumable
 
 __all__ = [
     "SCHEDULES",
+    "AroundEpoch",
     "BeforeEpoch",
     "BestEpoch",
     "Checkpoint",

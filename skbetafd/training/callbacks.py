@@ -43,6 +43,33 @@ class BeforeEpoch(Callback):
         self.call(net, len(net.history) - 1)
 
 
+class AroundEpoch(Callback):
+    """Calls functions of the net before and after each epoch; the latter may stop the training.
+
+    Both are forgotten at the end, that the net may be pickled.
+    """
+
+    def __init__(
+        self, begin: Callable[[Any], None] | None, end: Callable[[Any], bool] | None
+    ) -> None:
+        self.begin, self.end = begin, end
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Call the first."""
+        assert self.begin is not None
+        self.begin(net)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Call the second; stop where it is true."""
+        assert self.end is not None
+        if self.end(net):
+            raise StopTraining
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Forget both."""
+        self.begin = self.end = None
+
+
 @torch.no_grad()
 def held_out_loss(net: Any, rows: TrainingRows) -> float:
     """Evaluate what a net's criterion says of held-out rows, some at a time."""
