@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,9 @@ import torch
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
+from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
+from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,
     FitRequest,
@@ -24,8 +27,18 @@ from ._fitting import (
     fit_cached,
     presence_tensor,
 )
+from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
-from ._sklearn_compat import HasMethods, Interval, validate_parameters
+from ._partial_fit import PartialFitMixin
+from ._sklearn_compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameters,
+    with_callbacks,
+)
+from ._warm_start import Start, check_same_data
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
     FrontDoorNetwork,
@@ -34,9 +47,10 @@ from .nn import (
     mediated_log_proba_path,
     support,
 )
+from .training import SCHEDULES
 
 
-class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
+class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, PartialFitMixin):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and
@@ -129,11 +143,37 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     batch_size : int, default=128
         Most rows in a batch, at least 2; -1 means all rows. An epoch is cut into equal batches.
     learning_rate : float, default=3e-3
-        Peak of AdamW's one-cycle schedule.
+        Peak of AdamW's schedule; see `lr_schedule`.
     weight_decay : float, default=1e-2
         AdamW's decoupled weight decay; torch's own default.
+    lr_schedule : {"one-cycle", "cosine", "constant"}, default="one-cycle"
+        Learning rate over the batches of all epochs: up to the peak and down to nearly 0 (the
+        default, under which the others were chosen), from the peak down to 0, or the peak.
+    max_grad_norm : float, default=None
+        Gradients of a larger Euclidean norm are scaled down to it, for each network by itself.
+        None leaves them as they are.
+    class_weight : dict of label to float or "balanced", default=None
+        By which the weights of a label's rows are multiplied; a label left out has 1, and 0
+        leaves its rows out. "balanced" gives every label the same total weight. None: as the
+        rows come.
+    early_stopping : bool, default=False
+        Keep the epoch with the lowest loss on an inner split of the training rows. Watched is
+        the log-loss of P(y | t, a), at each row's own context (or, of a row that lacks a
+        modality, by what it has): what serves β = 0 best. With an observed mediator it is the
+        whole loss. The rows held out move neither weights nor references.
+    validation_fraction : float in (0, 1), default=0.2
+        Share of the training rows in the inner split, stratified by label, rounded to a whole
+        number of folds, of which there are at most as many as groups, or rows of the commonest
+        class. Exact copies of a row stay on one side only if `groups` say so.
+    n_iter_no_change : int, default=10
+        Epochs without a lower loss after which early stopping ends the training.
+    warm_start : bool, default=False
+        Start a further `fit` from the weights that are there, with their scaling and predominant
+        modality, on a schedule of its own; the reference set is made of the new rows alone.
+        Classes, modalities and widths must be the same.
     callbacks : list of skorch callbacks, default=None
-        Added to the training loop. There is no validation set: monitor ``"train_loss"``.
+        Added to the training loop. Monitor ``"train_loss"`` or, with `early_stopping`,
+        ``"valid_loss"``.
     n_members : int, default=1
         Independently initialised networks, trained together, whose probabilities are averaged.
     predict_batch_size : int, default=65536
@@ -143,6 +183,13 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         fits once a fold. The key is the data's content and every other parameter. Only a fit
         with an int `random_state` and without callbacks is kept: no other can be repeated, and
         `fit` warns of it.
+    checkpoint_dir : str or pathlib.Path, default=None
+        Where the state of the training is written after each epoch, in a file a network; those
+        of several members are then trained one by one. A fit with the same data and parameters
+        that finds the files goes on, and on a CPU ends bitwise where the uninterrupted fit ends,
+        durations and `callbacks` apart: those begin anew, and the ones of skorch that need their
+        state (EarlyStopping, LRScheduler) are refused. Ctrl-C then raises KeyboardInterrupt. A
+        completed fit removes its files. One fit at a time may use a directory.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network and its data. "bfloat16" is mixed precision for GPUs: the
         forward pass in training under torch.autocast, all else in float32.
@@ -182,6 +229,8 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         Losses and duration, an entry an epoch.
     n_iter_ : int
         Number of epochs run.
+    best_epoch_ : int
+        With `early_stopping`: the epoch that was kept, from 1.
 
     Raises
     ------
@@ -236,6 +285,10 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkClassifier._parameter_constraints,
         **READ_AT_PREDICTION,
+        **EARLY_STOPPING,
+        "warm_start": ["boolean"],
+        "lr_schedule": [StrOptions(set(SCHEDULES))],
+        "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
         "predominant": [str, Integral],
         "context_dim": [Interval(Integral, 1, None, closed="left")],
         "n_references": [Interval(Integral, 1, None, closed="left")],
@@ -245,8 +298,12 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         "label_weight": [Interval(Real, 0, None, closed="left")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "n_members": [Interval(Integral, 1, None, closed="left")],
+        "checkpoint_dir": [None, str, Path],
         "memory": [None, str, Path, HasMethods("cache")],
     }
+
+    # whoever passes groups, to a splitter say, means them for the inner split too
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
 
     def __init__(
         self,
@@ -272,10 +329,18 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         batch_size: int = 128,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
+        lr_schedule: str = "one-cycle",
+        max_grad_norm: float | None = None,
+        class_weight: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         n_members: int = 1,
         predict_batch_size: int = 65_536,
         memory: Any = None,
+        checkpoint_dir: str | Path | None = None,
         dtype: str = "float32",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -302,10 +367,18 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.max_grad_norm = max_grad_norm
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
         self.callbacks = callbacks
         self.n_members = n_members
         self.predict_batch_size = predict_batch_size
         self.memory = memory
+        self.checkpoint_dir = checkpoint_dir
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
@@ -316,8 +389,14 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         """The trained torch module."""
         return self.net_.module_
 
+    @with_callbacks
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        mediator: Any = None,
+        groups: Any = None,
     ) -> FrontDoorMultiModalClassifier:
         """Fit the network and its reference set.
 
@@ -338,6 +417,9 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
             adjustment has its guarantee; the weights of the other losses are not used. Not
             needed at prediction. In scikit-learn's meta-estimators it is requested by
             ``set_fit_request(mediator=True)``.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group stay on one side of the inner split; without `early_stopping` they
+            are not used. Requested by ``set_fit_request(groups=True)``.
 
         Returns
         -------
@@ -349,14 +431,32 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value.
         """
+        self._validate_params()
+        # before all_or_nothing, which would take the context from who closes it
+        tasks = self._fit_tasks(X, y, sample_weight, self.max_epochs)
         with all_or_nothing(self):
-            self._validate_params()
-            request = self._request(X, y, sample_weight, mediator)
+            request = self._request(X, y, sample_weight, mediator, groups)
+            if tasks is not None:
+                tasks.begin()
+                request = replace(request, watcher=tasks)
             self._adopt(self._learn(request))
+            remove_checkpoints(request)
+            if tasks is not None:
+                tasks.end()
         return self
 
+    def _fit_tasks(self, X: Any, y: Any, sample_weight: Any, n_subtasks: int) -> FitTasks | None:
+        """Open the context of scikit-learn's callbacks; None without any."""
+        context = self._init_callback_context(max_subtasks=n_subtasks)
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return FitTasks(self, context, {"X": X, "y": y, "metadata": metadata})
+
     def _learn(self, request: FitRequest) -> FitResult:
-        repeatable = isinstance(self.random_state, Integral) and not self.callbacks
+        repeatable = isinstance(self.random_state, Integral) and not (
+            self.callbacks or hasattr(self, "_skl_callbacks")
+        )
         if self.memory is not None and repeatable:
             return fit_cached(request, self.memory, int(self.verbose))
         if self.memory is not None:
@@ -369,9 +469,21 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
             )
         return fit_all([request], int(self.verbose))[0]
 
-    def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
+    def _request(
+        self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None
+    ) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
-        request = super()._request(X, y, sample_weight, mediator)
+        start = Start.of(self) if self.warm_start and hasattr(self, "members_") else None
+        earlier = (self.classes_, self._layout) if start is not None else None
+        request = super()._request(X, y, sample_weight, mediator, groups)
+        if earlier is not None:
+            check_same_data(self, *earlier)
+            request = replace(request, start=start)
+        if not self.early_stopping:
+            request = replace(request, groups=None)
+        if self.checkpoint_dir is not None:
+            seeded = isinstance(self.random_state, Integral)
+            request = with_checkpoints(request, self.checkpoint_dir, seeded=seeded)
         if mediator is None:
             self._warn_of_one_modality(request)
         return request
@@ -394,6 +506,11 @@ class FrontDoorMultiModalClassifier(BetaPathMixin, NetworkClassifier):
         self.net_, self.references_ = result.members[0]
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
+        self._mass = result.mass
+        self.__dict__.pop("_stream", None)
+        self.__dict__.pop("best_epoch_", None)
+        if self.early_stopping and "valid_loss" in self.history_[0]:
+            self.best_epoch_ = 1 + int(np.argmin(self.history_[:, "valid_loss"]))
 
     def _warn_of_one_modality(self, request: FitRequest) -> None:
         if len(request.names) == 1 and self.beta > 0:

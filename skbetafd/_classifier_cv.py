@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,13 +21,20 @@ from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION
+from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._folds import Fold, FoldTask, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
-from ._sklearn_compat import accepts_sample_weight, routing_enabled, validate_parameters
+from ._sklearn_compat import (
+    accepts_sample_weight,
+    routing_enabled,
+    validate_parameters,
+    with_callbacks,
+)
+from ._warm_start import LEARNED
 
-NOT_SEARCHED = {"beta", "modalities", "verbose"}
+NOT_SEARCHED = {"beta", "modalities", "verbose", "checkpoint_dir"}
 
 
 class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
@@ -58,9 +67,12 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
     effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
 context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
 label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
-weight_decay, callbacks, n_members, predict_batch_size, memory, dtype, device, random_state, \
-verbose
-        As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only.
+weight_decay, lr_schedule, max_grad_norm, class_weight, early_stopping, validation_fraction, \
+n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, memory, checkpoint_dir, \
+dtype, device, random_state, verbose
+        As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only; `checkpoint_dir`
+        has a directory for every fit, so that a killed search goes on where it was; with
+        `warm_start` the refit starts from the earlier refit, and the folds begin anew.
 
     Attributes
     ----------
@@ -151,10 +163,18 @@ verbose
         batch_size: int = 128,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
+        lr_schedule: str = "one-cycle",
+        max_grad_norm: float | None = None,
+        class_weight: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         n_members: int = 1,
         predict_batch_size: int = 65_536,
         memory: Any = None,
+        checkpoint_dir: str | Path | None = None,
         dtype: str = "float32",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -186,10 +206,18 @@ verbose
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.max_grad_norm = max_grad_norm
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
         self.callbacks = callbacks
         self.n_members = n_members
         self.predict_batch_size = predict_batch_size
         self.memory = memory
+        self.checkpoint_dir = checkpoint_dir
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
@@ -200,8 +228,15 @@ verbose
         """The β at which this estimator predicts: the best one, once there is a fit."""
         return getattr(self, "beta_", 1.0)
 
+    @with_callbacks
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, mediator: Any = None, **params: Any
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        mediator: Any = None,
+        groups: Any = None,
+        **params: Any,
     ) -> FrontDoorMultiModalClassifierCV:
         """Cross-validate every β and setting, then fit the best on all rows.
 
@@ -209,9 +244,12 @@ verbose
         ----------
         X, y, sample_weight, mediator
             As in `FrontDoorMultiModalClassifier.fit`; X may be a list of arrays.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that splits by groups and, with `early_stopping`, for the inner split
+            of every fold.
         **params : dict
-            ``groups``, for a splitter that splits by groups. With scikit-learn's metadata
-            routing, whatever the splitter and the scorer request.
+            With scikit-learn's metadata routing, whatever else the splitter and the scorer
+            request.
 
         Returns
         -------
@@ -223,15 +261,21 @@ verbose
         ValueError, TypeError
             For bad input or parameters, of this estimator or of a candidate.
         """
+        self._validate_params()
+        told = self._fit_tasks(X, y, sample_weight, 1 + self.refit)  # the search and the refit
         with all_or_nothing(self):
-            self._validate_params()
-            self._forget()
+            if told is not None:
+                told.begin()
+            earlier = self._forget()
             betas = self._checked_betas()
             settings, candidates = self._candidates(max(betas))
             check = clone(candidates[0]).set_params(modalities=self.modalities)
-            check._request(X, y, sample_weight, mediator)  # errors name the user's rows
+            held = groups if any(c.early_stopping for c in candidates) else None
+            check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
             aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
+            aligned["groups"] = held
+            params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
             routed = self._route(scorer, sample_weight, mediator, params)
             splitter = check_cv(self.cv, aligned["y"], classifier=True)
@@ -239,12 +283,22 @@ verbose
             if not splits:
                 raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
             tasks = [
-                FoldTask(clone(candidate), container, aligned, train, test, f"fold {i}{s or ''}")
-                for candidate, s in zip(candidates, settings, strict=True)
+                FoldTask(
+                    clone(candidate).set_params(
+                        checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
+                    ),
+                    container,
+                    aligned,
+                    train,
+                    test,
+                    f"fold {i}{s or ''}",
+                )
+                for at, (candidate, s) in enumerate(zip(candidates, settings, strict=True))
                 for i, (train, test) in enumerate(splits)
             ]
             start = time.perf_counter()
-            done = self._run(tasks, betas)
+            with nullcontext() if told is None else told.subtask("search"):
+                done = self._run(tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
             scores = [
                 score_fold(scorer, task, fold, betas, routed.scorer.score)
@@ -253,13 +307,26 @@ verbose
             table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
             self._choose(settings, betas, table, seconds)
             if self.refit:
-                self._refit(X, y, sample_weight, mediator)
+                best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
+                best.__dict__.update(earlier)
+                with nullcontext() if told is None else told.subtask("refit", best):
+                    best.fit(X, y, sample_weight, mediator, held)
+                self._take_over(best)
+            if self.checkpoint_dir is not None:
+                remove_fold_checkpoints(self.checkpoint_dir)
+            if told is not None:
+                told.end()
         return self
 
-    def _forget(self) -> None:
-        """Drop what an earlier fit has learned, which would outlive a fit with ``refit=False``."""
+    def _forget(self) -> dict[str, Any]:
+        """Drop what an earlier fit has learned, which would outlive a fit with ``refit=False``.
+
+        Returns what a further fit may start from.
+        """
+        learned = {name: vars(self)[name] for name in LEARNED if name in vars(self)}
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
+        return learned if "members_" in learned else {}
 
     def _checked_betas(self) -> list[float]:
         betas = list(self.betas)
@@ -275,7 +342,11 @@ verbose
         """Give the settings of all but β, and an unfitted classifier for each."""
         names = FrontDoorMultiModalClassifier._get_param_names()
         own = {name: getattr(self, name) for name in names if name not in ("beta", "memory")}
-        own |= {"beta": beta, "modalities": None}  # the folds are cut from a container
+        own |= {
+            "beta": beta,
+            "modalities": None,
+            "checkpoint_dir": None,
+        }  # the folds are cut from a container
         settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
         for setting in settings:
             wrong = [name for name in setting if name not in own or name in NOT_SEARCHED]
@@ -351,15 +422,26 @@ verbose
         self.scores_ = scores[self.best_index_ // len(betas)]
         self.n_splits_ = scores.shape[1]
 
-    def _refit(self, X: Any, y: Any, sample_weight: Any, mediator: Any) -> None:
-        best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
-        best.fit(X, y, sample_weight, mediator)
+    def _take_over(self, best: FrontDoorMultiModalClassifier) -> None:
         learned = {k: v for k, v in vars(best).items() if k not in best.get_params(deep=False)}
         self.__dict__.update(learned)
 
+    def _directory(self, name: str) -> Path | None:
+        """Give a fit of the search its own directory."""
+        directory = self.checkpoint_dir
+        return None if directory is None else Path(directory) / name
+
     def _refit_parameters(self) -> dict[str, Any]:
         names = FrontDoorMultiModalClassifier._get_param_names()
-        return {name: getattr(self, name) for name in names} | self.best_params_
+        own = {name: getattr(self, name) for name in names} | self.best_params_
+        return own | {"checkpoint_dir": self._directory("refit")}
+
+    @property
+    def partial_fit(self) -> Any:
+        """A search can't be made in parts: `FrontDoorMultiModalClassifier` has it."""
+        raise AttributeError(
+            f"{type(self).__name__} has no partial_fit; fit a FrontDoorMultiModalClassifier by it"
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

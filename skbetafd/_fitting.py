@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +16,12 @@ from sklearn.utils.validation import check_memory
 from skorch import NeuralNet
 
 from ._contribution import modality_position, probe_scores
+from ._inner_split import check_left_present, inner_split
 from ._mediator import ObservedMediator
 from ._scaling import ROWS_AT_ONCE, fitted_scalers, network_inputs, standardised_tensors
+from ._warm_start import Start
 from .nn import (
+    Codes,
     Encoding,
     FrontDoorLoss,
     FrontDoorNetwork,
@@ -26,12 +30,15 @@ from .nn import (
     ReferenceSet,
 )
 from .training import (
+    BestEpoch,
+    Checkpoint,
     TrainingJob,
     TrainingRows,
     TrainingSettings,
     build_references,
     check_finite_codes,
     encode_in_chunks,
+    held_out_loss,
     resolve_device,
     train_all,
 )
@@ -44,12 +51,18 @@ NOT_IN_FIT = frozenset(
         "modalities",
         "encoders",
         "encoder_learning_rate",
+        "class_weight",
         "memory",
+        "checkpoint_dir",
+        "warm_start",
         "verbose",
         "random_state",
     )
 )
-"""Parameters of the classifier that a request does not carry, or carries in another form."""
+"""Parameters of the classifier that a request does not carry, or carries in another form: those
+read at prediction, and those whose effect is in its rows, weights, seeds, encodings or start."""
+
+NO_SPLIT = "early_stopping=False needs none"
 
 REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
@@ -75,7 +88,28 @@ class FitRequest:
     parameters: dict[str, Any]
     """Of the classifier, without those that fit does not use; callbacks are a checked list."""
     seeds: tuple[int, ...]
-    """Of the probe, then of the network and of the references of every member."""
+    """Of the probe (and the inner split), then of network and references of every member."""
+    groups: np.ndarray | None = None
+    """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
+    start: Start | None = None
+    """What the networks start from, instead of random weights."""
+    watcher: Any = None
+    """A `FitTasks` that is told of the epochs; it makes no difference to what is learned."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Of each member's network, if any; they make no difference to what is learned."""
+
+    def rows(self, some: np.ndarray) -> FitRequest:
+        """Cut the request to some rows; their weights stay as they are."""
+        observed = self.mediator
+        return replace(
+            self,
+            arrays=[array[some] for array in self.arrays],
+            present=self.present[some],
+            y=self.y[some],
+            weight=self.weight[some],
+            mediator=None if observed is None else observed._replace(values=observed.values[some]),
+            groups=None if self.groups is None else self.groups[some],
+        )
 
     def __repr__(self) -> str:
         # joblib.Memory writes this beside a result
@@ -98,6 +132,8 @@ class FitResult:
     """Probe accuracy of each modality, unless the predominant one was named."""
     scalers: list[Any]
     members: list[Member]
+    mass: float
+    """Number of rows that the references stand for."""
 
 
 def data_dtype(dtype: str) -> str:
@@ -115,7 +151,7 @@ def draw_seeds(random_state: np.random.RandomState, n_members: int) -> tuple[int
 def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]:
     """Fit several classifiers; their networks are trained together where shapes allow."""
     with torch.inference_mode(False), torch.enable_grad():
-        prepared = [_Preparation(request, verbose) for request in requests]
+        prepared = [Preparation(request, verbose) for request in requests]
         nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
         return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
 
@@ -126,11 +162,18 @@ def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
     request = replace(request, parameters={**request.parameters, "device": device})
     versions = (version("skbetafd"), torch.__version__)
     memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
-    return memory.cache(_fit_one, ignore=["verbose"])(request, versions, verbose)
+    checkpoints, request = request.checkpoints, replace(request, checkpoints=())
+    fit_one = memory.cache(_fit_one, ignore=["verbose", "checkpoints"])
+    return fit_one(request, versions, verbose, checkpoints)
 
 
-def _fit_one(request: FitRequest, versions: tuple[str, ...], verbose: int) -> FitResult:
-    return fit_all([request], verbose)[0]
+def _fit_one(
+    request: FitRequest,
+    versions: tuple[str, ...],
+    verbose: int,
+    checkpoints: tuple[Checkpoint, ...],
+) -> FitResult:
+    return fit_all([replace(request, checkpoints=checkpoints)], verbose)[0]
 
 
 def presence_tensor(
@@ -143,36 +186,68 @@ def presence_tensor(
     return torch.tensor(present[:, order], dtype=dtype, device=device)
 
 
-class _Preparation:
+def _hold_out(request: FitRequest) -> tuple[FitRequest, FitRequest | None]:
+    """Part a request into the rows to train on and those that early stopping watches, if any."""
+    if not request.parameters["early_stopping"]:
+        return request, None
+    fraction, seed = request.parameters["validation_fraction"], request.seeds[0]
+    sides = inner_split(request.y, request.groups, fraction, seed, NO_SPLIT)
+    fit, held = (request.rows(side) for side in sides)
+    check_left_present(fit.present, fit.names, NO_SPLIT, together=True)
+    return _normalised(fit), _normalised(held)
+
+
+def _normalised(request: FitRequest) -> FitRequest:
+    return replace(request, weight=request.weight / request.weight.mean())
+
+
+class Preparation:
     """One request on the device, with a job for each member."""
 
     def __init__(self, request: FitRequest, verbose: int) -> None:
+        request, held_out = _hold_out(request)
         self.request, self.parameters = request, request.parameters
         self.device = resolve_device(self.parameters["device"])
         self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
         self.predominant, self.scores = self._find_predominant()
-        self.scalers = fitted_scalers(
+        self.scalers = self._scalers()
+        self.rows = self._training_rows(request)
+        self.held_out = None if held_out is None else self._training_rows(held_out)
+        callbacks, seeds = self.parameters["callbacks"], request.seeds[1::2]
+        checkpoints = request.checkpoints or [None] * len(seeds)
+        watching = [] if request.watcher is None else [request.watcher.callback(self)]
+        copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
+        self.jobs = [
+            self._job(member, seed, own, verbose, checkpoint)
+            for member, (seed, own, checkpoint) in enumerate(
+                zip(seeds, copies, checkpoints, strict=True)
+            )
+        ]
+
+    def _find_predominant(self) -> tuple[int, np.ndarray | None]:
+        request, names = self.request, list(self.request.names)
+        if request.start is not None:
+            request.start.check(self.parameters, names)
+            return request.start.predominant, request.start.scores
+        if self.parameters["predominant"] != "auto" or "auto" in names:
+            return modality_position(self.parameters["predominant"], names), None
+        scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
+        return int(scores.argmax()), scores
+
+    def _scalers(self) -> list[Any]:
+        request = self.request
+        if request.start is not None:
+            return request.start.scalers
+        return fitted_scalers(
             request.arrays,
             request.weight,
             request.encodings,
             standardize=self.parameters["standardize"],
             device=self.device,
         )
-        self.rows = self._training_rows()
-        first, *more = request.seeds[1::2]
-        callbacks = self.parameters["callbacks"]
-        self.jobs = [self._job(first, callbacks, verbose)]
-        self.jobs += [self._job(seed, deepcopy(callbacks), verbose) for seed in more]
 
-    def _find_predominant(self) -> tuple[int, np.ndarray | None]:
-        request, names = self.request, list(self.request.names)
-        if self.parameters["predominant"] != "auto" or "auto" in names:
-            return modality_position(self.parameters["predominant"], names), None
-        scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
-        return int(scores.argmax()), scores
-
-    def _training_rows(self) -> TrainingRows:
-        request, where = self.request, (self.device, self.dtype)
+    def _training_rows(self, request: FitRequest) -> TrainingRows:
+        where = (self.device, self.dtype)
         xs = standardised_tensors(request.arrays, self.scalers, *where)
         if request.mediator is not None:
             values = request.mediator.values
@@ -184,7 +259,14 @@ class _Preparation:
             presence_tensor(request.present, self.predominant, *where),
         )
 
-    def _job(self, seed: int, callbacks: list[Any], verbose: int) -> TrainingJob:
+    def _job(
+        self,
+        member: int,
+        seed: int,
+        callbacks: list[Any],
+        verbose: int,
+        checkpoint: Checkpoint | None,
+    ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
         settings = TrainingSettings(
@@ -193,12 +275,30 @@ class _Preparation:
             learning_rate=p["learning_rate"],
             weight_decay=p["weight_decay"],
             dropout=p["dropout"],
-            callbacks=callbacks,
+            callbacks=[*self._early_stopping(), *callbacks],
             verbose=verbose,
             autocast=p["dtype"] == "bfloat16",
+            lr_schedule=p["lr_schedule"],
+            max_grad_norm=p["max_grad_norm"],
         )
         network = self._network(generator).to(self.device, self.dtype)
-        return TrainingJob(network, self._criterion(), self.rows, settings, generator)
+        if self.request.start is not None:
+            self.request.start.load(network, member)
+        return TrainingJob(
+            network,
+            self._criterion(),
+            self.rows,
+            settings,
+            generator,
+            held_out=self.held_out,
+            checkpoint=checkpoint,
+        )
+
+    def _early_stopping(self) -> list[Any]:
+        if self.held_out is None:
+            return []
+        loss = partial(held_out_loss, rows=self.held_out)
+        return [("best_epoch", BestEpoch(loss, int(self.parameters["n_iter_no_change"])))]
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
         request, p = self.request, self.parameters
@@ -224,14 +324,35 @@ class _Preparation:
         names = ("knowledge_weight", "disentangle_weight", "label_weight", "temperature")
         return FrontDoorLoss(**{name: self.parameters[name] for name in names})
 
-    def finish(self, nets: Sequence[NeuralNet]) -> FitResult:
-        """Build the reference set of every trained network."""
-        seeds = self.request.seeds[2::2]
-        members = [self._member(net, seed) for net, seed in zip(nets, seeds, strict=True)]
-        return FitResult(self.predominant, self.scores, self.scalers, members)
+    def finish(
+        self,
+        nets: Sequence[NeuralNet],
+        rows: TrainingRows | None = None,
+        more: Sequence[tuple[Codes, torch.Tensor]] = (),
+    ) -> FitResult:
+        """Build the reference set of every trained network.
 
-    def _member(self, net: NeuralNet, seed: int) -> Member:
-        rows, mediated = self.rows, self.request.mediator is not None
+        Of the rows trained on, or of `rows`; and of the codes, with their masses, that `more`
+        has for each network.
+        """
+        rows = self.rows if rows is None else rows
+        seeds = self.request.seeds[2::2][: len(nets)]
+        codes_of: Sequence[Any] = more or [None] * len(nets)
+        members = [
+            self._member(net, seed, rows, codes)
+            for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
+        ]
+        mass = float(len(self.request.y))
+        return FitResult(self.predominant, self.scores, self.scalers, members, mass)
+
+    def _member(
+        self,
+        net: NeuralNet,
+        seed: int,
+        rows: TrainingRows,
+        more: tuple[Codes, torch.Tensor] | None,
+    ) -> Member:
+        mediated = self.request.mediator is not None
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
         xs = rows.xs[: len(self.request.arrays)]
         if len(weight) > REFERENCE_ROWS:
@@ -240,6 +361,9 @@ class _Preparation:
             some = some.to(weight.device)
             xs, weight = [x[some] for x in xs], weight[some]
         codes = encode_in_chunks(net.module_.eval(), xs, ROWS_AT_ONCE)
-        check_finite_codes(codes, len(net.history))
+        check_finite_codes(codes, net)
+        if more is not None:
+            codes = Codes(*(torch.cat([a, b.to(a)]) for a, b in zip(codes, more[0], strict=True)))
+            weight = torch.cat([weight, more[1].to(weight)])
         n_references = self.parameters["n_references"]
         return Member(net, build_references(codes, weight, n_references, seed, mediated=mediated))

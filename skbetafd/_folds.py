@@ -22,7 +22,7 @@ class FoldTask(NamedTuple):
     classifier: FrontDoorMultiModalClassifier
     X: MultiModalArray
     aligned: dict[str, Any]
-    """Labels, and sample weights and mediators or None."""
+    """Labels, and sample weights, mediators and groups or None."""
     train: np.ndarray
     test: np.ndarray
     name: str

@@ -19,7 +19,7 @@ from ._numeric import numeric_modalities
 from ._presence import check_some_present, present_rows
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
-from ._targets import read_targets
+from ._targets import read_groups, read_targets
 from .training import check_callbacks
 
 
@@ -53,6 +53,7 @@ class NetworkClassifier(BaseEstimator):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "callbacks": [None, list, tuple],
+        "class_weight": [None, dict, StrOptions({"balanced"})],
         "predict_batch_size": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64", "bfloat16"})],
         "device": [str, torch.device],
@@ -62,26 +63,51 @@ class NetworkClassifier(BaseEstimator):
 
     n_members: int = 1
     """One network, but where a subclass has it as a parameter."""
+    class_weight: Any = None
+    """No weights, but where a subclass has them as a parameter."""
 
     @property
     def module_(self) -> torch.nn.Module:
         """The (first) trained torch module."""
         raise NotImplementedError
 
-    def _request(self, X: Any, y: Any, sample_weight: Any, mediator: Any = None) -> FitRequest:
+    def _request(
+        self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None
+    ) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         X, self._layout = read_training_input(self, X, self.modalities)
+        return self._request_of_rows(X, y, sample_weight, mediator, groups)
+
+    def _request_of_rows(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        mediator: Any = None,
+        groups: Any = None,
+        classes: np.ndarray | None = None,
+        *,
+        first: bool = True,
+    ) -> FitRequest:
+        """Check all but the layout of X; `classes` as in `read_targets`.
+
+        The `first` rows must hold every modality, and some row all of them.
+        """
         names, shapes = self._layout.names, self._layout.shapes
         padded = may_be_padded(self.encoders, names, shapes)
         arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
-        y, weight = read_targets(self, X, y, sample_weight)
+        y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
         observed = None if mediator is None else read_mediator(mediator, weight)
+        groups = None if groups is None else read_groups(groups, len(y))
         used = np.flatnonzero(weight > 0)
+        if groups is not None:
+            groups = groups[used]
         if len(used) < len(y):
             arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-        present = self._check_presence(arrays, used, training=True, mediated=observed is not None)
-        rate = self.encoder_learning_rate
-        self._encodings = resolve_encodings(self.encoders, rate, names, shapes, arrays)
+        present = self._check_presence(arrays, used, training=first, mediated=observed is not None)
+        if first:
+            rate = self.encoder_learning_rate
+            self._encodings = resolve_encodings(self.encoders, rate, names, shapes, arrays)
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
         return FitRequest(
             names=names,
@@ -92,6 +118,7 @@ class NetworkClassifier(BaseEstimator):
             n_classes=len(self.classes_),
             weight=weight / weight.mean(),
             mediator=observed,
+            groups=groups,
             parameters=self._fit_parameters(),
             seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
         )
@@ -102,7 +129,8 @@ class NetworkClassifier(BaseEstimator):
 
     def _fit_parameters(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in sorted(self._fit_parameter_names())}
-        return {**values, "callbacks": check_callbacks(self.callbacks)}
+        callbacks = check_callbacks(self.callbacks, held_out=values["early_stopping"])
+        return {**values, "callbacks": callbacks}
 
     def _check_presence(
         self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool

@@ -21,9 +21,25 @@ from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
+try:  # experimental in 1.9: it may move
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for scikit-learn's where that has no callbacks."""
+
+        def _init_callback_context(self, **kwargs: Any) -> None:
+            """There is no context."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Leave a method as it is."""
+        return method
+
+
 __all__ = [
     "SCARCE",
     "BaseComposition",
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "Options",
@@ -39,6 +55,7 @@ __all__ = [
     "routing_enabled",
     "safe_indexing",
     "validate_parameters",
+    "with_callbacks",
 ]
 
 

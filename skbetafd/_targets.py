@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -20,7 +22,12 @@ LEAST_SHARE = 1e-8
 
 
 def read_targets(
-    estimator: Any, X: Any, y: Any, sample_weight: Any
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any = None,
+    classes: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn labels into class indices, and check the weights; sets ``classes_``.
 
@@ -34,6 +41,10 @@ def read_targets(
         Labels.
     sample_weight : array-like of shape (n_samples,) or None
         Non-negative weights; None means all 1.
+    class_weight : dict, "balanced" or None
+        Weights of the labels, by which those of the rows are multiplied.
+    classes : ndarray of shape (n_classes,), optional
+        All labels, sorted, where `y` need not hold them all. By default those of `y`.
 
     Returns
     -------
@@ -44,7 +55,8 @@ def read_targets(
     ------
     ValueError
         If `y` is missing, of another length, not finite or no class labels, has one class in the
-        rows of positive weight, or a weight is negative.
+        rows of positive weight, or a label that is not in `classes`; if a weight is negative, or
+        `class_weight` has a label that is no class.
     """
     name = type(estimator).__name__
     if y is None:
@@ -54,21 +66,77 @@ def read_targets(
         check_consistent_length(next(iter(X.values())), y)
         assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
-        encoder = LabelEncoder().fit(y)
+        encoder = LabelEncoder().fit(y if classes is None else classes)
+        _check_known(y, encoder.classes_)
     with _blaming("sample_weight"):
         sample_weight = check_sample_weight(
             sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
         )
+    if class_weight is not None:
+        factors = label_weights(class_weight, encoder.classes_, y, sample_weight)
+        sample_weight = sample_weight * factors[encoder.transform(y)]
+        if not sample_weight.any():
+            raise ValueError(f"class_weight {class_weight!r} leaves no row of positive weight")
     _check_range(sample_weight)
     sample_weight = sample_weight / sample_weight.max()
     seen = np.unique(y[sample_weight > 0])
-    if len(seen) < 2:
+    if classes is None and len(seen) < 2:
         raise ValueError(
             f"y has one class, {seen.tolist()[0]!r}, in the rows of positive weight; "
             f"{name} needs at least 2 classes."
         )
     estimator.classes_ = encoder.classes_
     return encoder.transform(y), sample_weight
+
+
+def label_weights(
+    class_weight: Any, classes: np.ndarray, y: np.ndarray, sample_weight: np.ndarray
+) -> np.ndarray:
+    """Give the weight of each label, shape (n_classes,), as scikit-learn's `class_weight` does.
+
+    "balanced" is the rows' total weight / (number of labels with weight · the label's weight).
+    In a dict, a label left out has 1.
+
+    Raises
+    ------
+    ValueError
+        If a dict has a label that is not in `classes`, or a weight that is negative or no number.
+    """
+    out = np.ones(len(classes))
+    if isinstance(class_weight, str):
+        used = sample_weight > 0
+        seen = np.unique(y[used])
+        own = compute_class_weight(
+            class_weight, classes=seen, y=y[used], sample_weight=sample_weight[used]
+        )
+        out[np.searchsorted(classes, seen)] = own
+        return out
+    known = classes.tolist()
+    for label, weight in class_weight.items():
+        if label not in known:
+            raise ValueError(
+                f"class_weight has the label {label!r}, which is not in y: {_some(known)}"
+            )
+        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
+            raise ValueError(
+                f"class_weight must hold non-negative numbers, got {weight!r} for {label!r}"
+            )
+        out[known.index(label)] = weight
+    return out
+
+
+def _check_known(y: np.ndarray, classes: np.ndarray) -> None:
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has the label {unknown.tolist()[0]!r}, which is not among the classes: "
+            f"{_some(classes.tolist())}"
+        )
+
+
+def _some(labels: list[Any]) -> str:
+    more = f", ... ({len(labels)})" if len(labels) > 5 else ""
+    return ", ".join(map(repr, labels[:5])) + more
 
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:

@@ -96,7 +96,7 @@ def fitted(modalities, y):
 @parametrize_with_checks(
     [
         FrontDoorMultiModalClassifierCV(
-            betas=(0, 1), cv=2, max_epochs=25, hidden_dim=16, predominant=0
+            betas=(0, 1), cv=2, max_epochs=50, hidden_dim=16, predominant=0
         )
     ],
     expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": OTHER_FOLDS},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
+from .._inner_split import EARLY_STOPPING
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
-from .._sklearn_compat import Interval, StrOptions, validate_parameters
-from .._targets import read_groups
+from .._sklearn_compat import StrOptions, validate_parameters
 from ._rule import Rule
 from ._training import fit_part
 
@@ -78,9 +77,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkClassifier._parameter_constraints,
         "optimizer": [StrOptions({"adamw", "sgd"})],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        **EARLY_STOPPING,
         "calibrate": ["boolean"],
     }
 
@@ -169,22 +166,14 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         with all_or_nothing(self):
             self._validate_params()
             self._make_rule()  # its parameters are checked before any work
-            request = self._request(X, y, sample_weight)
-            groups = self._read_groups(groups, sample_weight, len(request.y))
+            request = self._request(X, y, sample_weight, groups=groups)
             self.parts_ = [
-                fit_part(request, view, self._make_rule, groups, int(self.verbose))
+                fit_part(request, view, self._make_rule, int(self.verbose))
                 for view in self._views(request.names)
             ]
             self.history_ = self.parts_[0].history
             self.n_iter_ = len(self.history_)
         return self
-
-    @staticmethod
-    def _read_groups(groups: Any, sample_weight: Any, n_used: int) -> np.ndarray | None:
-        if groups is None:
-            return None
-        weight = np.ones(n_used) if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
-        return read_groups(groups, len(weight))[weight > 0]
 
     @property
     def module_(self) -> torch.nn.Module:

@@ -56,6 +56,12 @@ class Rule(Criterion):
         """Logits (n, n_classes) of a prediction."""
         return network(xs)
 
+    def held_out_logits(
+        self, network: FusionNetwork, xs: Sequence[Tensor], present: Tensor | None
+    ) -> Tensor:
+        """Logits (n, n_classes) of a prediction."""
+        return self.logits(network, xs)
+
 
 def own_heads(network: FusionNetwork, generator: torch.Generator) -> nn.ModuleList:
     """Make a linear head for the code of each modality, where the network is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -10,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from skorch import NeuralNet
 from skorch.history import History
 from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype
+from .._inner_split import check_left_present, inner_split
 from .._scaling import fitted_scalers, network_inputs, standardised_tensors
-from .._sklearn_compat import SCARCE
 from ..nn import FusionNetwork
 from ..training import (
     BeforeEpoch,
@@ -55,23 +53,21 @@ def fit_part(
     request: FitRequest,
     columns: tuple[int, ...],
     make_rule: Callable[[], Rule],
-    groups: np.ndarray | None,
     verbose: int,
 ) -> Part:
     """Train one network on some modalities of a request, on the rows that have any of them."""
     used = np.flatnonzero(request.present[:, list(columns)].any(axis=1))
+    part = request.rows(used)
     part = replace(
-        request,
+        part,
         names=tuple(request.names[m] for m in columns),
-        arrays=[request.arrays[m][used] for m in columns],
+        arrays=[part.arrays[m] for m in columns],
         encodings=tuple(request.encodings[m] for m in columns),
-        present=request.present[np.ix_(used, np.array(columns))],
-        y=request.y[used],
-        weight=request.weight[used],
+        present=part.present[:, list(columns)],
     )
     rule = make_rule()
     with torch.inference_mode(False), torch.enable_grad():
-        trainer = Trainer(part, rule, None if groups is None else groups[used], verbose)
+        trainer = Trainer(part, rule, part.groups, verbose)
         net = rule.fit(trainer)
     rule, network = net.criterion_, net.module_.eval()
     temperature = trainer.temperature(rule, network) if part.parameters["calibrate"] else 1.0
@@ -106,7 +102,7 @@ class Trainer:
         holds_out = p["early_stopping"] or p["calibrate"] or self.rule.needs_validation
         rows = np.arange(len(self.request.y))
         fit, held = self._split() if holds_out else (rows, None)
-        self._check_present(fit)
+        check_left_present(self.request.present[fit], self.request.names, NO_SPLIT)
         self.scalers = fitted_scalers(
             (array[fit] for array in self.request.arrays),
             self.request.weight[fit],
@@ -118,40 +114,9 @@ class Trainer:
         self.validation = None if held is None else self._tensors(held)
         self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
 
-    def _check_present(self, fit: np.ndarray) -> None:
-        present = self.request.present[fit].any(axis=0)
-        if not present.all():
-            name = self.request.names[int(np.argmin(present))]
-            raise ValueError(
-                f"modality {name!r} is absent in all {len(fit)} rows that the inner split leaves "
-                f"for training; {NO_SPLIT}"
-            )
-
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        """Hold out a stratified share of the rows, groups kept together."""
-        y, fraction = self.request.y, self.parameters["validation_fraction"]
-        classes, counts = np.unique(y, return_counts=True)
-        if counts.min() < 2:
-            raise ValueError(
-                f"an inner split needs two rows of every class, but class index "
-                f"{classes[counts.argmin()]} has {counts.min()}; {NO_SPLIT}"
-            )
-        n_folds = min(max(2, round(1 / fraction)), counts.max())
-        kind = StratifiedKFold
-        if self.groups is not None:
-            n_groups = len(np.unique(self.groups))
-            if n_groups < 2:
-                raise ValueError(f"an inner split needs two groups, got {n_groups}; {NO_SPLIT}")
-            kind, n_folds = StratifiedGroupKFold, min(n_folds, n_groups)
-        splitter = kind(n_folds, shuffle=True, random_state=self.request.seeds[0])
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", SCARCE, UserWarning)
-            for fit, held in splitter.split(y, y, self.groups):
-                if len(held) and len(np.unique(y[fit])) == len(classes):
-                    return fit, held
-        raise ValueError(
-            f"groups leave no inner split with training rows of every class; {NO_SPLIT}"
-        )
+        fraction = self.parameters["validation_fraction"]
+        return inner_split(self.request.y, self.groups, fraction, self.request.seeds[0], NO_SPLIT)
 
     def _tensors(self, rows: np.ndarray) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)
@@ -189,7 +154,9 @@ class Trainer:
         network = self.network() if network is None else network
         rows = self.rows if rows is None else rows
         settings = self._settings(rule, max_epochs, early_stopping)
-        job = TrainingJob(network, rule, rows, settings, self.generator)
+        watches = self.parameters["early_stopping"] and early_stopping
+        held_out = self.validation if watches else None
+        job = TrainingJob(network, rule, rows, settings, self.generator, held_out)
         rule.prepare(network, self._spawn(), job.n_batches)
         return train(job)
 

@@ -2,7 +2,15 @@
 
 from .adjustment import ReferenceSet, log_proba_path
 from .criterion import Criterion
-from .encoders import Encoder, Encoding, ModuleFeatures, n_features, seeded, user_module
+from .encoders import (
+    Encoder,
+    Encoding,
+    ModuleFeatures,
+    has_user_modules,
+    n_features,
+    seeded,
+    user_module,
+)
 from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .fusion import FusionNetwork
 from .losses import FrontDoorLoss
@@ -22,6 +30,7 @@ __all__ = [
     "ModalityEncoders",
     "ModuleFeatures",
     "ReferenceSet",
+    "has_user_modules",
     "log_proba_path",
     "mediated_log_proba_path",
     "n_features",

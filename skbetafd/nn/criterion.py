@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,3 +17,18 @@ class Criterion(nn.Module):
     def backward(self, network: Any, terms: dict[str, Tensor]) -> None:
         """Take the gradients of the loss; a rule that balances modalities may alter them."""
         terms["loss"].backward()
+
+    def held_out_loss(
+        self,
+        network: Any,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        present: Tensor | None,
+    ) -> Tensor:
+        """Evaluate, without dropout, what early stopping watches; by default the whole loss."""
+        return self(network, xs, y, weight, present, None)["loss"]
+
+    def held_out_logits(self, network: Any, xs: Sequence[Tensor], present: Tensor | None) -> Tensor:
+        """Logits (n, n_classes) by which held-out rows are scored during training."""
+        raise NotImplementedError

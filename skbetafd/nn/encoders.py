@@ -161,6 +161,11 @@ def seeded(generator: torch.Generator) -> Iterator[None]:
         yield
 
 
+def has_user_modules(network: nn.Module) -> bool:
+    """Tell whether a network has modules of the user, which draw from the global generators."""
+    return any(isinstance(module, ModuleFeatures) for module in network.modules())
+
+
 @torch.no_grad()
 def n_features(features: nn.Module, encoding: Encoding) -> int:
     """Find how many features a module makes of a row, by two rows of zeros."""

@@ -140,6 +140,28 @@ class FrontDoorLoss(Criterion):
         weighted = [weights[name] * term for name, term in terms.items()]
         return {"loss": torch.stack(weighted).sum(0), **terms}
 
+    def held_out_loss(
+        self,
+        network: FrontDoorNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        present: Tensor | None,
+    ) -> Tensor:
+        """Weighted cross-entropy of P_0, see `held_out_logits`."""
+        logits = self.held_out_logits(network, xs, present)
+        return (weight * cross_entropy(logits, y, reduction="none")).mean()
+
+    def held_out_logits(
+        self, network: FrontDoorNetwork, xs: Sequence[Tensor], present: Tensor | None
+    ) -> Tensor:
+        """Logits of P_0: at own triples, or where a row lacks a modality by what it has."""
+        logits = network(xs)[0]
+        if present is None:
+            return logits
+        partial = network.partial([xs[m] for m in network.order], present)
+        return torch.where(present.prod(-1, keepdim=True) > 0, logits, partial)
+
     def _disentangle(
         self, codes: Codes, label: Tensor | None, predominant: Tensor, complete: Tensor
     ) -> Tensor:

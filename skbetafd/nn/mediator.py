@@ -186,6 +186,14 @@ class MediatorLoss(Criterion):
         reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
         return {"loss": outcome + reading, "outcome": outcome, "mediator": reading}
 
+    def held_out_logits(
+        self, network: MediatorNetwork, xs: Sequence[Tensor], present: Tensor | None
+    ) -> Tensor:
+        """Logits of P(y | m, s, a) at the rows' own mediators."""
+        *modalities, mediator = xs
+        codes = network.encode(modalities)
+        return network.head(network.mediator.code(mediator), codes.context, codes.auxiliary)
+
 
 def mediated_log_proba_path(
     network: MediatorNetwork,

@@ -1,22 +1,41 @@
 """The skorch glue: whole-tensor batches, the training loop, stacks, reference sets, callbacks."""
 
 from .batches import TrainingRows
-from .callbacks import BeforeEpoch, BestEpoch, check_callbacks
-from .fit import TrainingJob, TrainingSettings, check_finite_codes, resolve_device, train
+from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
+from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
+from .fit import (
+    TrainingJob,
+    TrainingSettings,
+    check_finite_codes,
+    resolve_device,
+    train,
+    train_one_pass,
+)
 from .references import build_references, encode_in_chunks
+from .schedule import SCHEDULES
 from .stack import train_all
+from .user_callbacks import callback_names, check_callbacks, check_resumable
 
 __all__ = [
+    "SCHEDULES",
+    "AroundEpoch",
     "BeforeEpoch",
     "BestEpoch",
+    "Checkpoint",
     "TrainingJob",
     "TrainingRows",
     "TrainingSettings",
     "build_references",
+    "callback_names",
     "check_callbacks",
     "check_finite_codes",
+    "check_resumable",
+    "check_same_fit",
     "encode_in_chunks",
+    "held_out_loss",
+    "read_checkpoint",
     "resolve_device",
     "train",
     "train_all",
+    "train_one_pass",
 ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from skorch.dataset import Dataset
 from torch import Tensor
-from torch.utils.data import Dataset
 
 
 class Batch(NamedTuple):
@@ -40,8 +40,21 @@ class TrainingRows(Dataset):
     ) -> None:
         self.xs, self.y, self.weight, self.present = list(xs), y, weight, present
 
+    @property
+    def X(self) -> TrainingRows:  # noqa: N802 - what skorch's scoring hands to the net
+        """The rows themselves, which a `FrontDoorNet` predicts for."""
+        return self
+
     def __len__(self) -> int:
         return len(self.y)
+
+    def parts(self, n_rows: int = 2**16) -> Iterator[TrainingRows]:
+        """Cut into parts of at most `n_rows` rows, as they come."""
+        for start in range(0, len(self), n_rows):
+            rows = slice(start, start + n_rows)
+            present = None if self.present is None else self.present[rows]
+            xs = [x[rows] for x in self.xs]
+            yield TrainingRows(xs, self.y[rows], self.weight[rows], present)
 
 
 class BatchIterator:
@@ -79,6 +92,11 @@ class BatchIterator:
         self.keep = 1.0 - dropout
         self.generator = generator
         self.mask_generator = mask_generator
+
+    @property
+    def generators(self) -> tuple[torch.Generator, torch.Generator]:
+        """Of the order and of the masks: what the next epochs depend on."""
+        return self.generator, self.mask_generator
 
     def __len__(self) -> int:
         return self.n_batches

@@ -5,11 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from ..nn import (
@@ -19,10 +23,13 @@ from ..nn import (
     FusionNetwork,
     MediatorNetwork,
     ModuleFeatures,
+    has_user_modules,
     seeded,
 )
 from .batches import Batch, BatchIterator, TrainingRows
-from .callbacks import default_callbacks
+from .callbacks import StopTraining, default_callbacks
+from .checkpoint import Checkpoint, EpochCheckpoint
+from .schedule import clip_gradients
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": torch.optim.AdamW, "optimizer__fused": True},
@@ -51,6 +58,10 @@ class TrainingSettings:
     """"adamw", or "sgd" with Nesterov's momentum of .9."""
     autocast: bool = False
     """Whether the forward pass runs in bfloat16 where torch deems that safe."""
+    lr_schedule: str = "one-cycle"
+    """One of `SCHEDULES`."""
+    max_grad_norm: float | None = None
+    """The largest Euclidean norm of a network's gradient; None leaves it as it is."""
 
     def precision(self, device: torch.device) -> torch.autocast:
         """Make the context of the forward pass."""
@@ -66,6 +77,7 @@ class EpochSums:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.sums: Tensor | None = None
+        self.finite: Tensor | None = None
         self.n_rows: Any = 0
 
     @torch.no_grad()
@@ -74,32 +86,73 @@ class EpochSums:
         row = torch.stack(list(terms.values())).double() * n_rows
         self.names, self.n_rows = list(terms), self.n_rows + n_rows
         self.sums = row if self.sums is None else self.sums.add_(row)
+        finite = self.sums.isfinite()
+        self.finite = finite.int() if self.finite is None else self.finite.add_(finite)
 
     def means(self) -> Tensor:
         """Means over the rows, shape (n_terms,) or (n_terms, n_models)."""
         assert self.sums is not None
         return (self.sums / self.n_rows).cpu()
 
+    def first_broken(self, model: int = 0) -> list[str]:
+        """Name the terms of a model that were the first to be no longer finite."""
+        assert self.finite is not None
+        steps = self.finite.reshape(len(self.names), -1)[:, model].tolist()
+        return [name for name, n in zip(self.names, steps, strict=True) if n == min(steps)]
 
-class FrontDoorNet(NeuralNet):
-    """A skorch net whose step hands whole batches, masks and weights to the criterion."""
+
+class FrontDoorNet(ClassifierMixin, NeuralNet):
+    """A skorch net whose step hands whole batches, masks and weights to the criterion.
+
+    Callbacks that score it see class indices, and rows as a `TrainingRows`.
+    """
 
     batches_: BatchIterator
     settings_: TrainingSettings
+    held_out_: TrainingRows | None = None
 
     @property
     def _default_callbacks(self) -> list[Any]:
         return []  # given one by one by `train`, which knows the number of steps
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> BatchIterator:
-        """Give the batches of the job, whatever the dataset."""
-        return self.batches_
+    def release(self) -> None:
+        """Let go of the data, once there is no more training."""
+        for name in ("batches_", "held_out_"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class indices."""
+        return np.arange(self.module_.head.out.out_features)
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+        """Give the job's rows and those held out of them, if any."""
+        return X, self.held_out_
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> BatchIterator | None:
+        """Give the batches of the job; the held-out rows are not run through in batches."""
+        return self.batches_ if training else None
+
+    @torch.no_grad()
+    def predict_proba(self, X: TrainingRows) -> np.ndarray:
+        """Class probabilities of P(y | t, a), shape (n, n_classes), for callbacks that score."""
+        self.module_.eval()
+        parts = [
+            self.criterion_.held_out_logits(self.module_, part.xs, part.present)
+            for part in X.parts()
+        ]
+        return torch.cat(parts).softmax(1).cpu().numpy()
+
+    def predict(self, X: TrainingRows) -> np.ndarray:
+        """Class indices of the most probable labels, shape (n,)."""
+        return self.predict_proba(X).argmax(axis=1)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the gradients of the criterion at one batch."""
         with self.settings_.precision(batch.y.device):
             terms = self.criterion_(self.module_, *batch)
         self.criterion_.backward(self.module_, terms)
+        clip_gradients(self.module_.parameters(), self.settings_.max_grad_norm)
         return {"loss": terms["loss"], "terms": terms, "y_pred": None}
 
     def run_single_epoch(
@@ -116,13 +169,15 @@ class FrontDoorNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             sums.add(step["terms"], len(batch.y))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.record_epoch(sums.names, sums.means(), prefix)
+        self.record_epoch(sums, sums.means(), prefix=prefix)
 
-    def record_epoch(self, names: Sequence[str], means: Tensor, prefix: str = "train") -> None:
-        """Enter the epoch's mean of each term into the history."""
+    def record_epoch(
+        self, sums: EpochSums, means: Tensor, model: int = 0, prefix: str = "train"
+    ) -> None:
+        """Enter a model's mean of each term, shape (n_terms,), into the history."""
         if not means.isfinite().all():
-            raise _divergence(len(self.history))
-        for name, value in zip(names, means.tolist(), strict=True):
+            raise _divergence(len(self.history), sums.first_broken(model), self.settings_)
+        for name, value in zip(sums.names, means.tolist(), strict=True):
             key = name if name.endswith("loss") else f"{name}_loss"
             self.history.record(f"{prefix}_{key}", value)
         seen = self.history[:, f"{prefix}_loss"]
@@ -138,6 +193,10 @@ class TrainingJob:
     rows: TrainingRows
     settings: TrainingSettings
     generator: torch.Generator
+    held_out: TrainingRows | None = None
+    """Rows that early stopping watches, for callbacks that score them too."""
+    checkpoint: Checkpoint | None = None
+    """Where the training is kept after each epoch, and goes on from."""
 
     @property
     def n_batches(self) -> int:
@@ -171,22 +230,62 @@ def train(job: TrainingJob) -> NeuralNet:
     -----
     UserWarning
         If the training is interrupted after at least one epoch; the network is kept as it is.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted before that, or has a checkpoint, from which it can go on.
     """
     batches = job.batches()
     n_steps = job.settings.max_epochs * job.n_batches
-    rates = [*own_rates(job.network).values(), job.settings.learning_rate]
-    net = make_net(job, default_callbacks(job.settings.verbose, rates, n_steps))
+    s = job.settings
+    rates = [*own_rates(job.network).values(), s.learning_rate]
+    net = make_net(job, default_callbacks(s.verbose, s.lr_schedule, rates, n_steps))
     net.batches_ = batches
     with own_draws(job):
-        _run(net, job.rows)
-    del net.batches_
+        _run(net, job)
+    net.release()
+    return net
+
+
+def train_one_pass(
+    job: TrainingJob, earlier: NeuralNet | None, *, keep_optimizer: bool
+) -> NeuralNet:
+    """Pass once over the rows at a constant learning rate.
+
+    Parameters
+    ----------
+    job : TrainingJob
+        With the network as `earlier` left it.
+    earlier : NeuralNet or None
+        Whose history goes on; it stays as it is.
+    keep_optimizer : bool
+        Whether its optimizer's state goes on too.
+
+    Returns
+    -------
+    skorch.NeuralNet
+        The trained net.
+    """
+    net = make_net(job, [("epoch_timer", EpochTimer())])
+    net.batches_ = job.batches()
+    if earlier is not None:
+        net.history.extend(deepcopy(earlier.history.to_list()))
+    if earlier is not None and keep_optimizer:
+        state = net.optimizer_.state_dict()
+        state["state"] = deepcopy(earlier.optimizer_.state_dict()["state"])  # changed in place
+        net.optimizer_.load_state_dict(state)
+    net.notify("on_train_begin", X=job.rows, y=None)
+    with own_draws(job):
+        net.fit_loop(job.rows, epochs=1)
+    net.notify("on_train_end", X=job.rows, y=None)
+    net.release()
     return net
 
 
 def own_draws(job: TrainingJob) -> AbstractContextManager[None]:
     """Make what a user's module draws, say in its dropout, come from the job's generator."""
-    has_own = any(isinstance(module, ModuleFeatures) for module in job.network.modules())
-    return seeded(job.generator) if has_own else nullcontext()
+    return seeded(job.generator) if has_user_modules(job.network) else nullcontext()
 
 
 def own_rates(network: torch.nn.Module) -> dict[str, float]:
@@ -213,20 +312,33 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         train_split=None,
-        callbacks=[*callbacks, *settings.callbacks],
+        callbacks=[*callbacks, *settings.callbacks, *_keeping(job.checkpoint)],
         verbose=settings.verbose,
         device=str(job.rows.y.device),
+        use_caching=False,
     )
-    net.settings_ = settings
+    net.settings_, net.held_out_ = settings, job.held_out
     return net.initialize()
 
 
-def _run(net: NeuralNet, rows: TrainingRows) -> None:
+def _keeping(checkpoint: Checkpoint | None) -> list[tuple[str, Callback]]:
+    return [] if checkpoint is None else [("epoch_checkpoint", EpochCheckpoint(checkpoint))]
+
+
+def _run(net: NeuralNet, job: TrainingJob) -> None:
+    rows, checkpoint = job.rows, job.checkpoint
     net.notify("on_train_begin", X=rows, y=None)
+    complete = checkpoint is not None and checkpoint.resume(net)
     try:
-        net.fit_loop(rows)
-    except KeyboardInterrupt:
+        if not complete:
+            net.fit_loop(rows, epochs=net.max_epochs - len(net.history))
+    except KeyboardInterrupt as stop:
+        if checkpoint is not None and not isinstance(stop, StopTraining):
+            net.notify("on_train_end", X=rows, y=None)
+            raise
         _settle_interrupt(net)
+    if checkpoint is not None:
+        checkpoint.save(net, complete=True)
     net.notify("on_train_end", X=rows, y=None)
 
 
@@ -256,16 +368,25 @@ def warn_of_interrupt(net: NeuralNet) -> None:
     )
 
 
-def check_finite_codes(codes: Codes, epoch: int) -> None:
+def check_finite_codes(codes: Codes, net: NeuralNet) -> None:
     """Refuse a network that the last steps have broken."""
     if not all(code.isfinite().all() for code in codes):
-        raise _divergence(epoch)
+        raise _divergence(len(net.history), ["codes"], net.settings_)
 
 
-def _divergence(epoch: int) -> ValueError:
+def _divergence(epoch: int, broken: Sequence[str], settings: TrainingSettings) -> ValueError:
+    terms = [name for name in broken if name != "loss"] or list(broken)
+    if terms == ["codes"]:
+        what = "the codes of the training rows are not finite"
+    elif len(terms) == 1:
+        what = f"its {terms[0]} loss is not finite"
+    else:
+        what = f"its losses ({', '.join(terms)}) are not finite, all from one step on"
+    rate = f"A smaller learning_rate than {settings.learning_rate:g}"
+    clip = ", or a max_grad_norm" if settings.max_grad_norm is None else ""
     return ValueError(
-        f"Training diverged in epoch {epoch}: the loss or the codes are not finite. A smaller "
-        "learning_rate, or standardize=True, is the likely cure."
+        f"Training diverged in epoch {epoch}: {what}. {rate}{clip} is the likely cure, or "
+        "standardize=True where the features are not of the order of 1."
     )
 
 

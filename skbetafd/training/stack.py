@@ -10,7 +10,6 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
@@ -23,6 +22,7 @@ from .fit import (
     train,
     warn_of_interrupt,
 )
+from .schedule import clip_stacked_gradients, schedule_policy
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -60,6 +60,8 @@ def _why_alone(job: TrainingJob) -> str | None:
         return f"a {type(job.network).__name__} can't be stacked"
     if any(isinstance(module, Encoder) and module.features for module in job.network.modules()):
         return "its encoders that are not fully connected can't be stacked"
+    if job.checkpoint is not None:
+        return "it has a checkpoint of its own"
     for entry in job.settings.callbacks:
         callback = entry[1] if isinstance(entry, tuple) else entry
         kind = callback if isinstance(callback, type) else type(callback)
@@ -78,6 +80,7 @@ def _shape(job: TrainingJob) -> Hashable:
         tuple((name, p.shape, p.dtype, p.device) for name, p in job.network.named_parameters()),
         tuple(_front_door(job)[0].order),
         (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0, s.autocast),
+        (s.lr_schedule, s.max_grad_norm),
         job.rows.present is None,
         (frozenset(criterion.active), criterion.temperature),
     )
@@ -116,11 +119,9 @@ class _Stack:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self.schedule = OneCycleLR(
-            self.optimizer,
-            max_lr=settings.learning_rate,
-            total_steps=settings.max_epochs * jobs[0].n_batches,
-        )
+        n_steps = settings.max_epochs * jobs[0].n_batches
+        policy, arguments = schedule_policy(settings.lr_schedule, settings.learning_rate, n_steps)
+        self.schedule = policy(self.optimizer, **arguments)
 
     def train(self, verbose: int) -> list[NeuralNet]:
         """Run all epochs; a network that a callback stops leaves the stack."""
@@ -142,7 +143,13 @@ class _Stack:
             warn_of_interrupt(nets[0])
         self._write_back(self.running)
         self._notify("on_train_end")
+        for net in self.nets:
+            net.release()
         return self.nets
+
+    def _datasets(self, i: int) -> dict[str, Any]:
+        job = self.jobs[i]
+        return {"dataset_train": job.rows, "dataset_valid": job.held_out}
 
     def _notify(self, event: str) -> None:
         for net, job in zip(self.nets, self.jobs, strict=True):
@@ -151,22 +158,24 @@ class _Stack:
     def _epoch(self) -> None:
         nets = [self.nets[i] for i in self.running]
         for i in self.running:
-            self.nets[i].notify("on_epoch_begin", dataset_train=self.jobs[i].rows)
+            self.nets[i].notify("on_epoch_begin", **self._datasets(i))
         criterion = self._criterion()
         criterion.set_epoch(len(nets[0].history) - 1, nets[0].max_epochs)
         sums = EpochSums()
+        settings = self.jobs[0].settings
         for net in nets:
             net.module_.train()
         for batches in zip(*(self.batches[i] for i in self.running), strict=True):
-            with self.jobs[0].settings.precision(batches[0].y.device):
+            with settings.precision(batches[0].y.device):
                 terms = criterion(self.network, *_collate(batches))
             self.optimizer.zero_grad()
             terms["loss"].sum().backward()
+            clip_stacked_gradients(self.network.parameters(), settings.max_grad_norm)
             self.optimizer.step()
             self.schedule.step()
             sums.add(terms, terms["loss"].new_tensor([len(batch.y) for batch in batches]))
-        for net, means in zip(nets, sums.means().T, strict=True):
-            net.record_epoch(sums.names, means)
+        for model, (net, means) in enumerate(zip(nets, sums.means().T, strict=True)):
+            net.record_epoch(sums, means, model)
         self._end_epoch()
 
     def _criterion(self) -> FrontDoorLoss:
@@ -184,7 +193,7 @@ class _Stack:
         stopped = []
         for i in self.running:
             try:
-                self.nets[i].notify("on_epoch_end", dataset_train=self.jobs[i].rows)
+                self.nets[i].notify("on_epoch_end", **self._datasets(i))
             except KeyboardInterrupt:  # skorch's way to stop after an epoch
                 stopped.append(i)
         self._read_back(called)

@@ -1,0 +1,94 @@
+"""Which checkpoints belong to a fit, and where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import torch
+
+from ._fitting import FitRequest
+from .nn import Encoding
+from .training import (
+    Checkpoint,
+    callback_names,
+    check_resumable,
+    check_same_fit,
+    read_checkpoint,
+    resolve_device,
+)
+
+
+def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> FitRequest:
+    """Give a fit a checkpoint for each of its networks, and the seeds of the one that it continues.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+    directory : str or Path
+        Made if need be. It holds ``network-0.pt``, ``network-1.pt``, ...: one fit at a time.
+    seeded : bool
+        Whether the seeds are the user's, as those of an int random_state are. Others are those
+        of the fit that goes on.
+
+    Raises
+    ------
+    ValueError
+        If a file there is of another fit, or can't be read; it is left alone. Or if a callback
+        has a state that no checkpoint holds.
+    """
+    check_resumable(request.parameters["callbacks"])
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"checkpoint_dir must be a directory, got the file {str(directory)!r}")
+    directory.mkdir(parents=True, exist_ok=True)
+    fingerprint, seeds = _fingerprint(request, seeded=seeded), request.seeds
+    paths = [directory / f"network-{member}.pt" for member in range(len(request.seeds[1::2]))]
+    for path in paths:
+        content = read_checkpoint(path)
+        if content is not None:
+            check_same_fit(path, content, fingerprint)
+            seeds = tuple(content["seeds"])
+    checkpoints = tuple(Checkpoint(path, fingerprint, seeds) for path in paths)
+    return replace(request, seeds=seeds, checkpoints=checkpoints)
+
+
+def remove_checkpoints(request: FitRequest) -> None:
+    """Remove what a completed fit needs no longer."""
+    for checkpoint in request.checkpoints:
+        checkpoint.path.unlink(missing_ok=True)
+
+
+def remove_fold_checkpoints(directory: Any) -> None:
+    """Remove what a completed search needs no longer: a directory for every fit."""
+    for own in [*Path(directory).glob("setting-*-fold-*"), Path(directory) / "refit"]:
+        for path in own.glob("network-*.pt"):
+            path.unlink(missing_ok=True)
+        if own.is_dir() and not any(own.iterdir()):
+            own.rmdir()
+
+
+def _fingerprint(request: FitRequest, *, seeded: bool) -> str:
+    callbacks = callback_names(request.parameters["callbacks"])
+    device = str(resolve_device(request.parameters["device"]))
+    parameters = {**request.parameters, "callbacks": callbacks, "device": device}
+    encodings: Any = tuple(map(_described, request.encodings))
+    seeds = request.seeds if seeded else (len(request.seeds),)
+    same = replace(request, parameters=parameters, seeds=seeds, watcher=None, checkpoints=())
+    same = replace(same, encodings=encodings)
+    return joblib.hash((same, version("skbetafd"), torch.__version__))
+
+
+def _described(encoding: Encoding) -> Any:
+    """Describe an encoding alike in every process; a pickled torch module is not."""
+    module = encoding.module
+    if isinstance(module, torch.nn.Module):
+        state = {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+        frozen = [name for name, value in module.named_parameters() if not value.requires_grad]
+        return (str(module), state, frozen, *encoding._replace(module=None))
+    name = None if module is None else f"{module.__module__}.{module.__qualname__}"
+    return (name, *encoding._replace(module=None))

@@ -1,0 +1,90 @@
+"""The inner split: rows held out of training, by which it is decided when to stop."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from ._sklearn_compat import SCARCE, Interval
+
+EARLY_STOPPING: dict[str, list[Any]] = {
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+}
+"""Constraints of the parameters of every classifier that can stop early."""
+
+
+def inner_split(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, way_out: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out a stratified share of the rows, groups kept together.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    groups : ndarray of shape (n_samples,) or None
+        Rows of one group stay on one side.
+    fraction : float in (0, 1)
+        Share to hold out, rounded to a whole number of folds, of which there are at most as many
+        as groups, or rows of the commonest class.
+    seed : int
+        Of the shuffling.
+    way_out : str
+        How the user does without a split; ends every error.
+
+    Returns
+    -------
+    tuple of two ndarrays of int
+        Positions of the rows to train on, and of those held out.
+
+    Raises
+    ------
+    ValueError
+        If a class has one row, there is one group, or no split has training rows of every class.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"an inner split needs two rows of every class, but class index "
+            f"{classes[counts.argmin()]} has {counts.min()}; {way_out}"
+        )
+    n_folds = min(max(2, round(1 / fraction)), counts.max())
+    kind = StratifiedKFold
+    if groups is not None:
+        n_groups = len(np.unique(groups))
+        if n_groups < 2:
+            raise ValueError(f"an inner split needs two groups, got {n_groups}; {way_out}")
+        kind, n_folds = StratifiedGroupKFold, min(n_folds, n_groups)
+    splitter = kind(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", SCARCE, UserWarning)
+        for fit, held in splitter.split(y, y, groups):
+            if len(held) and len(np.unique(y[fit])) == len(classes):
+                return fit, held
+    raise ValueError(f"groups leave no inner split with training rows of every class; {way_out}")
+
+
+def check_left_present(
+    present: np.ndarray, names: tuple[str, ...], way_out: str, *, together: bool = False
+) -> None:
+    """Refuse a split that leaves a modality, or with `together` all of them, without any row.
+
+    `present`, of shape (n_samples, n_modalities), tells what the rows left for training have.
+    """
+    some = present.any(axis=0)
+    if not some.all():
+        raise ValueError(
+            f"modality {names[int(np.argmin(some))]!r} is absent in all {len(present)} rows that "
+            f"the inner split leaves for training; {way_out}"
+        )
+    if together and not present.all(axis=1).any():
+        raise ValueError(
+            f"none of the {len(present)} rows that the inner split leaves for training has all "
+            f"modalities; {way_out}"
+        )

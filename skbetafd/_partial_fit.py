@@ -1,0 +1,120 @@
+"""partial_fit: one pass over the rows of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import column_or_1d
+
+from ._atomic import all_or_nothing
+from ._fitting import FitRequest, FitResult
+from ._inputs import read_prediction_input, read_training_input
+from ._network_classifier import NetworkClassifier
+from ._stream import Stream
+from ._warm_start import Start
+from .nn import MediatorNetwork
+
+
+class PartialFitMixin(NetworkClassifier):
+    """Adds `partial_fit` to the front-door classifier."""
+
+    early_stopping: bool
+    members_: list[Any]
+    _stream: Stream
+    _mass: float
+
+    def _adopt(self, result: FitResult) -> None:
+        raise NotImplementedError
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from more rows: one pass over them, at the constant rate `learning_rate`.
+
+        The optimizer goes on from call to call. Fixed by the first call (or by a `fit` before
+        it) are the modalities, the predominant one, the scaling (let the first call have rows
+        enough for means and variances) and the classes.
+
+        The estimator keeps a uniform sample of all rows so far that lack no modality, at most
+        4,096. As many of them as there are new rows are passed over too, so that a class that
+        stays away is not forgotten, and all are encoded anew to make the reference set, so that
+        earlier populations stay among the contexts. The rows of a `fit` before the first call it
+        has not: the codes of that fit's references stay in the set, with the mass of its rows.
+
+        `max_epochs` counts calls here: the label counts in knowledge after its first fifth.
+        `early_stopping` and a balanced `class_weight` are refused; `memory`, `checkpoint_dir`,
+        `lr_schedule` and `warm_start` are not used.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            The modalities, as `fit` takes them. In the first call every modality, and all of
+            them together in some row, must be there.
+        y : array-like of shape (n_samples,)
+            Labels; not all classes need be among them.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will be; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; 0 leaves a row out. A call counts among the references by the
+            sum of its weights.
+
+        Returns
+        -------
+        FrontDoorMultiModalClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad input or parameters, or classes other than those of the first call; the
+            estimator stays as it was.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            self._check_streamable()
+            begun = hasattr(self, "members_")
+            request = self._stream_request(X, y, classes, sample_weight, begun=begun)
+            if begun:
+                request = replace(request, start=Start.of(self))
+            stream = getattr(self, "_stream", None)
+            if stream is None:
+                members = self.members_ if begun else []
+                stream = Stream.begun(request.seeds, members, self._mass if begun else 0.0)
+            weighted = sample_weight is not None
+            mass = float(np.sum(sample_weight)) if weighted else float(len(request.y))
+            stream, result = stream.learn(request, mass, int(self.verbose))
+            self._adopt(result)
+            self._stream = stream
+        return self
+
+    def _check_streamable(self) -> None:
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which knows only the "
+                "rows of this call; pass a dict, say by sklearn.utils.compute_class_weight"
+            )
+        if hasattr(self, "members_") and isinstance(self.module_, MediatorNetwork):
+            raise ValueError("partial_fit can't go on from a fit with an observed mediator")
+
+    def _stream_request(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, *, begun: bool
+    ) -> FitRequest:
+        if not begun and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None:
+            classes = np.unique(column_or_1d(classes, input_name="classes"))
+        if not begun and len(classes) < 2:
+            raise ValueError(f"partial_fit needs at least 2 classes, got {classes.tolist()}")
+        if begun and classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those of the first call, "
+                f"{self.classes_.tolist()}"
+            )
+        if begun:
+            X = read_prediction_input(self, X, self._layout)
+            classes = self.classes_
+        else:
+            X, self._layout = read_training_input(self, X, self.modalities)
+        return self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)

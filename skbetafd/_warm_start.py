@@ -1,0 +1,112 @@
+"""What a further fit starts from: the earlier one's networks, scalers and predominant modality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ._contribution import modality_position
+
+LEARNED = (
+    "classes_",
+    "modality_names_",
+    "modality_scores_",
+    "predominant_",
+    "members_",
+    "net_",
+    "_layout",
+    "_scalers",
+)
+"""Attributes of a fitted classifier that a further fit starts from."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The state of a fitted classifier, as plain arrays, so that it can be a part of a key."""
+
+    predominant: int
+    scores: np.ndarray | None
+    scalers: list[Any]
+    networks: tuple[dict[str, np.ndarray], ...]
+    """Parameters and buffers of every member."""
+
+    @classmethod
+    def of(cls, estimator: Any) -> Start:
+        """Take it from a fitted classifier."""
+        names, scores = estimator.modality_names_, estimator.modality_scores_
+        return cls(
+            predominant=names.index(estimator.predominant_),
+            scores=None if scores is None else np.array([scores[name] for name in names]),
+            scalers=estimator._scalers,
+            networks=tuple(
+                {key: value.cpu().numpy() for key, value in m.net.module_.state_dict().items()}
+                for m in estimator.members_
+            ),
+        )
+
+    def check(self, parameters: dict[str, Any], names: list[str]) -> None:
+        """Refuse parameters that contradict what is kept.
+
+        Raises
+        ------
+        ValueError
+            If another modality is named predominant, or there are other numbers of members.
+        """
+        named = parameters["predominant"]
+        if named != "auto" and modality_position(named, names) != self.predominant:
+            raise ValueError(
+                f"the earlier fit has the predominant modality {names[self.predominant]!r}, which "
+                f"stays, got predominant={named!r}"
+            )
+        if parameters["n_members"] != len(self.networks):
+            raise ValueError(
+                f"the earlier fit has {len(self.networks)} members, got "
+                f"n_members={parameters['n_members']}"
+            )
+        if parameters["standardize"] == (self.scalers[0] is None):
+            raise ValueError(
+                "the earlier fit's scaling stays, got another "
+                f"standardize={parameters['standardize']}"
+            )
+
+    def load(self, network: torch.nn.Module, member: int) -> None:
+        """Give a new network the weights of a member.
+
+        Raises
+        ------
+        ValueError
+            If their shapes differ, naming the parameter.
+        """
+        earlier = self.networks[member]
+        state = network.state_dict()
+        for name in [*earlier, *state]:
+            found = tuple(state[name].shape) if name in state else None
+            kept = earlier[name].shape if name in earlier else None
+            if found != kept:
+                raise ValueError(
+                    f"the network's {name!r} has shape {found}, the earlier fit's {kept}: what "
+                    "shapes the network (its widths, the modalities, a mediator) must stay"
+                )
+        network.load_state_dict({name: torch.tensor(value) for name, value in earlier.items()})
+
+
+def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:
+    """Refuse classes or modalities other than those of the earlier fit.
+
+    `estimator` has its new ``classes_`` and ``_layout``; `classes` and `layout` are the earlier.
+    """
+    if not np.array_equal(estimator.classes_, classes):
+        raise ValueError(
+            f"warm_start needs the classes of the earlier fit, {classes.tolist()}, got "
+            f"{estimator.classes_.tolist()}"
+        )
+    old = dict(zip(layout.names, layout.shapes, strict=True))
+    new = dict(zip(estimator._layout.names, estimator._layout.shapes, strict=True))
+    if list(old.items()) != list(new.items()):
+        raise ValueError(
+            f"warm_start needs the modalities of the earlier fit, with rows of shapes {old}, got "
+            f"{new}"
+        )

@@ -1,0 +1,171 @@
+"""Checkpoints: the whole state of a network's training, written after each epoch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, LRScheduler
+
+from ..nn import has_user_modules
+from .callbacks import BestEpoch
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where the training of one network is kept, and which fit it belongs to."""
+
+    path: Path
+    fingerprint: str
+    """Of the data, the parameters and the versions of torch and of this library."""
+    seeds: tuple[int, ...]
+    """Of the whole fit, so that one without a random_state can go on."""
+
+    def save(self, net: NeuralNet, *, complete: bool) -> None:
+        """Write the state of a net, so that the file is at any time the old one or the new."""
+        content = {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "seeds": list(self.seeds),
+            "complete": complete,
+            "state": training_state(net),
+        }
+        unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with open(unfinished, "wb") as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, self.path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_directory(self.path.parent)
+
+    def resume(self, net: NeuralNet) -> bool:
+        """Bring a net to where the file left it, if there is one; tell whether that is the end."""
+        content = read_checkpoint(self.path)
+        if content is None:
+            return False
+        check_same_fit(self.path, content, self.fingerprint)
+        restore_training(net, content["state"])
+        return bool(content["complete"])
+
+
+class EpochCheckpoint(Callback):
+    """Writes a checkpoint after each epoch; the last of the callbacks, whose entries it keeps."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Write it."""
+        self.checkpoint.save(net, complete=False)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read a file, without pickle; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is broken or no checkpoint of this library.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # what torch raises depends on where a file is broken
+        raise ValueError(
+            f"checkpoint {str(path)!r} can't be read ({type(error).__name__}): it is broken or no "
+            "checkpoint; delete it to begin anew"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(
+            f"{str(path)!r} is no checkpoint of this version of skbetafd; choose another "
+            "checkpoint_dir or delete it"
+        )
+    return content
+
+
+def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> None:
+    """Refuse the checkpoint of another fit.
+
+    Raises
+    ------
+    ValueError
+        If the fingerprints differ.
+    """
+    if content["fingerprint"] != fingerprint:
+        raise ValueError(
+            f"checkpoint {str(path)!r} is of another fit: its data, parameters or versions of "
+            "torch and skbetafd differ; finish that fit, choose another checkpoint_dir, or delete "
+            "the file"
+        )
+
+
+def training_state(net: NeuralNet) -> dict[str, Any]:
+    """Give all that the rest of a training depends on, as tensors and plain Python values."""
+    schedule, best = _schedule(net), _best_epoch(net)
+    return {
+        "network": net.module_.state_dict(),
+        "criterion": net.criterion_.state_dict(),
+        "optimizer": net.optimizer_.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "best": None if best is None else best.state_dict(),
+        "generators": [generator.get_state() for generator in net.batches_.generators],
+        "global": torch.get_rng_state() if has_user_modules(net.module_) else None,
+        "history": [{k: _plain(k, v) for k, v in dict(e).items()} for e in net.history],
+    }
+
+
+def restore_training(net: NeuralNet, state: dict[str, Any]) -> None:
+    """Put a net, whose training has begun, into the state of another."""
+    net.module_.load_state_dict(state["network"])
+    net.criterion_.load_state_dict(state["criterion"])
+    net.optimizer_.load_state_dict(state["optimizer"])
+    schedule, best = _schedule(net), _best_epoch(net)
+    if schedule is not None:
+        schedule.load_state_dict(state["schedule"])
+    if best is not None:
+        best.load_state_dict(state["best"])
+    for generator, own in zip(net.batches_.generators, state["generators"], strict=True):
+        generator.set_state(own)
+    if state["global"] is not None:  # within `seeded`, which puts the user's own back
+        torch.set_rng_state(state["global"])
+    del net.history[:]
+    net.history.extend(state["history"])
+
+
+def _schedule(net: NeuralNet) -> Any:
+    found = (cb for _, cb in net.callbacks_ if isinstance(cb, LRScheduler))
+    return next((callback.lr_scheduler_ for callback in found), None)
+
+
+def _best_epoch(net: NeuralNet) -> BestEpoch | None:
+    return next((cb for _, cb in net.callbacks_ if isinstance(cb, BestEpoch)), None)
+
+
+def _plain(key: str, value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    if value is None or isinstance(value, (bool, int, float, str, list)):
+        return value
+    raise TypeError(
+        f"checkpoint_dir: a callback entered {key!r} into the history, a {type(value).__name__}; "
+        "a checkpoint holds numbers and strings"
+    )
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name != "posix":  # elsewhere a directory can't be opened
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

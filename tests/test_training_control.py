@@ -1,0 +1,269 @@
+"""Class weights, early stopping, schedules, clipping, and what is said of a diverging fit."""
+
+from copy import copy
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
+from sklearn.utils.class_weight import compute_sample_weight
+
+from skbetafd import (
+    FrontDoorMultiModalClassifierCV,
+    MultiModalArray,
+    _fitting,
+    _inner_split,
+)
+
+
+@pytest.fixture
+def rare(y):
+    """Labels of which one is rare."""
+    return np.where((y == "rain") & (np.arange(120) > 30), "car", y)
+
+
+@pytest.fixture
+def splits(monkeypatch):
+    """Collect the inner splits, each with the groups of its rows."""
+    seen, split = [], _inner_split.inner_split
+
+    def recorded(y, groups, *args):
+        seen.append((*split(y, groups, *args), groups))
+        return seen[-1][:2]
+
+    monkeypatch.setattr(_fitting, "inner_split", recorded)
+    return seen
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"rain": 5.0, "bird": 0.5}])
+def test_a_class_weight_multiplies_the_rows_weights(class_weight, X, rare, quick):
+    weight = np.linspace(1, 2, 120)
+    expected = weight * compute_sample_weight(class_weight, rare)
+    if class_weight == "balanced":  # what a label weighs, not how many rows it has
+        totals = {label: weight[rare == label].sum() for label in np.unique(rare)}
+        expected = weight * np.array([weight.sum() / 3 / totals[label] for label in rare])
+    found = quick(class_weight=class_weight).fit(X, rare, sample_weight=weight)
+    by_hand = quick().fit(X, rare, sample_weight=expected)
+    assert_allclose(found.predict_proba(X), by_hand.predict_proba(X), rtol=1e-4)
+
+
+def test_a_class_of_weight_0_is_left_out(X, y, quick):
+    found = quick(class_weight={"car": 0}).fit(X, y)
+    by_hand = quick().fit(X, y, sample_weight=(y != "car"))
+    assert_array_equal(found.predict_proba(X), by_hand.predict_proba(X))
+    assert "car" in found.classes_
+
+
+def test_balanced_counts_a_row_of_weight_0_nowhere(X, rare, quick):
+    used = np.arange(120) % 4 > 0
+    found = quick(class_weight="balanced").fit(X, rare, sample_weight=used)
+    by_hand = quick(class_weight="balanced").fit(X[used], rare[used])
+    assert_allclose(found.predict_proba(X), by_hand.predict_proba(X), rtol=1e-5)
+
+
+WRONG_WEIGHTS = {
+    "an unknown label": ({"dog": 1.0}, r"label 'dog', which is not in y: 'bird', 'car', 'rain'"),
+    "a negative weight": ({"car": -1.0}, r"non-negative numbers, got -1.0 for 'car'"),
+    "infinity": ({"car": np.inf}, "got inf for 'car'"),
+    "a word": ({"car": "much"}, "got 'much' for 'car'"),
+    "one class left": ({"car": 0, "bird": 0}, "y has one class, 'rain'"),
+    "no class left": ({"car": 0, "bird": 0, "rain": 0}, "leaves no row of positive weight"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_WEIGHTS)
+def test_a_wrong_class_weight_is_refused(case, X, y, quick):
+    class_weight, message = WRONG_WEIGHTS[case]
+    with pytest.raises(ValueError, match=message):
+        quick(class_weight=class_weight).fit(X, y)
+
+
+STOPPING = {"early_stopping": True, "max_epochs": 12, "learning_rate": 0.05, "batch_size": 16}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_members": 2}, {"max_grad_norm": 1.0}])
+def test_the_best_epoch_is_kept(parameters, X, y, quick, splits):
+    clf = quick(**STOPPING, n_iter_no_change=3, **parameters).fit(X, y)
+    held = splits[0][1]
+    index = np.searchsorted(clf.classes_, y)[held]
+    for member in clf.members_:
+        losses = member.net.history[:, "valid_loss"]
+        best = int(np.argmin(losses))
+        assert len(losses) in (12, best + 1 + 3)
+        alone = copy(clf)
+        alone.members_ = [member]
+        log_proba = alone.log_beta_path(X[held], [0])[0]
+        assert_allclose(-log_proba[range(24), index].mean(), losses[best], rtol=1e-4)
+    assert clf.best_epoch_ == 1 + np.argmin(clf.history_[:, "valid_loss"])
+    assert clf.history_[clf.best_epoch_ - 1, "valid_loss_best"]
+
+
+def test_members_stop_one_by_one(X, y, quick):
+    clf = quick(**STOPPING | {"max_epochs": 30}, n_iter_no_change=2, n_members=4).fit(X, y)
+    assert len({len(member.net.history) for member in clf.members_}) > 1
+
+
+def test_the_held_out_rows_move_nothing(X, y, quick, splits):
+    clf = quick(early_stopping=True, n_references=500, n_iter_no_change=9).fit(X, y)
+    fit, held, _ = splits[0]
+    assert len(clf.references_.log_mass) == len(fit) == 96
+    changed = MultiModalArray({n: np.array(v) for n, v in X.items()})
+    changed["audio"][held] += 3
+    again = quick(early_stopping=True, n_references=500, n_iter_no_change=9).fit(changed, y)
+    if again.best_epoch_ == clf.best_epoch_:
+        assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.history_[:, "train_loss"] == clf.history_[:, "train_loss"]
+
+
+def test_the_inner_split_is_stratified_and_keeps_groups_together(X, y, quick, splits):
+    groups = np.arange(120) // 6
+    quick(early_stopping=True, validation_fraction=0.25).fit(X, y, groups=groups)
+    fit, held, _ = splits[0]
+    assert not set(groups[fit]) & set(groups[held])
+    quick(early_stopping=True, validation_fraction=0.25).fit(X, y)
+    assert np.unique(y[splits[1][1]], return_counts=True)[1].tolist() == [10, 10, 10]
+
+
+def test_a_search_cuts_its_groups_to_every_fold(X, y, splits):
+    groups = np.arange(120) // 6
+    FrontDoorMultiModalClassifierCV(
+        cv=GroupKFold(2), early_stopping=True, max_epochs=2, hidden_dim=8, random_state=0
+    ).fit(X, y, groups=groups)
+    assert len(splits) == 3
+    for fit, held, own in splits:
+        assert own is not None and not set(own[fit]) & set(own[held])
+
+
+def test_groups_are_routed_to_the_inner_split(X, y, quick, splits):
+    groups = np.arange(120) // 6
+    clf = quick(early_stopping=True)
+    with config_context(enable_metadata_routing=True):
+        cross_val_score(clf, X, y, cv=GroupKFold(2), params={"groups": groups})
+        cross_val_score(clf, X, y, cv=StratifiedKFold(2), params={"groups": groups})
+        FrontDoorMultiModalClassifierCV(
+            cv=2, early_stopping=True, max_epochs=2, hidden_dim=8, random_state=0
+        ).fit(X, y, groups=groups)
+    assert len(splits) == 2 + 2 + 3
+    for fit, held, own in splits:
+        assert own is not None and not set(own[fit]) & set(own[held])
+
+
+def test_early_stopping_with_missing_modalities_watches_what_rows_have(
+    modalities, y, quick, splits
+):
+    video = modalities["video"].copy()
+    video[::2] = np.nan
+    data = MultiModalArray({**modalities, "video": video})
+    clf = quick(**STOPPING, predominant="audio").fit(data, y)
+    held = splits[0][1]
+    index = np.searchsorted(clf.classes_, y)[held]
+    log_proba = clf.log_beta_path(data[held], [0])[0]
+    least = min(clf.history_[:, "valid_loss"])
+    assert_allclose(-log_proba[range(24), index].mean(), least, rtol=1e-4)
+
+
+def test_early_stopping_with_a_mediator_watches_its_whole_loss(X, y, quick):
+    clf = quick(**STOPPING).fit(X, y, mediator=y)
+    assert clf.best_epoch_ == 1 + np.argmin(clf.history_[:, "valid_loss"])
+
+
+def test_without_early_stopping_there_is_no_best_epoch(X, y, quick):
+    clf = quick(early_stopping=True).fit(X, y)
+    clf.set_params(early_stopping=False).fit(X, y)
+    assert not hasattr(clf, "best_epoch_")
+    assert "valid_loss" not in clf.history_[-1]
+
+
+def test_a_split_that_leaves_no_complete_row_is_refused(modalities, y, quick):
+    video = np.full_like(modalities["video"], np.nan)
+    groups = np.arange(120) // 3 % 5
+    messages = set()
+    for group in range(5):
+        rows = groups == group
+        part = video.copy()
+        part[rows] = modalities["video"][rows]
+        try:
+            quick(early_stopping=True).fit({**modalities, "video": part}, y, groups=groups)
+        except ValueError as error:
+            messages.add(str(error))
+    assert len(messages) == 1
+    assert "'video' is absent in all" in messages.pop()
+
+
+def rates(clf, X, y):
+    """Learning rates of the batches, by a callback that reads them."""
+    from skorch.callbacks import Callback
+
+    seen = []
+
+    class Rates(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            seen.append(net.optimizer_.param_groups[0]["lr"])
+
+    clf.set_params(callbacks=[Rates()]).fit(X, y)
+    return np.array(seen)
+
+
+def test_schedules_have_their_shapes(X, y, quick):
+    make = {"batch_size": 30, "max_epochs": 5, "learning_rate": 0.01}
+    constant, cosine, cycle = (
+        rates(quick(lr_schedule=name, **make), X, y) for name in ("constant", "cosine", "one-cycle")
+    )
+    assert_allclose(constant, np.full(20, 0.01))
+    assert_allclose(cosine, 0.005 * (1 + np.cos(np.pi * np.arange(20) / 20)))
+    assert cycle[0] < 0.001 and cycle[-1] < 1e-5
+    assert_allclose(cycle.max(), 0.01, rtol=0.02)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
+@pytest.mark.parametrize("norm", [None, 0.3])
+def test_members_in_a_stack_are_as_they_are_alone(schedule, norm, X, y, quick):
+    parameters = {"lr_schedule": schedule, "max_grad_norm": norm, "dtype": "float64"}
+    stacked = quick(n_members=2, batch_size=30, **parameters).fit(X, y)
+    alone = quick(batch_size=30, **parameters).fit(X, y)
+    for one, two in zip(
+        stacked.members_[0].net.module_.parameters(), alone.module_.parameters(), strict=True
+    ):
+        assert_allclose(one.detach(), two.detach(), rtol=1e-6, atol=1e-9)
+
+
+def test_clipping_bounds_the_norm_of_each_gradient(X, y, quick):
+    from skorch.callbacks import Callback
+
+    norms = []
+
+    class Norms(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            squares = [float(p.grad.square().sum()) for p in net.module_.parameters()]
+            norms.append(np.sqrt(sum(squares)))
+
+    quick(max_grad_norm=0.05, callbacks=[Norms()]).fit(X, y)
+    assert_allclose(norms, 0.05, rtol=1e-4)
+
+
+def test_a_diverging_fit_names_its_epoch_the_term_and_the_likely_cause(X, y, quick):
+    words = "diverged in epoch 1: .*loss.* A smaller learning_rate than 1e\\+15"
+    for n_members in (1, 2):
+        clf = quick(learning_rate=1e15, lr_schedule="constant", n_members=n_members, batch_size=8)
+        with pytest.raises(ValueError, match=words):
+            clf.fit(X, y)
+        assert not hasattr(clf, "net_")
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_the_term_that_broke_first_is_named(n_members, X, y, quick, monkeypatch):
+    from skbetafd.nn import losses
+
+    calls = []
+
+    def broken(left, right, weight, temperature):
+        calls.append(None)
+        value = info_nce(left, right, weight, temperature)
+        return value * torch.inf if len(calls) == 3 else value
+
+    info_nce = losses.info_nce
+    monkeypatch.setattr(losses, "info_nce", broken)
+    with pytest.raises(ValueError, match="epoch 1: its knowledge loss is not finite"):
+        quick(batch_size=20, n_members=n_members).fit(X, y)
