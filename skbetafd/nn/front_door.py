@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,12 @@ class ModalityEncoders(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.predominant = predominant
+        self.inputs, self.predominant = list(inputs), predominant
+        self.hidden_dim, self.knowledge_dim, self.context_dim = (
+            hidden_dim,
+            knowledge_dim,
+            context_dim,
+        )
         self.auxiliaries = [m for m in range(len(inputs)) if m != predominant]
         self.order = [predominant, *self.auxiliaries]
         """Positions of the modalities, the predominant first: the columns of `present`."""
@@ -67,6 +72,11 @@ class ModalityEncoders(nn.Module):
         encoders = [self.knowledge, self.context, *self.auxiliary]
         self.mask_dims = [*encoder_masks(encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the heads'."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Give what another network of this shape is made with, but for the generator."""
+        names = ("inputs", "predominant", "hidden_dim", "knowledge_dim", "context_dim")
+        return {name: getattr(self, name) for name in names}
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:
         """Encode standardised rows, one tensor (n, width) a modality; sequences end in NaN."""
@@ -132,6 +142,10 @@ class FrontDoorNetwork(ModalityEncoders):
                 n_classes=n_classes,
                 generator=generator,
             )
+
+    def arguments(self) -> dict[str, Any]:
+        """Give what another network of this shape is made with, but for the generator."""
+        return {**super().arguments(), "n_classes": self.head.out.out_features}
 
     def forward(
         self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -162,6 +163,16 @@ class MediatorNetwork(ModalityEncoders):
         self.reading = ReadingHead(
             knowledge_dim, self.auxiliary_dim, hidden_dim, self.mediator.n_parameters, generator
         )
+
+    def arguments(self) -> dict[str, Any]:
+        """Give what another network of this shape is made with, but for the generator."""
+        mediator, gaussian = self.mediator, isinstance(self.mediator, GaussianMediator)
+        return {
+            **super().arguments(),
+            "n_classes": self.head.out.out_features,
+            "mediator_dim": mediator.n_columns if gaussian else mediator.n_parameters,
+            "n_mediator_samples": len(mediator.points) if gaussian else None,
+        }
 
 
 class MediatorLoss(Criterion):
