@@ -166,13 +166,17 @@ class MediatorNetwork(ModalityEncoders):
 
     def arguments(self) -> dict[str, Any]:
         """Give what another network of this shape is made with, but for the generator."""
-        mediator, gaussian = self.mediator, isinstance(self.mediator, GaussianMediator)
-        return {
-            **super().arguments(),
-            "n_classes": self.head.out.out_features,
-            "mediator_dim": mediator.n_columns if gaussian else mediator.n_parameters,
-            "n_mediator_samples": len(mediator.points) if gaussian else None,
-        }
+        mediator = self.mediator
+        of_mediator: dict[str, int | None]
+        if isinstance(mediator, GaussianMediator):
+            of_mediator = {
+                "mediator_dim": mediator.n_columns,
+                "n_mediator_samples": mediator.points.shape[0],
+            }
+        else:
+            of_mediator = {"mediator_dim": mediator.n_parameters, "n_mediator_samples": None}
+        n_classes = self.head.out.out_features
+        return {**super().arguments(), "n_classes": n_classes, **of_mediator}
 
 
 class MediatorLoss(Criterion):
