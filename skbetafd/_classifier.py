@@ -173,7 +173,8 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         Classes, modalities and widths must be the same.
     callbacks : list of skorch callbacks, default=None
         Added to the training loop. Monitor ``"train_loss"`` or, with `early_stopping`,
-        ``"valid_loss"``.
+        ``"valid_loss"``. scikit-learn's own callbacks are set by ``set_callbacks``; they are told
+        of every epoch, of the first member where there are several.
     n_members : int, default=1
         Independently initialised networks, trained together, whose probabilities are averaged.
     predict_batch_size : int, default=65536

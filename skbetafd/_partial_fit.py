@@ -68,6 +68,22 @@ class PartialFitMixin(NetworkClassifier):
         ValueError, TypeError
             For bad input or parameters, or classes other than those of the first call; the
             estimator stays as it was.
+
+        References
+        ----------
+        Vitter, Random Sampling with a Reservoir, ACM TOMS 1985: the sample.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skbetafd import FrontDoorMultiModalClassifier
+        >>> from skbetafd.datasets import load_multiple_features
+        >>> X, y = load_multiple_features(("kar", "mor"), return_X_y=True)
+        >>> clf = FrontDoorMultiModalClassifier(n_references=16, random_state=0)
+        >>> for part in np.array_split(np.random.default_rng(0).permutation(len(y)), 3):
+        ...     clf = clf.partial_fit(X[part], y[part], classes=np.arange(10))
+        >>> clf.n_iter_
+        3
         """
         with all_or_nothing(self):
             self._validate_params()

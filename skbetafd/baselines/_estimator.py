@@ -44,6 +44,9 @@ PARAMETERS = """
         Peak of the one-cycle schedule.
     weight_decay : float, default=1e-2
         The optimiser's weight decay.
+    class_weight : dict of label to float or "balanced", default=None
+        By which the weights of a label's rows are multiplied, as in
+        FrontDoorMultiModalClassifier.
     optimizer : {"adamw", "sgd"}, default="adamw"
         "sgd" has Nesterov's momentum of .9, and wants a larger `learning_rate`.
     early_stopping : bool, default=False
@@ -95,6 +98,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         batch_size: int = 128,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
+        class_weight: Any = None,
         optimizer: str = "adamw",
         early_stopping: bool = False,
         validation_fraction: float = 0.2,
@@ -118,6 +122,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.class_weight = class_weight
         self.optimizer = optimizer
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction

@@ -48,6 +48,13 @@ def test_the_shared_parameters_have_the_front_door_estimator_s_names_and_default
         assert set(shared) >= {"hidden_dim", "knowledge_dim", "dropout", "max_epochs", "dtype"}
 
 
+def test_a_class_weight_multiplies_the_rows_weights(data):
+    X, y = data
+    weighted = FusionClassifier(class_weight={0: 3.0}, **SMALL).fit(X, y)
+    by_hand = FusionClassifier(**SMALL).fit(X, y, sample_weight=np.where(y == 0, 3.0, 1.0))
+    np.testing.assert_array_equal(weighted.predict_proba(X), by_hand.predict_proba(X))
+
+
 def test_one_modality_alone_is_what_it_says(data):
     X, y = data
     alone = UnimodalClassifier(modality="audio", **SMALL).fit(X, y)
