@@ -18,7 +18,7 @@ def null_rows(value: Any) -> np.ndarray | None:
 
     Parameters
     ----------
-    value : ndarray or DataFrame of shape (n_samples, ...)
+    value : ndarray, sparse matrix or DataFrame of shape (n_samples, ...)
         Anything else has no nulls.
 
     Returns
@@ -29,8 +29,12 @@ def null_rows(value: Any) -> np.ndarray | None:
         return None
     if is_dataframe(value):
         rows = _null_in_frame(value)
+    elif sparse.issparse(value):
+        entries = value.tocoo()
+        found = np.bincount(entries.coords[0][np.isnan(entries.data)], minlength=value.shape[0])
+        rows = found == value.shape[1]
     elif isinstance(value, np.ndarray) and value.dtype.kind in "fcmMO":
-        rows = _null_entries(value).reshape(len(value), -1).all(axis=1)
+        rows = np.asarray(_null_entries(value).reshape(len(value), -1).all(axis=1))
     else:
         return None
     return rows if rows.any() else None
@@ -48,8 +52,10 @@ def _null_in_frame(frame: Any) -> np.ndarray:
 
 def _null_entries(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind in "mM":
-        return np.isnat(array)
-    return np.isnan(array) if array.dtype.kind in "fc" else _is_null(array).astype(bool)
+        return np.asarray(np.isnat(array))
+    if array.dtype.kind in "fc":
+        return np.asarray(np.isnan(array))
+    return np.asarray(_is_null(array))
 
 
 @np.vectorize(otypes=[bool])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import get_tags
 from sklearn.utils._metadata_requests import _raise_for_params as refuse_unrouted
@@ -30,6 +31,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 __all__ = [
     "SCARCE",
     "BaseComposition",
+    "BaseSearchCV",
     "HasMethods",
     "Interval",
     "Options",

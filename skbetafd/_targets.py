@@ -13,6 +13,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ._one_label import check_one_label_a_row
 from ._sklearn_compat import check_sample_weight
 
 LEAST_SHARE = 1e-8
@@ -43,12 +44,15 @@ def read_targets(
     Raises
     ------
     ValueError
-        If `y` is missing, of another length, not finite or no class labels, has one class in the
-        rows of positive weight, or a weight is negative.
+        If `y` is missing, of another length, not finite or no class labels, has several labels a
+        row or one class in the rows of positive weight, or a weight is negative.
+    TypeError
+        If `y` is sparse.
     """
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    check_one_label_a_row(y)
     with _blaming("y"):
         y = column_or_1d(y, warn=True)
         check_consistent_length(next(iter(X.values())), y)
