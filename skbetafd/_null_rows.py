@@ -42,20 +42,18 @@ def null_rows(value: Any) -> np.ndarray | None:
 
 def _null_in_frame(frame: Any) -> np.ndarray:
     if hasattr(frame, "isna"):
-        return np.asarray(frame.isna()).all(axis=1)
-    rows = np.ones(frame.shape[0], dtype=bool)
-    for column in frame.iter_columns():
-        null = column.is_null()
-        rows &= (null | column.is_nan() if column.dtype.is_float() else null).to_numpy()
-    return rows
+        return np.asarray(frame.isna().all(axis=1), dtype=bool)
+    nulls = [
+        column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+        for column in frame.iter_columns()
+    ]
+    return np.asarray(np.all(nulls, axis=0))
 
 
 def _null_entries(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind in "mM":
-        return np.asarray(np.isnat(array))
-    if array.dtype.kind in "fc":
-        return np.asarray(np.isnan(array))
-    return np.asarray(_is_null(array))
+    if array.dtype.kind == "O":
+        return np.asarray(_is_null(array))
+    return np.asarray(np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array))
 
 
 @np.vectorize(otypes=[bool])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
@@ -52,7 +53,7 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> np.nd
                 input_name=name,
             )
     except (TypeError, ValueError) as error:
-        if is_dataframe(value) and "convert" in str(error):
+        if is_dataframe(value) and re.search(r"convert|float\(\)", str(error)):
             where, hint = _first_no_number(name, value, np.asarray(value))
             raise ValueError(f"modality {name!r} holds {where}; {hint}") from error
         raise type(error)(f"modality {name!r}: {error}") from error

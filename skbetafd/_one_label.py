@@ -35,14 +35,23 @@ def check_one_label_a_row(y: Any) -> None:
         shape = np.shape(y)
     if len(shape) != 2 or shape[1] < 2:
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of many classes, say: there are other errors to tell
-        kind = type_of_target(y)
-    wrapper = MULTILABEL if kind == "multilabel-indicator" else MULTI_OUTPUT
+    kind = _kind(y)
+    hint = {
+        "multilabel-indicator": f"for one classifier a column there is {MULTILABEL}",
+        "continuous-multioutput": "and class labels",
+    }.get(kind, f"for one classifier a column there is {MULTI_OUTPUT}")
     raise ValueError(
-        f"y should be a 1d array of one label a row, got {kind} of shape {shape}: for one "
-        f"classifier a column there is {wrapper}"
+        f"y should be a 1d array of one label a row, got {kind} of shape {shape}: {hint}"
     )
+
+
+def _kind(y: Any) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of many classes, say: there is another error to tell
+        try:
+            return type_of_target(np.asarray(y))
+        except (TypeError, ValueError):  # None among strings can't be sorted
+            return "several columns"
 
 
 def _is_several(labels: Any) -> bool:
