@@ -16,7 +16,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
-    MaxAbsScaler,
     OneHotEncoder,
     OrdinalEncoder,
     StandardScaler,
@@ -387,5 +386,7 @@ DATES = {
 @pytest.mark.parametrize("form", DATES)
 def test_dates_are_refused_with_a_hint(form, y, quick):
     X = {"when": DATES[form](), "other": np.ones((N, 1))}
-    with pytest.raises((TypeError, ValueError), match="'when'.*column 0.*hand dates on as numbers"):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"'when'.*column 0.*hand dates on as numbers"
+    ):
         quick().fit(X, y)
