@@ -84,7 +84,9 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         lists of column positions or names, under the modality's name or in order. With None, a
         DataFrame is grouped by the first level of its columns or by prefixes ``audio__x``; any
         other flat input is one modality, and β is without effect. For input that comes in
-        modalities, it must agree with them.
+        modalities, it must agree with them. BaggingClassifier, AdaBoostClassifier,
+        OneVsOneClassifier and ClassifierChain hand a MultiModalArray on flat, so that they need it
+        (ClassifierChain a last slice that is open, ``slice(4, None)``, for the labels it adds).
     encoders : str, or mapping of str to str, torch.nn.Module or callable, default="auto"
         How each modality is read: one kind for all, or one a modality by name (the others are
         "auto"). "mlp" is one hidden layer, "linear" none. "conv2d" is a small convolutional
@@ -524,7 +526,8 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
                 "there is nothing to tell knowledge from context, and beta is without effect. "
                 "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
                 "modalities= or, in a DataFrame, as modality__column; in a Pipeline, PerModality "
-                "keeps the modalities apart.",
+                "keeps the modalities apart; BaggingClassifier and others that hand X on flat: "
+                "set modalities=.",
                 VacuousAdjustmentWarning,
                 stacklevel=3,
             )

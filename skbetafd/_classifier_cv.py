@@ -228,6 +228,17 @@ dtype, device, random_state, verbose
         """The β at which this estimator predicts: the best one, once there is a fit."""
         return getattr(self, "beta_", 1.0)
 
+    def set_params(self, **params: Any) -> FrontDoorMultiModalClassifierCV:
+        """Set parameters by name; ``beta`` is none of them, as it is what is searched."""
+        if "beta" in params:
+            raise ValueError(
+                f"Invalid parameter 'beta' for estimator {type(self).__name__}, got beta="
+                f"{params['beta']!r}: it is chosen by cross-validation among betas. Set betas, "
+                "for a choice, or predict at other values by beta_path(X, betas)"
+            )
+        super().set_params(**params)
+        return self
+
     @with_callbacks
     def fit(
         self,

@@ -117,6 +117,11 @@ def _as_container(X: Any) -> Any:
                 f"X is an object array of shape {X.shape} with arrays inside; pass the modalities "
                 "as a list, a dict or a MultiModalArray"
             )
+    if len(getattr(X, "shape", ())) > 2:
+        raise ValueError(
+            f"Found array with dim {len(X.shape)}: X has shape {tuple(X.shape)}, which is one "
+            "modality of a higher rank, and no table; pass a list, [X], or a dict, {'image': X}"
+        )
     return X
 
 

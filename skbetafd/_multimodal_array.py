@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._null_rows import null_rows
 from ._presence import with_absent_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
 
@@ -27,10 +28,12 @@ class MultiModalArray:
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
         arrays of any dtype and rank, DataFrames, SciPy sparse matrices. Nothing is copied. A
         sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
-        A row that is all NaN in a modality lacks that modality.
+        A row that is all NaN (in a frame, an array of objects or a sparse matrix: all null) in a
+        modality lacks that modality.
     present : mapping of str to array-like of shape (n_samples,), bool, optional
-        Where a modality is present; the other rows of it become NaN, in a copy. A modality that
-        is left out is present everywhere.
+        Where a modality is present; the other rows of it become null, in a copy: NaN in numbers,
+        None in strings and objects, what the library has for it in a frame. A modality that is
+        left out is present everywhere.
 
     Attributes
     ----------
@@ -192,17 +195,21 @@ class MultiModalArray:
         return new
 
     def __repr__(self) -> str:
-        parts = (f"{name}={v.shape} {_dtype(v)}" for name, v in self._data.items())
+        parts = (
+            f"{name}={v.shape} {_dtype(v)}{f' ({share} missing)' if (share := _missing(v)) else ''}"
+            for name, v in self._data.items()
+        )
         return f"MultiModalArray({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
         from html import escape
 
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{_dtype(v)}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{_dtype(v)}</td>"
+            f"<td>{escape(_missing(v))}</td></tr>"
             for name, v in self._data.items()
         )
-        head = "<tr><th>modality</th><th>shape</th><th>dtype</th></tr>"
+        head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing</th></tr>"
         return f"<table><caption>MultiModalArray, {len(self)} rows</caption>{head}{rows}</table>"
 
 
@@ -240,6 +247,17 @@ def _dtype(value: Any) -> np.dtype[Any]:
     if is_dataframe(value):
         return np.asarray(value).dtype  # of all rows: a missing value turns integers to floats
     return np.dtype(value.dtype)
+
+
+def _missing(value: Any) -> str:
+    """Spell the share of rows that lack a modality; nothing where none does."""
+    if isinstance(value, np.memmap):
+        return ""  # a look at the container must not read a file through
+    rows = null_rows(value)
+    if rows is None:
+        return ""
+    share = rows.mean()
+    return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def _flat(value: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
@@ -12,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from ._column_groups import column_names
+from ._encoding_hints import encoding_hint, refuse_dates
 from ._multimodal_array import MultiModalArray
 from ._presence import present_rows
 from ._sklearn_compat import is_dataframe
@@ -51,11 +53,9 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> np.nd
                 input_name=name,
             )
     except (TypeError, ValueError) as error:
-        if is_dataframe(value) and "convert" in str(error):
-            where = _first_no_number(name, value, np.asarray(value))
-            raise ValueError(
-                f"modality {name!r} holds {where}; encode it, say by PerModality(OrdinalEncoder())"
-            ) from error
+        if is_dataframe(value) and re.search(r"convert|float\(\)", str(error)):
+            where, hint = _first_no_number(name, value, np.asarray(value))
+            raise ValueError(f"modality {name!r} holds {where}; {hint}") from error
         raise type(error)(f"modality {name!r}: {error}") from error
     width = math.prod(array.shape[1:])
     if not width:
@@ -80,26 +80,32 @@ def padding(sequences: np.ndarray) -> np.ndarray:
 def _check_real(name: str, value: Any) -> None:
     if sparse.issparse(value):
         return  # refused by check_array
+    refuse_dates(name, value)
     array = np.asarray(value)
     if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
         return  # a frame of several dtypes is an object array; text in it is found below
-    where = _first_no_number(name, value, array)
+    where, hint = _first_no_number(name, value, array)
     if array.dtype == object:
         raise TypeError(
             f"modality {name!r} is an array of Python objects, {where}; convert it to numbers "
-            "(astype(float)) or encode it, say by PerModality(OrdinalEncoder())"
+            f"(astype(float)) or {hint}"
         )
-    raise ValueError(f"modality {name!r} holds {array.dtype}, {where}; real numbers are needed")
+    hint = f"; {hint}" if array.dtype.kind in "SUTmM" else ""
+    raise ValueError(
+        f"modality {name!r} holds {array.dtype}, {where}; real numbers are needed{hint}"
+    )
 
 
-def _first_no_number(name: str, value: Any, array: np.ndarray) -> str:
-    """Spell the first entry that is no number, with its place."""
+def _first_no_number(name: str, value: Any, array: np.ndarray) -> tuple[str, str]:
+    """Spell the first entry that is no number, with its place, and what makes one of it."""
     flat = array.reshape(len(array), -1) if array.size else np.empty((0, 0))
     for row, entries in enumerate(flat):
         for column, entry in enumerate(entries):
-            if not isinstance(entry, Real):
-                return f"{str(entry)!r} at row {row}, {_column(value, column)}"
-    return f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
+            if not (isinstance(entry, Real) or entry is None):
+                where = f"{str(entry)!r} at row {row}, {_column(value, column)}"
+                return where, encoding_hint(name, entry)
+    where = f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
+    return where, encoding_hint(name, None)
 
 
 def _column(value: Any, position: int) -> str:

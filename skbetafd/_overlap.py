@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._classifier import FrontDoorMultiModalClassifier
+from ._sklearn_compat import BaseSearchCV
 from ._warnings import OverlapWarning
 
 LEAST_SUPPORT = 0.5
@@ -59,8 +61,10 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
 
     Parameters
     ----------
-    clf : FrontDoorMultiModalClassifier
-        Fitted on two modalities or more; of several members, the first one is asked.
+    clf : FrontDoorMultiModalClassifier, Pipeline or search
+        Fitted on two modalities or more; of several members, the first one is asked. Of a
+        Pipeline, the last step is asked, about the rows that its other steps transform; of a
+        GridSearchCV or the like, its ``best_estimator_``.
     X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
         Rows without missing modalities, in any of the forms that `predict` takes.
 
@@ -74,7 +78,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     ValueError
         If the classifier has one modality (there is no adjustment) or a row lacks a modality.
     TypeError
-        If `clf` is another estimator, such as a Pipeline.
+        If `clf` is, or ends with, another estimator.
 
     Warns
     -----
@@ -95,10 +99,12 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     >>> report.supported.shape
     (400,)
     """
+    clf, X = _inside(clf, X)
     if not isinstance(clf, FrontDoorMultiModalClassifier):
         raise TypeError(
-            f"clf must be a FrontDoorMultiModalClassifier, got {type(clf).__name__}; of a Pipeline "
-            "or a search pass the classifier inside, and the rows as it sees them"
+            "clf must be a FrontDoorMultiModalClassifier, or a Pipeline or search that ends with "
+            f"one, got {type(clf).__name__}; of another estimator pass the classifier inside, and "
+            "the rows as it sees them"
         )
     check_is_fitted(clf)
     if len(clf.modality_names_) < 2:
@@ -121,3 +127,13 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
             stacklevel=2,
         )
     return report
+
+
+def _inside(clf: Any, X: Any) -> tuple[Any, Any]:
+    """Go through searches and pipelines to the classifier, with the rows as it sees them."""
+    if isinstance(clf, BaseSearchCV):
+        check_is_fitted(clf, "best_estimator_")
+        return _inside(clf.best_estimator_, X)
+    if isinstance(clf, Pipeline) and len(clf) > 0:
+        return _inside(clf[-1], clf[:-1].transform(X) if len(clf) > 1 else X)
+    return clf, X

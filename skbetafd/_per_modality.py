@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import TransformerMixin, clone
-from sklearn.utils import check_consistent_length
+from sklearn.base import TransformerMixin
+from sklearn.utils import Bunch, check_consistent_length
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
+from ._modality_transforms import (
+    PASSTHROUGH,
+    cloned,
+    example_row,
+    fit_one,
+    fit_transform_one,
+    in_frame,
+    transform_one,
+)
 from ._multimodal_array import MultiModalArray, quoted
-from ._presence import present_rows
-from ._sklearn_compat import BaseComposition, VisualBlock, allows_nan, safe_indexing
-
-PASSTHROUGH = "passthrough"
+from ._sklearn_compat import (
+    BaseComposition,
+    VisualBlock,
+    allows_nan,
+    output_container,
+    output_containers,
+    refuse_unrouted,
+    routing_enabled,
+    safe_set_output,
+)
 
 
 class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -61,10 +75,19 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
     Notes
     -----
     With a mapping, ``get_params`` and ``set_params`` reach each transformer by its modality's
-    name (``audio__n_components``), as in ColumnTransformer. A row that is all NaN in a modality
-    lacks it: no transformer sees it, and it stays NaN. A modality of higher rank is flattened
+    name (``audio__n_components``), as in ColumnTransformer. A modality of higher rank is flattened
     for its transformer and gets its shape back where its width is kept. `y` is handed to each
-    transformer, so that supervised ones work.
+    transformer, so that supervised ones work, and metadata to those that request it (`fit`).
+
+    A row in which every entry of a modality is null (NaN, None, NaT, pandas.NA, polars' null)
+    lacks the modality: no transformer sees it, and it stays null in what comes back (NaN throughout
+    in a sparse matrix). In a frame of one column that is every null. A row with some nulls is
+    handed to the transformer, to impute or to encode.
+
+    A transformer that takes documents and no table, by its ``input_tags`` (``string`` or ``dict``
+    without ``two_d_array``: TfidfVectorizer, CountVectorizer, HashingVectorizer, DictVectorizer,
+    and a Pipeline or FeatureUnion that starts with one), gets the one column of its modality as
+    1-D. Several columns of text, or text beside numbers, in one modality are a ColumnTransformer's.
 
     Examples
     --------
@@ -76,6 +99,19 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
     >>> X = {"audio": rng.normal(size=(20, 5)), "video": rng.normal(size=(20, 8))}
     >>> PerModality({"audio": StandardScaler(), "video": PCA(2)}).fit_transform(X)
     MultiModalArray(audio=(20, 5) float64, video=(20, 2) float64)
+
+    Categories and free text, each modality by its own encoder:
+
+    >>> import pandas as pd
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> X = {
+    ...     "site": pd.DataFrame({"state": ["TX", "OH", "TX"], "phase": ["climb", None, "land"]}),
+    ...     "remarks": pd.DataFrame({"text": ["gull in engine", "no damage", "gull"]}),
+    ... }
+    >>> encode = PerModality({"site": OneHotEncoder(), "remarks": TfidfVectorizer()})
+    >>> encode.fit_transform(X).widths
+    (5, 5)
     """
 
     def __init__(self, transformer: Any, *, modalities: Any = None) -> None:
@@ -104,7 +140,59 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             super().set_params(**params)
         return self
 
-    def fit(self, X: Any, y: Any = None) -> PerModality:
+    def set_output(self, *, transform: str | None = None) -> PerModality:
+        """Choose the container of each transformer's output.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            "pandas" and "polars" make a frame of each modality in the MultiModalArray (or, where
+            `fit` sees one flat table, of the result), with the transformers' feature names as
+            columns. What passes through becomes a frame too, but for sparse matrices and arrays
+            of higher rank, which have no columns. None changes nothing; without any call,
+            ``sklearn.set_config(transform_output=...)`` decides.
+
+        Returns
+        -------
+        PerModality
+            This transformer.
+
+        Raises
+        ------
+        ValueError
+            If `transform` is something else; from `fit`, if a transformer has no ``set_output``
+            or gives a sparse matrix, which scikit-learn puts in no frame.
+        """
+        if transform is None:
+            return self
+        if transform not in output_containers():
+            raise ValueError(f"transform must be one of {output_containers()}, got {transform!r}")
+        self._sklearn_output_config = {"transform": transform}
+        for transformer in getattr(self, "transformers_", {}).values():
+            if not isinstance(transformer, str):
+                safe_set_output(transformer, transform=transform)
+        return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell scikit-learn what is passed on to the transformers, and by which method.
+
+        The one for all modalities is called ``transformer``, those of a mapping by their modality.
+        """
+        router = MetadataRouter(owner=self)
+        for name, transformer in self._given().items():
+            if isinstance(transformer, str):
+                continue
+            mapping = MethodMapping().add(caller="fit", callee="fit")
+            if hasattr(transformer, "fit_transform"):
+                mapping.add(caller="fit_transform", callee="fit_transform")
+            else:
+                mapping.add(caller="fit_transform", callee="fit")
+                mapping.add(caller="fit_transform", callee="transform")
+            mapping.add(caller="transform", callee="transform")
+            router.add(method_mapping=mapping, **{str(name): transformer})
+        return router
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> PerModality:
         """Fit a clone of the transformer to each modality.
 
         Parameters
@@ -113,21 +201,35 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             The modalities, each of shape (n_samples, ...).
         y : array-like of shape (n_samples,), default=None
             Target, for transformers that use it.
+        **params : dict
+            Metadata, such as ``sample_weight``, for the transformers that request it
+            (``StandardScaler().set_fit_request(sample_weight=True)``); only with
+            ``sklearn.set_config(enable_metadata_routing=True)``.
+
+        Raises
+        ------
+        ValueError
+            If there is metadata without metadata routing, or that a transformer takes and has
+            neither requested nor declined.
+        TypeError
+            If no transformer takes the metadata.
         """
-        self._fit(X, y, _fit_one)
+        self._fit(X, y, params, "fit", fit_one)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit to `X` and transform it; parameters as in `fit`."""
-        return self._collect(self._fit(X, y, _fit_transform_one))
+    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Fit to `X` and transform it; parameters and errors as in `fit`."""
+        return self._collect(self._fit(X, y, params, "fit_transform", fit_transform_one))
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, **params: Any) -> Any:
         """Transform each modality.
 
         Parameters
         ----------
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
             Rows, in any of the forms that `fit` takes.
+        **params : dict
+            Metadata for the transformers that request it in ``transform``, as in `fit`.
 
         Returns
         -------
@@ -136,9 +238,14 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             modalities, the transformer's own output.
         """
         check_is_fitted(self)
+        routed = self._route(params, "transform")
         X = read_prediction_input(self, X, self._layout, dtype=None)
-        fitted = zip(self.transformers_.items(), X.values(), strict=True)
-        return self._collect({name: _transform_one(name, t, value) for (name, t), value in fitted})
+        return self._collect(
+            {
+                name: transform_one(name, t, X[name], self._examples[name], routed[name])
+                for name, t in self.transformers_.items()
+            }
+        )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names ``modality__feature`` of the output's flat columns.
@@ -161,15 +268,37 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             dtype=object,
         )
 
-    def _fit(self, X: Any, y: Any, fit_one: Callable[..., Any]) -> dict[str, Any]:
+    def _fit(
+        self, X: Any, y: Any, params: dict[str, Any], method: str, fit_one: Callable[..., Any]
+    ) -> dict[str, Any]:
         with all_or_nothing(self):
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
             if y is not None:
                 check_consistent_length(next(iter(X.values())), y)
             self.modality_names_ = list(X.names)
             chosen = self._chosen(X.names)
-            self.transformers_ = {name: _cloned(name, t) for name, t in chosen.items()}
-            return {n: fit_one(n, t, X[n], y) for n, t in self.transformers_.items()}
+            routed = self._route(params, method)
+            output = getattr(self, "_sklearn_output_config", {}).get("transform")
+            self.transformers_ = {name: cloned(name, t, output) for name, t in chosen.items()}
+            out = {n: fit_one(n, t, X[n], y, routed[n]) for n, t in self.transformers_.items()}
+            self._examples = {name: example_row(value) for name, value in X.items()}
+            return out
+
+    def _given(self) -> dict[Any, Any]:
+        if isinstance(self.transformer, Mapping):
+            return dict(self.transformer)
+        return {"transformer": self.transformer}
+
+    def _route(self, params: dict[str, Any], method: str) -> dict[str, Any]:
+        """Give what each modality's transformer gets in each of its methods."""
+        refuse_unrouted(params, self, method)
+        nothing = Bunch(fit={}, transform={}, fit_transform={})
+        if not (params and routing_enabled()):
+            return dict.fromkeys(self.modality_names_, nothing)
+        routed = process_routing(self, method, **params)
+        if not isinstance(self.transformer, Mapping):
+            return dict.fromkeys(self.modality_names_, routed.get("transformer", nothing))
+        return {name: routed.get(name, nothing) for name in self.modality_names_}
 
     def _chosen(self, names: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(self.transformer, Mapping):
@@ -182,6 +311,10 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         return {name: self.transformer.get(name, PASSTHROUGH) for name in names}
 
     def _collect(self, data: dict[str, Any]) -> Any:
+        output = output_container(self)
+        for name, transformer in self.transformers_.items():
+            if isinstance(transformer, str):
+                data[name] = in_frame(data[name], output)
         if self._layout.flat:
             return data["modality0"]
         return MultiModalArray(data if self._layout.named else list(data.values()))
@@ -217,81 +350,6 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         else:
             names, parts = ("every modality",), (self.transformer,)
         return VisualBlock("parallel", parts, names=list(names))
-
-
-def _cloned(name: str, transformer: Any) -> Any:
-    if isinstance(transformer, str) and transformer == PASSTHROUGH:
-        return transformer
-    if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
-        raise TypeError(
-            f"the transformer of modality {name!r} needs fit and transform, got {transformer!r}"
-        )
-    with _naming(name):
-        return clone(transformer)
-
-
-def _fit_one(name: str, transformer: Any, value: Any, y: Any) -> None:
-    if isinstance(transformer, str):
-        return
-    absent = _absent_rows(value)
-    if absent is not None:
-        value, y = value[~absent], None if y is None else safe_indexing(y, np.flatnonzero(~absent))
-    with _naming(name):
-        transformer.fit(_two_d(value), y)
-
-
-def _fit_transform_one(name: str, transformer: Any, value: Any, y: Any) -> Any:
-    if not hasattr(transformer, "fit_transform") or _absent_rows(value) is not None:
-        _fit_one(name, transformer, value, y)
-        return _transform_one(name, transformer, value)
-    with _naming(name):  # not fit and transform: TargetEncoder cross-fits in fit_transform alone
-        return _shaped_like(value, transformer.fit_transform(_two_d(value), y))
-
-
-def _transform_one(name: str, transformer: Any, value: Any) -> Any:
-    if isinstance(transformer, str):
-        return value
-    absent = _absent_rows(value)
-    if absent is None:
-        with _naming(name):
-            return _shaped_like(value, transformer.transform(_two_d(value)))
-    shown = np.zeros_like(value[:1]) if absent.all() else value[~absent]  # one row tells the width
-    part = _transform_one(name, transformer, shown)
-    if absent.all():
-        part = part[:0]
-    dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=float)
-    out = np.full((len(absent), *dense.shape[1:]), np.nan)
-    out[~absent] = dense
-    return out
-
-
-def _absent_rows(value: Any) -> np.ndarray | None:
-    """Rows that are all NaN, which no transformer sees; None where there are none."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
-        return None
-    absent = ~present_rows(_two_d(value))
-    return absent if absent.any() else None
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"modality {name!r}: {error}") from error
-
-
-def _two_d(value: Any) -> Any:
-    if len(value.shape) == 2:
-        return value
-    return value.reshape(len(value), math.prod(value.shape[1:]))
-
-
-def _shaped_like(value: Any, out: Any) -> Any:
-    if len(value.shape) == 2 or sparse.issparse(out):
-        return out
-    array = np.asarray(out)
-    return array.reshape(value.shape) if array.shape == _two_d(value).shape else out
 
 
 def _names_out(transformer: Any, names: list[str] | None, width: int) -> list[str]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ._sklearn_compat import is_dataframe
+from ._null_rows import spread_rows
+from ._sklearn_compat import is_dataframe, safe_indexing
 
 
 def with_absent_rows(name: str, value: Any, present: Any) -> Any:
-    """Copy a modality with NaN in the rows where `present` is False."""
+    """Copy a modality with nulls in the rows where `present` is False."""
     mask = np.asarray(present)
     if mask.dtype != bool or mask.shape != (value.shape[0],):
         raise ValueError(
@@ -20,16 +21,13 @@ def with_absent_rows(name: str, value: Any, present: Any) -> Any:
         )
     if mask.all():
         return value
-    if is_dataframe(value) and hasattr(value, "mask"):
-        return value.mask(np.broadcast_to(~mask[:, None], value.shape))
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+    if not is_dataframe(value) and not isinstance(value, np.ndarray):
         raise TypeError(
-            f"present[{name!r}]: only numeric arrays and pandas frames can have absent rows, got "
+            f"present[{name!r}]: only arrays and frames can have absent rows, got "
             f"{type(value).__name__}"
         )
-    out = value.astype(np.result_type(value.dtype, np.float32))
-    out[~mask] = np.nan
-    return out
+    some = safe_indexing(value, np.flatnonzero(mask))
+    return spread_rows(some, mask, getattr(value, "index", None))
 
 
 def fill_absent(X: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Any:

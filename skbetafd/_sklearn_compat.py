@@ -5,9 +5,12 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import get_tags
+from sklearn.utils._metadata_requests import _raise_for_params as refuse_unrouted
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -16,7 +19,11 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+from sklearn.utils._set_output import ADAPTERS_MANAGER
+from sklearn.utils._set_output import _get_output_config as get_output_config
+from sklearn.utils._set_output import _safe_set_output as safe_set_output
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
@@ -39,6 +46,7 @@ except ImportError:
 __all__ = [
     "SCARCE",
     "BaseComposition",
+    "BaseSearchCV",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -50,10 +58,17 @@ __all__ = [
     "check_arguments",
     "check_n_features",
     "check_sample_weight",
+    "get_tags",
     "is_dataframe",
+    "is_pandas_na",
     "num_samples",
+    "output_container",
+    "output_containers",
+    "refuse_unrouted",
     "routing_enabled",
+    "rows_of_params",
     "safe_indexing",
+    "safe_set_output",
     "validate_parameters",
     "with_callbacks",
 ]
@@ -88,3 +103,18 @@ def check_arguments(function: str, constraints: dict[str, list[Any]], **values: 
 def allows_nan(transformer: Any) -> bool:
     """Tell whether a transformer takes NaN; "passthrough" does."""
     return isinstance(transformer, str) or get_tags(transformer).input_tags.allow_nan
+
+
+def output_containers() -> list[str]:
+    """Give what set_output takes."""
+    return sorted(ADAPTERS_MANAGER.supported_outputs)
+
+
+def output_container(transformer: Any) -> str:
+    """Give the container that a transformer's set_output, or else set_config, asks for."""
+    return str(get_output_config("transform", transformer)["dense"])
+
+
+def rows_of_params(X: Any, params: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Take those rows of metadata that has as many as X; None takes all."""
+    return params if rows is None else check_method_params(X, params, rows)

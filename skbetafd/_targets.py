@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ._one_label import check_one_label_a_row
 from ._sklearn_compat import check_sample_weight
 
 LEAST_SHARE = 1e-8
@@ -54,13 +55,16 @@ def read_targets(
     Raises
     ------
     ValueError
-        If `y` is missing, of another length, not finite or no class labels, has one class in the
-        rows of positive weight, or a label that is not in `classes`; if a weight is negative, or
-        `class_weight` has a label that is no class.
+        If `y` is missing, of another length, not finite or no class labels, has several labels a
+        row, one class in the rows of positive weight, or a label that is not in `classes`; if a
+        weight is negative, or `class_weight` has a label that is no class.
+    TypeError
+        If `y` is sparse.
     """
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    check_one_label_a_row(y)
     with _blaming("y"):
         y = column_or_1d(y, warn=True)
         check_consistent_length(next(iter(X.values())), y)

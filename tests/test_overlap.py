@@ -2,8 +2,20 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, OverlapWarning, overlap
+from skbetafd import (
+    FrontDoorMultiModalClassifier,
+    MultiModalArray,
+    OverlapWarning,
+    PerModality,
+    overlap,
+)
 from skbetafd.causal import ContinuousFrontDoorModel
 from skbetafd.datasets import confound, load_multiple_features
 
@@ -99,3 +111,27 @@ def test_where_there_is_no_adjustment_there_is_no_overlap(clf, digits):
         overlap(single, X["kar"])
     with pytest.raises(ValueError, match="needs all modalities, but row 0 lacks one"):
         overlap(clf, {"kar": X["kar"], "mor": None})
+
+
+def test_a_pipeline_is_asked_at_its_last_step_about_transformed_rows(digits):
+    train = digits[1].train
+    pipeline = make_pipeline(
+        PerModality(StandardScaler()), FrontDoorMultiModalClassifier(max_epochs=2, random_state=0)
+    ).fit(train.X, train.y)
+    search = GridSearchCV(pipeline, {"frontdoormultimodalclassifier__beta": [0.5]}, cv=2)
+    search.fit(train.X, train.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OverlapWarning)
+        expected = overlap(pipeline[-1], pipeline[0].transform(train.X)).supported
+        assert_array_equal(overlap(pipeline, train.X).supported, expected)
+        assert_array_equal(overlap(search, train.X).supported, expected)
+        alone = make_pipeline(pipeline[-1])
+        assert_array_equal(overlap(alone, pipeline[0].transform(train.X)).supported, expected)
+
+
+def test_what_does_not_end_with_the_classifier_is_refused(digits):
+    other = make_pipeline(StandardScaler(), LogisticRegression())
+    with pytest.raises(TypeError, match="that ends with one, got LogisticRegression"):
+        overlap(other.fit(np.eye(3), [0, 1, 1]), np.eye(3))
+    with pytest.raises(NotFittedError):
+        overlap(GridSearchCV(FrontDoorMultiModalClassifier(), {"beta": [1]}), digits[1].iid.X)

@@ -1,0 +1,46 @@
+"""What to do with entries that are no numbers: dates, categories, text."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+
+from ._sklearn_compat import is_dataframe, safe_indexing
+
+DATES = (
+    "hand dates on as numbers, such as the days since the first, (t - t.min()).dt.days, or the "
+    "month"
+)
+
+
+def encoding_hint(modality: str, entry: Any) -> str:
+    """Tell what makes numbers of entries like this one."""
+    if isinstance(entry, (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)):
+        return DATES
+    if isinstance(entry, str) and len(entry.split()) > 1:
+        return f"encode it, say by PerModality({{{modality!r}: TfidfVectorizer()}})"
+    return "encode it, say by PerModality(OrdinalEncoder())"
+
+
+def refuse_dates(modality: str, value: Any) -> None:
+    """Refuse a frame with a column of dates, times or durations.
+
+    NumPy would make numbers of some of them, in a unit that depends on the frame's library.
+    """
+    if not is_dataframe(value):
+        return
+    for position, dtype in enumerate(value.dtypes):
+        if _is_temporal(dtype):
+            first = safe_indexing(value, position, axis=1).to_list()[:1]
+            raise ValueError(
+                f"modality {modality!r} holds {dtype}, first {', '.join(map(str, first))}, in "
+                f"column {position} ({list(value.columns)[position]!r}); {DATES}"
+            )
+
+
+def _is_temporal(dtype: Any) -> bool:
+    if hasattr(dtype, "is_temporal"):
+        return bool(dtype.is_temporal())
+    return getattr(dtype, "kind", "") in ("m", "M") or str(dtype).startswith("period")

@@ -1,0 +1,163 @@
+"""One modality through one scikit-learn transformer: what it sees, and what comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from ._null_rows import null_rows, spread_rows
+from ._sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
+
+PASSTHROUGH = "passthrough"
+
+NAMED = (TypeError, ValueError, AttributeError)
+"""Errors of a transformer that get the modality's name; a vectorizer calls ``lower`` on numbers."""
+
+
+def cloned(name: str, transformer: Any, output: str | None) -> Any:
+    """Clone a modality's transformer, with the output container that was asked for."""
+    if isinstance(transformer, str) and transformer == PASSTHROUGH:
+        return transformer
+    if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
+        raise TypeError(
+            f"the transformer of modality {name!r} needs fit and transform, got {transformer!r}"
+        )
+    with naming(name):
+        copy = clone(transformer)
+        if output is not None:
+            safe_set_output(copy, transform=output)
+        return copy
+
+
+def fit_one(name: str, transformer: Any, value: Any, y: Any, routed: Mapping[str, Any]) -> None:
+    """Fit a modality's transformer to the rows that have the modality."""
+    if isinstance(transformer, str):
+        return
+    rows = _present(value)
+    with naming(name):
+        seen = _as_seen(transformer, _taken(value, rows))
+        transformer.fit(seen, _taken(y, rows), **rows_of_params(value, routed["fit"], rows))
+
+
+def fit_transform_one(
+    name: str, transformer: Any, value: Any, y: Any, routed: Mapping[str, Any]
+) -> Any:
+    """Fit and transform, by the transformer's own fit_transform where it has one."""
+    if isinstance(transformer, str) or not hasattr(transformer, "fit_transform"):
+        fit_one(name, transformer, value, y, routed)
+        return transform_one(name, transformer, value, None, routed)
+    rows = _present(value)
+    with naming(name):  # not fit and transform: TargetEncoder cross-fits in fit_transform alone
+        some = _taken(value, rows)
+        params = rows_of_params(value, routed["fit_transform"], rows)
+        out = transformer.fit_transform(_as_seen(transformer, some), _taken(y, rows), **params)
+        return _in_place(_shaped_like(some, out), value, rows)
+
+
+def transform_one(
+    name: str, transformer: Any, value: Any, example: Any, routed: Mapping[str, Any]
+) -> Any:
+    """Transform the rows that have the modality; the others stay null.
+
+    `example` is one row that has it, which tells the width where no row of `value` does.
+    """
+    if isinstance(transformer, str):
+        return value
+    rows = _present(value)
+    nothing = rows is not None and not len(rows)
+    some = example if nothing else _taken(value, rows)
+    with naming(name):
+        params = {} if nothing else rows_of_params(value, routed["transform"], rows)
+        out = _shaped_like(some, transformer.transform(_as_seen(transformer, some), **params))
+        return _in_place(out[:0] if nothing else out, value, rows)
+
+
+def example_row(value: Any) -> Any:
+    """Give the first row that has the modality."""
+    rows = _present(value)
+    return safe_indexing(value, np.arange(1) if rows is None else rows[:1])
+
+
+def in_frame(value: Any, output: str) -> Any:
+    """Put a table that passes through into a frame, where that is asked for and possible."""
+    if output == "default" or sparse.issparse(value) or len(value.shape) != 2:
+        return value
+    as_it_is = FunctionTransformer(feature_names_out="one-to-one")
+    return as_it_is.set_output(transform=output).fit_transform(value)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put the modality's name before an error."""
+    try:
+        yield
+    except NAMED as error:
+        # not type(error): a subclass may want other arguments than a message
+        kind = next(kind for kind in NAMED if isinstance(error, kind))
+        raise kind(f"modality {name!r}: {error}") from error
+
+
+def _present(value: Any) -> np.ndarray | None:
+    """Positions of the rows that have the modality; None where all do."""
+    absent = null_rows(value)
+    return None if absent is None else np.flatnonzero(~absent)
+
+
+def _taken(value: Any, rows: np.ndarray | None) -> Any:
+    return value if rows is None or value is None else safe_indexing(value, rows)
+
+
+def _in_place(out: Any, value: Any, rows: np.ndarray | None) -> Any:
+    if rows is None:
+        return out
+    present = np.zeros(value.shape[0], dtype=bool)
+    present[rows] = True
+    return spread_rows(out, present, getattr(value, "index", None))
+
+
+def _as_seen(transformer: Any, value: Any) -> Any:
+    """Give a table as its transformer wants it: 2-D, or the documents of its one column."""
+    table = _two_d(value)
+    if not takes_documents(transformer):
+        return table
+    if table.shape[1] != 1:
+        raise ValueError(
+            f"{type(transformer).__name__} takes one column of documents, got {table.shape[1]} "
+            "columns; make each a modality, or name each in a ColumnTransformer"
+        )
+    return safe_indexing(table, 0, axis=1) if hasattr(table, "columns") else table[:, 0]
+
+
+def takes_documents(transformer: Any) -> bool:
+    """Tell whether a transformer wants a 1-D sequence, of strings or dicts, and no table."""
+    if isinstance(transformer, Pipeline):
+        steps = [step for _, step in transformer.steps if step not in (None, PASSTHROUGH)]
+        return bool(steps) and takes_documents(steps[0])
+    if isinstance(transformer, FeatureUnion):
+        parts = [part for _, part in transformer.transformer_list if not isinstance(part, str)]
+        return any(takes_documents(part) for part in parts)
+    if not hasattr(transformer, "__sklearn_tags__"):
+        return False
+    tags = get_tags(transformer).input_tags
+    return (tags.string or tags.dict) and not tags.two_d_array
+
+
+def _two_d(value: Any) -> Any:
+    if len(value.shape) == 2:
+        return value
+    return value.reshape(len(value), math.prod(value.shape[1:]))
+
+
+def _shaped_like(value: Any, out: Any) -> Any:
+    if len(value.shape) == 2 or sparse.issparse(out):
+        return out
+    array = np.asarray(out)
+    return array.reshape(value.shape) if array.shape == _two_d(value).shape else out
