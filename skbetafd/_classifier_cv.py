@@ -289,6 +289,15 @@ dtype, device, random_state, verbose
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
             routed = self._route(scorer, sample_weight, mediator, params)
+            if (
+                routing_enabled()
+                and held is None
+                and "groups" in params.keys() - routed.splitter.split
+            ):
+                raise TypeError(
+                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
+                    f"cv={self.cv!r} nor early stopping uses them"
+                )
             splitter = check_cv(self.cv, aligned["y"], classifier=True)
             splits = list(splitter.split(container, aligned["y"], **routed.splitter.split))
             if not splits:
