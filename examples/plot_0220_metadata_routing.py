@@ -106,7 +106,7 @@ for weighted in (False, True):
         print(f"{name:32}{report(pipeline.predict_proba(new.X))}")
 
 # %%
-# Each of them lowers the log-loss, and the two together lower it most and come nearest to the truth.
+# Each of them lowers the log-loss; the two together lower it most, and come nearest to the truth.
 #
 # Through cross-validation
 # ------------------------
