@@ -235,8 +235,8 @@ def test_the_search_over_beta_behind_a_pipeline_equals_itself_on_transformed_row
 
 def test_the_search_over_beta_refuses_what_nobody_requested(X, y, weight, groups):
     search = FrontDoorMultiModalClassifierCV(betas=(0, 1), cv=2, **SMALL)
-    with pytest.raises(TypeError, match=r"unexpected argument.*'groups'"):
-        search.fit(X, y, groups=groups)
+    with pytest.raises(TypeError, match=r"unexpected argument.*'flavour'"):
+        search.fit(X, y, flavour=groups)
     unset = make_pipeline(PerModality(StandardScaler()), search)
     with pytest.raises(UnsetMetadataPassedError, match="are not explicitly set as requested"):
         unset.fit(X, y, sample_weight=weight)
