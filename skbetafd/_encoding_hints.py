@@ -15,12 +15,15 @@ DATES = (
 )
 
 
-def encoding_hint(modality: str, entry: Any) -> str:
-    """Tell what makes numbers of entries like this one."""
+def encoding_hint(modality: str, entry: Any, n_columns: int) -> str:
+    """Tell what makes numbers of a modality with entries like this one."""
     if isinstance(entry, (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)):
         return DATES
-    if isinstance(entry, str) and len(entry.split()) > 1:
-        return f"encode it, say by PerModality({{{modality!r}: TfidfVectorizer()}})"
+    if n_columns == 1 and isinstance(entry, str) and len(entry.split()) > 1:
+        return (
+            f"encode it, say by PerModality({{{modality!r}: TfidfVectorizer()}}), or as a category "
+            "by OrdinalEncoder()"
+        )
     return "encode it, say by PerModality(OrdinalEncoder())"
 
 

@@ -103,9 +103,9 @@ def _first_no_number(name: str, value: Any, array: np.ndarray) -> tuple[str, str
         for column, entry in enumerate(entries):
             if not (isinstance(entry, Real) or entry is None):
                 where = f"{str(entry)!r} at row {row}, {_column(value, column)}"
-                return where, encoding_hint(name, entry)
+                return where, encoding_hint(name, entry, len(entries))
     where = f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
-    return where, encoding_hint(name, None)
+    return where, encoding_hint(name, None, 0)
 
 
 def _column(value: Any, position: int) -> str:

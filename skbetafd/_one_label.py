@@ -19,8 +19,7 @@ def check_one_label_a_row(y: Any) -> None:
     if sparse.issparse(y):
         hint = "y.toarray()" if shape[-1] == 1 else f"y.toarray() in {MULTILABEL}"
         raise TypeError(
-            f"y is a sparse matrix of shape {shape}, and should be a 1d array of one label a row: "
-            f"{hint}"
+            f"Sparse y of shape {shape}: y should be a 1d array of one label a row, say {hint}"
         )
     if not shape:
         if not (isinstance(y, (list, tuple)) and y and all(map(_is_several, y))):

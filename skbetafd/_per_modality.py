@@ -21,6 +21,7 @@ from ._modality_transforms import (
     fit_one,
     fit_transform_one,
     in_frame,
+    naming,
     transform_one,
 )
 from ._multimodal_array import MultiModalArray, quoted
@@ -150,7 +151,8 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             `fit` sees one flat table, of the result), with the transformers' feature names as
             columns. What passes through becomes a frame too, but for sparse matrices and arrays
             of higher rank, which have no columns. None changes nothing; without any call,
-            ``sklearn.set_config(transform_output=...)`` decides.
+            ``sklearn.set_config(transform_output=...)`` decides, which those transformers pass
+            over that have no ``set_output``, such as TfidfVectorizer.
 
         Returns
         -------
@@ -167,10 +169,11 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             return self
         if transform not in output_containers():
             raise ValueError(f"transform must be one of {output_containers()}, got {transform!r}")
-        self._sklearn_output_config = {"transform": transform}
-        for transformer in getattr(self, "transformers_", {}).values():
+        for name, transformer in getattr(self, "transformers_", {}).items():
             if not isinstance(transformer, str):
-                safe_set_output(transformer, transform=transform)
+                with naming(name):
+                    safe_set_output(transformer, transform=transform)
+        self._sklearn_output_config = {"transform": transform}
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -235,8 +235,23 @@ def test_the_search_over_beta_behind_a_pipeline_equals_itself_on_transformed_row
 
 def test_the_search_over_beta_refuses_what_nobody_requested(X, y, weight, groups):
     search = FrontDoorMultiModalClassifierCV(betas=(0, 1), cv=2, **SMALL)
-    with pytest.raises(TypeError, match=r"unexpected argument.*'groups'"):
-        search.fit(X, y, groups=groups)
+    with pytest.raises(TypeError, match=r"unexpected argument.*'flavour'"):
+        search.fit(X, y, flavour=groups)
     unset = make_pipeline(PerModality(StandardScaler()), search)
     with pytest.raises(UnsetMetadataPassedError, match="are not explicitly set as requested"):
         unset.fit(X, y, sample_weight=weight)
+
+
+def test_groups_reach_the_inner_split_behind_a_pipeline_and_are_cut_to_the_folds(X, y, groups):
+    stopping = FrontDoorMultiModalClassifier(early_stopping=True, **SMALL)
+    pipeline = make_pipeline(PerModality(StandardScaler()), stopping)
+    cv = GroupKFold(2)
+    results = cross_validate(
+        pipeline, X, y, cv=cv, params={"groups": groups}, return_estimator=True
+    )
+    for fitted, (train, _) in zip(results["estimator"], cv.split(X, y, groups), strict=True):
+        scaled = PerModality(StandardScaler()).fit_transform(X[train])
+        expected = clone(stopping).fit(scaled, y[train], groups=groups[train])
+        assert_array_equal(fitted[-1].predict_proba(scaled), expected.predict_proba(scaled))
+        without = clone(stopping).fit(scaled, y[train])
+        assert not np.array_equal(without.predict_proba(scaled), expected.predict_proba(scaled))
