@@ -345,3 +345,14 @@ def test_a_user_s_module_with_dropout_goes_on_bitwise(X, y, make, tmp_path):
     clf = make(checkpoint_dir=tmp_path, **encoders)
     interrupted(clf, (X, y, {}), 3)
     assert_same_fit(clf.fit(X, y), make(**encoders).fit(X, y), X)
+
+
+def test_the_best_epoch_before_the_interrupt_is_kept(X, y, make, tmp_path):
+    noise = np.random.default_rng(1).permutation(y)  # the held-out loss soon rises
+    slow = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}
+    expected = make(**slow).fit(X, noise)
+    clf = make(checkpoint_dir=tmp_path, **slow)
+    interrupted(clf, (X, noise, {}), 4)
+    assert expected.best_epoch_ < 4
+    assert_same_fit(clf.fit(X, noise), expected, X)
+    assert clf.best_epoch_ == expected.best_epoch_
