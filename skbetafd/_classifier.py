@@ -275,9 +275,9 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
     averaged: all processes end with bitwise the same network, that of one process up to rounding
     (but for batch norm in a module of your own, which normalises a share). Seeds, the predominant
     modality, scalers and references are the first process's. Members of an ensemble are trained
-    one by one, `memory` is not used, and `checkpoint_dir` is refused. On CPUs, ``accelerate launch`` starts several processes
-    only through MPI; ``torchrun --nproc-per-node 2 script.py`` needs none. This has been tried
-    with processes on CPUs, not yet on several GPUs.
+    one by one, `memory` is not used, and `checkpoint_dir` is refused. On CPUs, ``accelerate
+    launch`` starts several processes only through MPI; ``torchrun --nproc-per-node 2 script.py``
+    needs none. This has been tried with processes on CPUs, not yet on several GPUs.
 
     A callback that stops or fails at an epoch's begin or end does so in all processes. A process
     that ends in the middle of an epoch ends the others too, by the launcher. One that lives on
