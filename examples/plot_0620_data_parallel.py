@@ -52,5 +52,4 @@ print(
 # - A batch has `batch_size` rows over all processes, so that the schedule stays that of one.
 # - The losses that compare rows with each other gather the codes of the whole batch, so that
 #   several processes learn what one does, up to rounding.
-# - It pays where a step is long: large batches, or wide encoders. A step of the network above
-#   takes two milliseconds, and its messages cost as much.
+# - A step sends three messages. It can pay where a step is long: large batches, wide encoders.
