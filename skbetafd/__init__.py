@@ -2,6 +2,7 @@
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
+from ._dask import dask_backend
 from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "auxiliary_masking_curve",
     "conditional_utilisation",
+    "dask_backend",
     "diagnose",
     "modality_contributions",
     "overlap",

@@ -198,6 +198,9 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         forward pass in training under torch.autocast, all else in float32.
     device : str or torch.device, default="auto"
         "auto" takes CUDA where there is a GPU, else the CPU.
+    accelerate : bool, default=False
+        Train in all the processes that ``accelerate launch`` has started, one a GPU, or
+        ``torchrun`` on CPUs; see Notes. In a process started alone it changes nothing.
     random_state : int, RandomState or None, default=None
         Source of initial weights, batches, dropout masks and references. Equal ints give
         bitwise equal fits on a CPU; global generators are left alone.
@@ -266,6 +269,22 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
     (``LeaveOneGroupOut``), or set it to the share of cases in which the recording conditions are
     expected to change.
 
+    With ``accelerate=True`` every process runs the same script and makes the same call of `fit`
+    with all rows. Of each batch of `batch_size` rows a process takes an equal share, the losses
+    that compare rows (InfoNCE and HSIC) gather the codes of the whole batch, and the gradients are
+    averaged: all processes end with bitwise the same network, that of one process up to rounding
+    (but for batch norm in a module of your own, which normalises a share). Seeds, the predominant
+    modality, scalers and references are the first process's. Members of an ensemble are trained
+    one by one, `memory` is not used, and `checkpoint_dir` is refused. On CPUs, ``accelerate
+    launch`` starts several processes only through MPI; ``torchrun --nproc-per-node 2 script.py``
+    needs none. This has been tried with processes on CPUs, not yet on several GPUs.
+
+    A callback that stops or fails at an epoch's begin or end does so in all processes. A process
+    that ends in the middle of an epoch ends the others too, by the launcher. One that lives on
+    outside `fit` (having caught its error) leaves the others waiting, for the timeout of
+    torch.distributed: 30 minutes, or ``accelerate.PartialState(timeout=timedelta(...))`` before
+    the first `fit`.
+
     References
     ----------
     .. [1] Li, Song, Zheng, Li, Sun, Xiong, "Interventional Imbalanced Multi-Modal
@@ -303,6 +322,7 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "checkpoint_dir": [None, str, Path],
         "memory": [None, str, Path, HasMethods("cache")],
+        "accelerate": ["boolean"],
     }
 
     # whoever passes groups, to a splitter say, means them for the inner split too
@@ -346,6 +366,7 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         checkpoint_dir: str | Path | None = None,
         dtype: str = "float32",
         device: str | torch.device = "auto",
+        accelerate: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -384,6 +405,7 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         self.checkpoint_dir = checkpoint_dir
         self.dtype = dtype
         self.device = device
+        self.accelerate = accelerate
         self.random_state = random_state
         self.verbose = verbose
 
@@ -460,6 +482,13 @@ class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, Partial
         repeatable = isinstance(self.random_state, Integral) and not (
             self.callbacks or hasattr(self, "_skl_callbacks")
         )
+        if self.memory is not None and self.accelerate:
+            warnings.warn(
+                "memory is not used with accelerate=True: the processes would find different fits.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return fit_all([request], int(self.verbose))[0]
         if self.memory is not None and repeatable:
             return fit_cached(request, self.memory, int(self.verbose))
         if self.memory is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
@@ -23,7 +23,8 @@ from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION
 from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
-from ._folds import Fold, FoldTask, run_together, score_fold
+from ._dask import lasting_backend
+from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
 from ._sklearn_compat import (
@@ -33,8 +34,9 @@ from ._sklearn_compat import (
     with_callbacks,
 )
 from ._warm_start import LEARNED
+from .training import from_first, join_processes
 
-NOT_SEARCHED = {"beta", "modalities", "verbose", "checkpoint_dir"}
+NOT_SEARCHED = {"accelerate", "beta", "modalities", "verbose", "checkpoint_dir"}
 
 
 class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
@@ -63,13 +65,16 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
     n_jobs : int, default=None
         Processes among which the fits are shared out. Fits in one process are already trained
         together, so that more processes, which take seconds to start, help only where there are
-        idle cores.
+        idle cores. Under ``joblib.parallel_config("dask")`` it is not read: every fit is a task
+        of its own for the cluster's workers, so that the scores are those of single fits,
+        whatever the cluster, and a worker that dies costs the fit it was at. With
+        `accelerate`, refused.
     effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
 context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
 label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
 weight_decay, lr_schedule, max_grad_norm, class_weight, early_stopping, validation_fraction, \
 n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, memory, checkpoint_dir, \
-dtype, device, random_state, verbose
+dtype, device, accelerate, random_state, verbose
         As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only; `checkpoint_dir`
         has a directory for every fit, so that a killed search goes on where it was; with
         `warm_start` the refit starts from the earlier refit, and the folds begin anew.
@@ -177,6 +182,7 @@ dtype, device, random_state, verbose
         checkpoint_dir: str | Path | None = None,
         dtype: str = "float32",
         device: str | torch.device = "auto",
+        accelerate: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -220,6 +226,7 @@ dtype, device, random_state, verbose
         self.checkpoint_dir = checkpoint_dir
         self.dtype = dtype
         self.device = device
+        self.accelerate = accelerate
         self.random_state = random_state
         self.verbose = verbose
 
@@ -299,7 +306,9 @@ dtype, device, random_state, verbose
                     f"cv={self.cv!r} nor early stopping uses them"
                 )
             splitter = check_cv(self.cv, aligned["y"], classifier=True)
-            splits = list(splitter.split(container, aligned["y"], **routed.splitter.split))
+            splits = self._splits(
+                lambda: list(splitter.split(container, aligned["y"], **routed.splitter.split))
+            )
             if not splits:
                 raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
             tasks = [
@@ -307,8 +316,6 @@ dtype, device, random_state, verbose
                     clone(candidate).set_params(
                         checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
                     ),
-                    container,
-                    aligned,
                     train,
                     test,
                     f"fold {i}{s or ''}",
@@ -316,12 +323,13 @@ dtype, device, random_state, verbose
                 for at, (candidate, s) in enumerate(zip(candidates, settings, strict=True))
                 for i, (train, test) in enumerate(splits)
             ]
+            rows = SearchRows(container, aligned)
             start = time.perf_counter()
             with nullcontext() if told is None else told.subtask("search"):
-                done = self._run(tasks, betas)
+                done = self._run(rows, tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
             scores = [
-                score_fold(scorer, task, fold, betas, routed.scorer.score)
+                score_fold(scorer, rows, task, fold, betas, routed.scorer.score)
                 for task, fold in zip(tasks, done, strict=True)
             ]
             table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
@@ -414,15 +422,27 @@ dtype, device, random_state, verbose
             )
         )
 
-    def _run(self, tasks: list[FoldTask], betas: list[float]) -> list[Fold]:
-        n_jobs = min(effective_n_jobs(self.n_jobs), len(tasks))
-        shares = [tasks[i::n_jobs] for i in range(n_jobs)]
-        parts = Parallel(n_jobs=n_jobs)(
-            delayed(run_together)(share, betas, int(self.verbose)) for share in shares
-        )
+    def _splits(self, split: Callable[[], list[Any]]) -> list[Any]:
+        if not self.accelerate:
+            return split()
+        if effective_n_jobs(self.n_jobs) > 1:
+            raise ValueError(
+                "accelerate=True trains in the processes of accelerate launch, and n_jobs starts "
+                f"others: one of them, got n_jobs={self.n_jobs!r}"
+            )
+        join_processes(self.device)
+        return from_first(split)
+
+    def _run(self, rows: SearchRows, tasks: list[FoldTask], betas: list[float]) -> list[Fold]:
+        with lasting_backend() as remote:
+            # one fit a share: what a lost worker repeats, and the same whatever the cluster
+            n = len(tasks) if remote else min(effective_n_jobs(self.n_jobs), len(tasks))
+            parts = Parallel(n_jobs=n)(
+                delayed(run_together)(rows, tasks[i::n], betas, int(self.verbose)) for i in range(n)
+            )
         done: list[Any] = [None] * len(tasks)
         for i, part in enumerate(parts):
-            done[i::n_jobs] = part
+            done[i::n] = part
         return done
 
     def _choose(

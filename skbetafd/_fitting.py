@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,9 @@ import torch
 from sklearn.utils.validation import check_memory
 from skorch import NeuralNet
 
+from ._accelerate import joined
 from ._contribution import modality_position, probe_scores
+from ._frozen import is_frozen
 from ._inner_split import check_left_present, inner_split
 from ._mediator import ObservedMediator
 from ._scaling import ROWS_AT_ONCE, fitted_scalers, network_inputs, standardised_tensors
@@ -30,15 +32,20 @@ from .nn import (
     ReferenceSet,
 )
 from .training import (
+    AcceleratedNet,
     BestEpoch,
     Checkpoint,
+    FrontDoorNet,
     TrainingJob,
     TrainingRows,
     TrainingSettings,
     build_references,
     check_finite_codes,
+    check_shards,
     encode_in_chunks,
+    from_first,
     held_out_loss,
+    process_index,
     resolve_device,
     train_all,
 )
@@ -152,6 +159,7 @@ def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]
     """Fit several classifiers; their networks are trained together where shapes allow."""
     with torch.inference_mode(False), torch.enable_grad():
         prepared = [Preparation(request, verbose) for request in requests]
+        verbose = min(p.verbose for p in prepared)
         nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
         return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
 
@@ -205,12 +213,16 @@ class Preparation:
     """One request on the device, with a job for each member."""
 
     def __init__(self, request: FitRequest, verbose: int) -> None:
+        self.device, request = joined(request)
         request, held_out = _hold_out(request)
         self.request, self.parameters = request, request.parameters
-        self.device = resolve_device(self.parameters["device"])
+        self.accelerate = self.parameters["accelerate"]
+        self.verbose = verbose if not self.accelerate or process_index()[0] == 0 else 0
         self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
-        self.predominant, self.scores = self._find_predominant()
-        self.scalers = self._scalers()
+        self.predominant, self.scores = self._once(self._find_predominant)
+        frozen = any(is_frozen(encoding.module) for encoding in request.encodings)
+        # a frozen module stays on its process's device
+        self.scalers = self._scalers() if frozen else self._once(self._scalers)
         self.rows = self._training_rows(request)
         self.held_out = None if held_out is None else self._training_rows(held_out)
         callbacks, seeds = self.parameters["callbacks"], request.seeds[1::2]
@@ -218,11 +230,14 @@ class Preparation:
         watching = [] if request.watcher is None else [request.watcher.callback(self)]
         copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
         self.jobs = [
-            self._job(member, seed, own, verbose, checkpoint)
+            self._job(member, seed, own, self.verbose, checkpoint)
             for member, (seed, own, checkpoint) in enumerate(
                 zip(seeds, copies, checkpoints, strict=True)
             )
         ]
+
+    def _once(self, make: Callable[[], Any]) -> Any:
+        return from_first(make) if self.accelerate else make()
 
     def _find_predominant(self) -> tuple[int, np.ndarray | None]:
         request, names = self.request, list(self.request.names)
@@ -284,7 +299,7 @@ class Preparation:
         network = self._network(generator).to(self.device, self.dtype)
         if self.request.start is not None:
             self.request.start.load(network, member)
-        return TrainingJob(
+        job = TrainingJob(
             network,
             self._criterion(),
             self.rows,
@@ -292,7 +307,11 @@ class Preparation:
             generator,
             held_out=self.held_out,
             checkpoint=checkpoint,
+            net_class=AcceleratedNet if self.accelerate else FrontDoorNet,
         )
+        if self.accelerate:
+            check_shards(len(self.rows), job.n_batches)
+        return job
 
     def _early_stopping(self) -> list[Any]:
         if self.held_out is None:
@@ -352,6 +371,16 @@ class Preparation:
         rows: TrainingRows,
         more: tuple[Codes, torch.Tensor] | None,
     ) -> Member:
+        net.module_.eval()
+        return Member(net, self._once(partial(self._references, net, seed, rows, more)))
+
+    def _references(
+        self,
+        net: NeuralNet,
+        seed: int,
+        rows: TrainingRows,
+        more: tuple[Codes, torch.Tensor] | None,
+    ) -> ReferenceSet:
         mediated = self.request.mediator is not None
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
         xs = rows.xs[: len(self.request.arrays)]
@@ -360,10 +389,10 @@ class Preparation:
             some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]
             some = some.to(weight.device)
             xs, weight = [x[some] for x in xs], weight[some]
-        codes = encode_in_chunks(net.module_.eval(), xs, ROWS_AT_ONCE)
+        codes = encode_in_chunks(net.module_, xs, ROWS_AT_ONCE)
         check_finite_codes(codes, net)
         if more is not None:
             codes = Codes(*(torch.cat([a, b.to(a)]) for a, b in zip(codes, more[0], strict=True)))
             weight = torch.cat([weight, more[1].to(weight)])
         n_references = self.parameters["n_references"]
-        return Member(net, build_references(codes, weight, n_references, seed, mediated=mediated))
+        return build_references(codes, weight, n_references, seed, mediated=mediated)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 from numbers import Real
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +18,24 @@ from ._multimodal_array import MultiModalArray
 from ._sklearn_compat import safe_indexing
 
 
-class FoldTask(NamedTuple):
-    """An unfitted classifier and the rows that it is trained and tested on."""
+@dataclass(frozen=True, eq=False)
+class SearchRows:
+    """All rows of a search; one object, which a parallel backend sends once, not with each task."""
 
-    classifier: FrontDoorMultiModalClassifier
     X: MultiModalArray
     aligned: dict[str, Any]
     """Labels, and sample weights, mediators and groups or None."""
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + sum(
+            getsizeof(value) for value in (self.X, *self.aligned.values())
+        )
+
+
+class FoldTask(NamedTuple):
+    """An unfitted classifier and which rows it is trained and tested on."""
+
+    classifier: FrontDoorMultiModalClassifier
     train: np.ndarray
     test: np.ndarray
     name: str
@@ -33,37 +46,42 @@ class Fold(NamedTuple):
     """A fitted classifier and its log-probabilities at every β of the test rows."""
 
     classifier: FrontDoorMultiModalClassifier
-    X_test: MultiModalArray
     log_path: np.ndarray
 
 
-def run_together(tasks: Sequence[FoldTask], betas: list[float], verbose: int) -> list[Fold]:
+def run_together(
+    rows: SearchRows, tasks: Sequence[FoldTask], betas: list[float], verbose: int
+) -> list[Fold]:
     """Fit the classifiers of several folds, their networks together where shapes allow."""
     requests = []
     for task in tasks:
-        aligned = [_rows(value, task.train) for value in task.aligned.values()]
+        aligned = [_rows(value, task.train) for value in rows.aligned.values()]
         with naming_fold(task.name):
-            requests.append(task.classifier._request(task.X[task.train], *aligned))
+            requests.append(task.classifier._request(rows.X[task.train], *aligned))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
         task.classifier._adopt(result)
-        X_test = task.X[task.test]
         with naming_fold(task.name):
-            path = task.classifier.log_beta_path(X_test, betas)
-        folds.append(Fold(task.classifier, X_test, path))
+            path = task.classifier.log_beta_path(rows.X[task.test], betas)
+        folds.append(Fold(task.classifier, path))
     return folds
 
 
 def score_fold(
-    scorer: Any, task: FoldTask, fold: Fold, betas: list[float], params: dict[str, Any]
+    scorer: Any,
+    rows: SearchRows,
+    task: FoldTask,
+    fold: Fold,
+    betas: list[float],
+    params: dict[str, Any],
 ) -> list[float]:
     """Score a fold at every β; `params`, of all rows, are cut to the test rows."""
-    y_test = _rows(task.aligned["y"], task.test)
+    X_test, y_test = rows.X[task.test], _rows(rows.aligned["y"], task.test)
     cut = {name: _rows(value, task.test) for name, value in params.items()}
     scores = []
     for position, beta in enumerate(betas):
         with naming_fold(task.name):
-            score = scorer(_at_beta(fold, position, beta), fold.X_test, y_test, **cut)
+            score = scorer(_at_beta(fold, X_test, position, beta), X_test, y_test, **cut)
         if not isinstance(score, Real):
             raise ValueError(f"scoring must return a number, got {score!r} from {scorer}")
         scores.append(float(score))
@@ -76,13 +94,13 @@ def _rows(values: Any, rows: np.ndarray) -> Any:
     return safe_indexing(values if hasattr(values, "__len__") else np.asarray(values), rows)
 
 
-def _at_beta(fold: Fold, position: int, beta: float) -> FrontDoorMultiModalClassifier:
+def _at_beta(
+    fold: Fold, X_test: MultiModalArray, position: int, beta: float
+) -> FrontDoorMultiModalClassifier:
     """Copy a fold's classifier, at one β, with its prediction for the test rows known."""
     view = copy(fold.classifier)
     view.beta = beta
-    view.__dict__["_log_path"] = _KnownPath(
-        view, fold.X_test, fold.log_path[position : position + 1]
-    )
+    view.__dict__["_log_path"] = _KnownPath(view, X_test, fold.log_path[position : position + 1])
     return view
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,10 @@ class MultiModalArray:
     def __len__(self) -> int:
         return int(next(iter(self._data.values())).shape[0])
 
+    def __sizeof__(self) -> int:
+        # parallel backends send once what is large, and learn that by this
+        return object.__sizeof__(self) + sum(_n_bytes(value) for value in self.values())
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(np.asarray(self))
 
@@ -258,6 +263,12 @@ def _missing(value: Any) -> str:
         return ""
     share = rows.mean()
     return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _n_bytes(value: Any) -> int:
+    if sparse.issparse(value):
+        return int(value.data.nbytes + value.indices.nbytes + value.indptr.nbytes)
+    return int(value.nbytes) if hasattr(value, "nbytes") else getsizeof(value)
 
 
 def _flat(value: Any) -> np.ndarray:

@@ -386,6 +386,7 @@ def test_bad_sample_weights_are_refused(fitted, sample_weight, words):
 
 
 OUT_OF_RANGE = {
+    "accelerate": [None, 1, "yes"],
     "beta": [-0.1, 1.1, "0.5", None, np.nan, np.inf, [0.5]],
     "effect": ["both", None, 1, "Conditional"],
     "predominant": [None, 1.5, ["audio"]],

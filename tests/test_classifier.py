@@ -136,6 +136,7 @@ CHANGED = {
     "random_state": 1,
 }
 CHECKED_ELSEWHERE = {
+    "accelerate",
     "encoder_learning_rate",
     "modalities",
     "callbacks",

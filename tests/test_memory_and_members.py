@@ -129,7 +129,11 @@ COUNTED = {
 
 
 def test_every_parameter_is_told_to_be_in_the_key_or_not(quick):
-    never_kept = {"callbacks", "checkpoint_dir"}  # the latter in test_resumable_fits.py
+    never_kept = {
+        "accelerate",
+        "callbacks",
+        "checkpoint_dir",
+    }  # the latter in test_resumable_fits.py
     assert FREE.keys() | COUNTED.keys() | never_kept == quick().get_params().keys()
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 
+def _own_rows(*tensors: Tensor) -> tuple[Tensor, ...]:
+    return tensors
+
+
 class Criterion(nn.Module):
     """A module that gives ``"loss"`` and its terms for a batch, and takes their gradients."""
+
+    whole_batch: Callable[..., tuple[Tensor, ...]] = staticmethod(_own_rows)
+    """Turns aligned tensors of a batch's rows, where these are a share of it, into those of all."""
 
     def set_epoch(self, epoch: int, max_epochs: int) -> None:
         """Learn that an epoch, counted from 0, begins; without a schedule that changes nothing."""

@@ -132,7 +132,8 @@ class FrontDoorLoss(Criterion):
         if network.auxiliaries and "knowledge" in self.active:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
-            terms["knowledge"] = info_nce(left, right, complete, self.temperature)
+            left, right, rows = self.whole_batch(left, right, complete)
+            terms["knowledge"] = info_nce(left, right, rows, self.temperature)
         if network.auxiliaries and "disentangle" in self.active:
             opinion = label if self.label_counts else None
             terms["disentangle"] = self._disentangle(codes, opinion, predominant, complete)
@@ -175,7 +176,8 @@ class FrontDoorLoss(Criterion):
             weight = self.weights["label"]
             scale = (weight != 0).to(predominant.dtype) if torch.is_tensor(weight) else 1.0
             links.append((1, 3, scale))
-        return directed_hsic(parts, weights, links)
+        compared = self.whole_batch(*parts, *weights)
+        return directed_hsic(compared[: len(parts)], compared[len(parts) :], links)
 
 
 def _head_losses(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:

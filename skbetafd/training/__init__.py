@@ -1,9 +1,18 @@
 """The skorch glue: whole-tensor batches, the training loop, stacks, reference sets, callbacks."""
 
+from .accelerated import (
+    AcceleratedNet,
+    check_same_call,
+    check_shards,
+    from_first,
+    join_processes,
+    process_index,
+)
 from .batches import TrainingRows
 from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .fit import (
+    FrontDoorNet,
     TrainingJob,
     TrainingSettings,
     check_finite_codes,
@@ -18,10 +27,12 @@ from .user_callbacks import callback_names, check_callbacks, check_resumable
 
 __all__ = [
     "SCHEDULES",
+    "AcceleratedNet",
     "AroundEpoch",
     "BeforeEpoch",
     "BestEpoch",
     "Checkpoint",
+    "FrontDoorNet",
     "TrainingJob",
     "TrainingRows",
     "TrainingSettings",
@@ -30,9 +41,14 @@ __all__ = [
     "check_callbacks",
     "check_finite_codes",
     "check_resumable",
+    "check_same_call",
     "check_same_fit",
+    "check_shards",
     "encode_in_chunks",
+    "from_first",
     "held_out_loss",
+    "join_processes",
+    "process_index",
     "read_checkpoint",
     "resolve_device",
     "train",

@@ -151,9 +151,14 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         """Take the gradients of the criterion at one batch."""
         with self.settings_.precision(batch.y.device):
             terms = self.criterion_(self.module_, *batch)
-        self.criterion_.backward(self.module_, terms)
+        terms = self.take_gradients(terms)
         clip_gradients(self.module_.parameters(), self.settings_.max_grad_norm)
         return {"loss": terms["loss"], "terms": terms, "y_pred": None}
+
+    def take_gradients(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Take the gradients of the loss; gives the terms that the history is to hold."""
+        self.criterion_.backward(self.module_, terms)
+        return terms
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -197,6 +202,7 @@ class TrainingJob:
     """Rows that early stopping watches, for callbacks that score them too."""
     checkpoint: Checkpoint | None = None
     """Where the training is kept after each epoch, and goes on from."""
+    net_class: type[FrontDoorNet] = FrontDoorNet
 
     @property
     def n_batches(self) -> int:
@@ -300,7 +306,7 @@ def own_rates(network: torch.nn.Module) -> dict[str, float]:
 def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
     """Wrap a job's network into an initialised skorch net."""
     settings = job.settings
-    net = FrontDoorNet(
+    net = job.net_class(
         job.network,
         criterion=job.criterion,
         **OPTIMIZERS[settings.optimizer],

@@ -16,6 +16,7 @@ from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
 from .fit import (
     EpochSums,
+    FrontDoorNet,
     TrainingJob,
     drop_unfinished_epoch,
     make_net,
@@ -56,6 +57,8 @@ def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
 
 
 def _why_alone(job: TrainingJob) -> str | None:
+    if job.net_class is not FrontDoorNet:
+        return "its batches are split between processes"
     if not isinstance(job.network, FrontDoorNetwork):
         return f"a {type(job.network).__name__} can't be stacked"
     if any(isinstance(module, Encoder) and module.features for module in job.network.modules()):

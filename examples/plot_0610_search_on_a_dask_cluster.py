@@ -1,0 +1,95 @@
+"""
+A search on a Dask cluster, one worker of which is killed
+=========================================================
+
+A search is many fits that know nothing of each other. scikit-learn and this library share them
+out by joblib, and joblib can hand them to a Dask cluster: more machines, no other code.
+"""
+
+# %%
+# A cluster
+# ---------
+# Two worker processes on this machine stand for it. On a real one, ``Client("scheduler:8786")``
+# is all that changes.
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from distributed import Client, SubprocessCluster
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from skorch.callbacks import Callback
+
+from skbetafd import (
+    FrontDoorMultiModalClassifier,
+    FrontDoorMultiModalClassifierCV,
+    dask_backend,
+)
+from skbetafd.datasets import confound, load_multiple_features
+
+one_thread = {"nthreads": 1}
+cluster = SubprocessCluster(n_workers=2, worker_kwargs=one_thread)
+client = Client(cluster)
+client.wait_for_workers(2)
+print("workers:", len(client.scheduler_info()["workers"]))
+
+# %%
+# The search
+# ----------
+# Rows are i.i.d. here, so that a small β is rightly chosen. ``dask_backend`` puts the rows on
+# every worker, once; joblib's own ``parallel_config("dask")`` keeps them on one, and a search
+# ends with an error when that one dies.
+
+digits = load_multiple_features(("kar", "mor"))
+train = confound(
+    digits.data, digits.target, modality="kar", groups=digits.groups, random_state=0
+).train
+clf = FrontDoorMultiModalClassifier(max_epochs=5, random_state=0)
+grid = {"beta": [0, 1]}
+cv = StratifiedKFold(3, shuffle=True, random_state=0)
+
+here = GridSearchCV(clf, grid, cv=cv, refit=False).fit(train.X, train.y)
+with parallel_config(backend=dask_backend(client)):
+    there = GridSearchCV(clf, grid, cv=cv, refit=False).fit(train.X, train.y)
+print("here: ", here.best_params_, here.cv_results_["mean_test_score"].round(3))
+print("there:", there.best_params_, there.cv_results_["mean_test_score"].round(3))
+largest = np.abs(here.cv_results_["mean_test_score"] - there.cv_results_["mean_test_score"]).max()
+print("largest difference of the scores:", largest)
+
+# %%
+# A worker dies
+# -------------
+# The first fit to begin takes its whole process with it. Dask gives the fit to the other
+# worker. The search by :class:`~skbetafd.FrontDoorMultiModalClassifierCV` fits once a fold for
+# every β, and puts its rows on every worker by itself.
+
+
+class DiesOnce(Callback):
+    """Kills the process that trains, the first time."""
+
+    def __init__(self, died):
+        self.died = died
+
+    def on_train_begin(self, net, **kwargs):
+        """Kill it."""
+        if not self.died.exists():
+            self.died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+search = FrontDoorMultiModalClassifierCV(
+    betas=[0, 1], cv=cv, refit=False, max_epochs=5, random_state=0
+)
+with parallel_config("dask"), tempfile.TemporaryDirectory() as folder:
+    undisturbed = search.fit(train.X, train.y).scores_
+    died = Path(folder, "died")
+    disturbed = search.set_params(callbacks=[DiesOnce(died)]).fit(train.X, train.y).scores_
+    print("a worker died:", died.exists())
+print("the same scores:", np.array_equal(undisturbed, disturbed))
+print(disturbed.round(3))
+
+client.close()
+cluster.close()

@@ -1,0 +1,215 @@
+"""Searches on a Dask cluster of several processes, one of which is killed."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from sys import getsizeof
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+
+from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, dask_backend
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [
+    # Dask leaves the closing of sockets and loops to the garbage collector, its own and of a
+    # worker that was killed; they then surface in whatever test is running
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+GRID = {"beta": [0.0, 1.0], "hidden_dim": [4, 8]}
+SECONDS = 60
+"""After which a test that waits for what will not come fails."""
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(20 * SECONDS):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"{path.name} has not come")
+
+
+class Victim(Callback):
+    """Tells its process's id, and trains on when one such process has been killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_begin(self, net: object, **kwargs: object) -> None:
+        (self.folder / "new").write_text(str(os.getpid()))
+        (self.folder / "new").replace(self.folder / "training")
+        (self.folder / f"fit-{time.time_ns()}-{os.getpid()}").touch()
+        wait_for(self.folder / "killed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[object]:
+    with distributed.LocalCluster(
+        processes=True, n_workers=3, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: object) -> Iterator[object]:
+    with distributed.Client(cluster) as client:
+        client.wait_for_workers(3, timeout=SECONDS)
+        yield client
+
+
+@pytest.fixture
+def kill_one(tmp_path: Path) -> Callable[[Callable[[], object]], int]:
+    """Run a search with `Victim`; the first process to be training is killed. Gives the fits."""
+
+    def kill() -> None:
+        wait_for(tmp_path / "training")
+        os.kill(int((tmp_path / "training").read_text()), signal.SIGKILL)
+        (tmp_path / "killed").touch()
+
+    def run(search: Callable[[], object]) -> int:
+        killer = threading.Thread(target=kill)
+        killer.start()
+        search()
+        killer.join()
+        return len(list(tmp_path.glob("fit-*")))
+
+    return run
+
+
+@pytest.fixture
+def grid_search(quick: Callable[..., object]) -> Callable[..., GridSearchCV]:
+    def make(**parameters: object) -> GridSearchCV:
+        return GridSearchCV(quick(**parameters), GRID, cv=3, refit=False, error_score="raise")
+
+    return make
+
+
+def search_cv(**parameters: object) -> FrontDoorMultiModalClassifierCV:
+    grid = {"hidden_dim": [4, 8]}
+    defaults = {"betas": [0, 1], "cv": 3, "param_grid": grid, "scoring": "neg_log_loss"}
+    return FrontDoorMultiModalClassifierCV(**(SMALL | defaults | parameters))
+
+
+def splits_scores(search: GridSearchCV) -> np.ndarray:
+    return np.stack([search.cv_results_[f"split{i}_test_score"] for i in range(3)])
+
+
+@pytest.mark.parametrize("backend", ["dask", "on all workers"])
+def test_grid_search_on_a_cluster_is_bitwise_that_of_one_process(
+    backend: str, client: object, grid_search: Callable[..., GridSearchCV], X: object, y: object
+) -> None:
+    here = grid_search().fit(X, y)
+    with parallel_config(backend=backend if backend == "dask" else dask_backend(client)):
+        there = grid_search().fit(X, y)
+    np.testing.assert_array_equal(splits_scores(here), splits_scores(there))
+
+
+def test_the_cv_estimator_on_a_cluster_fits_each_fold_by_itself_and_scores_the_same(
+    client: object, X: object, y: object
+) -> None:
+    alone = search_cv(param_grid={"hidden_dim": [8]}, cv=2).fit(X, y)
+    with parallel_config("dask"):
+        there = search_cv(param_grid={"hidden_dim": [8]}, cv=2).fit(X, y)
+        fewer_jobs = search_cv(param_grid={"hidden_dim": [8]}, cv=2, n_jobs=1).fit(X, y)
+    np.testing.assert_allclose(there.scores_, alone.scores_, rtol=1e-5)
+    np.testing.assert_array_equal(there.scores_, fewer_jobs.scores_)
+    np.testing.assert_array_equal(there.predict_proba(X), alone.predict_proba(X))
+    pickle.dumps(there)
+
+
+def test_grid_search_over_settings_is_bitwise_the_cv_estimators_on_a_cluster(
+    client: object, quick: Callable[..., object], X: object, y: object
+) -> None:
+    with parallel_config(backend=dask_backend(client)):
+        one = GridSearchCV(quick(), GRID, cv=3, scoring="neg_log_loss", refit=False).fit(X, y)
+        other = search_cv(refit=False).fit(X, y)
+    own = {tuple(sorted(p.items())): i for i, p in enumerate(one.cv_results_["params"])}
+    order = [own[tuple(sorted(p.items()))] for p in other.cv_results_["params"]]
+    for i in range(3):
+        name = f"split{i}_test_score"
+        np.testing.assert_array_equal(one.cv_results_[name][order], other.cv_results_[name])
+
+
+def test_a_worker_killed_in_a_grid_search_costs_its_fit_and_nothing_else(
+    client: object,
+    grid_search: Callable[..., GridSearchCV],
+    kill_one: Callable[[Callable[[], object]], int],
+    tmp_path: Path,
+    X: object,
+    y: object,
+) -> None:
+    expected = splits_scores(grid_search().fit(X, y))
+    search = grid_search(callbacks=[Victim(tmp_path)])
+    with parallel_config(backend=dask_backend(client)):
+        n_fits = kill_one(lambda: search.fit(X, y))
+    np.testing.assert_array_equal(splits_scores(search), expected)
+    assert n_fits == 4 * 3 + 1
+
+
+def test_a_worker_killed_in_the_cv_estimator_costs_its_fit_and_nothing_else(
+    client: object,
+    kill_one: Callable[[Callable[[], object]], int],
+    tmp_path: Path,
+    X: object,
+    y: object,
+) -> None:
+    with parallel_config("dask"):
+        expected = search_cv(refit=False).fit(X, y)
+        search = search_cv(refit=False, callbacks=[Victim(tmp_path)])
+        n_fits = kill_one(lambda: search.fit(X, y))
+    np.testing.assert_array_equal(search.scores_, expected.scores_)
+    assert search.best_params_ == expected.best_params_
+    assert n_fits == 2 * 3 + 1
+
+
+def test_rows_are_sent_to_the_workers_once_and_not_with_each_task(
+    client: object, grid_search: Callable[..., GridSearchCV], X: MultiModalArray, y: object
+) -> None:
+    sent = []
+
+    class Watched(type(client)):  # type: ignore[misc]
+        def scatter(self, data: object, **options: object) -> object:
+            sent.append((type(data).__name__, options["broadcast"]))
+            return super().scatter(data, **options)
+
+    with Watched(client.scheduler.address) as watched:
+        with parallel_config("dask", client=watched):
+            search_cv(refit=False).fit(X, y)
+        with parallel_config(backend=dask_backend(watched)):
+            grid_search().fit(X, y)
+    assert sent.count(("SearchRows", True)) == 1
+    assert sent.count(("MultiModalArray", True)) == 1
+    assert {everywhere for _, everywhere in sent} == {True}
+
+
+def test_a_container_has_the_size_of_its_arrays_and_of_its_pickle() -> None:
+    X = MultiModalArray({"a": np.zeros((1000, 30)), "b": np.zeros((1000, 8), np.float32)})
+    n_bytes = 1000 * (30 * 8 + 8 * 4)
+    assert n_bytes <= getsizeof(X) <= n_bytes + 1000
+    assert n_bytes <= len(pickle.dumps(X)) <= n_bytes + 1000
+    assert len(pickle.dumps(X[:10])) <= n_bytes / 100 + 1000, "a slice takes its rows alone"
+    again = pickle.loads(pickle.dumps(X[5:7]))
+    assert again.names == X.names and again.named and again.shape == (2, 38)
+
+
+def test_an_error_on_a_worker_names_the_fold(client: object, X: object, y: np.ndarray) -> None:
+    rare = np.where(np.arange(len(y)) == 0, "once", y)
+    cv = [(np.arange(1, 120), np.arange(1)), (np.arange(120), np.arange(60))]
+    with parallel_config("dask"), pytest.raises(ValueError, match="fold 0"):
+        search_cv(cv=cv, refit=False).fit(X, rare)
+
+
+def test_without_a_client_the_backend_is_refused() -> None:
+    with pytest.raises(ValueError, match="client"):
+        dask_backend()
