@@ -6,8 +6,10 @@ from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
+from ._persistence import load
 from ._warnings import (
     AntiCausalWarning,
+    ModelFileError,
     OverlapWarning,
     PositivityError,
     VacuousAdjustmentWarning,
@@ -34,6 +36,7 @@ __all__ = [
     "FrontDoorMultiModalClassifierCV",
     "MaskingCurve",
     "ModalityContributions",
+    "ModelFileError",
     "MultiModalArray",
     "Overlap",
     "OverlapWarning",
@@ -45,6 +48,7 @@ __all__ = [
     "auxiliary_masking_curve",
     "conditional_utilisation",
     "diagnose",
+    "load",
     "modality_contributions",
     "overlap",
     "unimodal_gap",

@@ -30,6 +30,7 @@ from ._fitting import (
 from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._partial_fit import PartialFitMixin
+from ._persistence import PersistenceMixin
 from ._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -50,7 +51,9 @@ from .nn import (
 from .training import SCHEDULES
 
 
-class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, PartialFitMixin):
+class FrontDoorMultiModalClassifier(
+    CallbackSupportMixin, BetaPathMixin, PersistenceMixin, PartialFitMixin
+):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and

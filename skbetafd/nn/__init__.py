@@ -1,6 +1,7 @@
 """The torch side: encoders, network, criterion, adjustment. It knows nothing of scikit-learn."""
 
 from .adjustment import ReferenceSet, log_proba_path
+from .config import build_network, check_sizes, network_config
 from .criterion import Criterion
 from .encoders import (
     Encoder,
@@ -30,11 +31,14 @@ __all__ = [
     "ModalityEncoders",
     "ModuleFeatures",
     "ReferenceSet",
+    "build_network",
+    "check_sizes",
     "has_user_modules",
     "log_proba_path",
     "mediated_log_proba_path",
     "n_features",
     "nearest_reference",
+    "network_config",
     "seeded",
     "support",
     "user_module",
