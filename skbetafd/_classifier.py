@@ -17,6 +17,7 @@ from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
+from ._export import ExportMixin
 from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,
@@ -52,7 +53,7 @@ from .training import SCHEDULES
 
 
 class FrontDoorMultiModalClassifier(
-    CallbackSupportMixin, BetaPathMixin, PersistenceMixin, PartialFitMixin
+    CallbackSupportMixin, BetaPathMixin, ExportMixin, PersistenceMixin, PartialFitMixin
 ):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 

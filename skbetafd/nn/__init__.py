@@ -16,9 +16,12 @@ from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .fusion import FusionNetwork
 from .losses import FrontDoorLoss
 from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
+from .predictor import AdjustedPredictor, Standardisation
+from .predictor import Member as PredictorMember
 from .support import nearest_reference, support
 
 __all__ = [
+    "AdjustedPredictor",
     "Codes",
     "Criterion",
     "Encoder",
@@ -30,7 +33,9 @@ __all__ = [
     "MediatorNetwork",
     "ModalityEncoders",
     "ModuleFeatures",
+    "PredictorMember",
     "ReferenceSet",
+    "Standardisation",
     "build_network",
     "check_sizes",
     "has_user_modules",

@@ -27,12 +27,13 @@ def network_config(network: FrontDoorNetwork | MediatorNetwork) -> dict[str, Any
         "mediator": None,
     }
     if isinstance(network, MediatorNetwork):
+        n_samples: int | None
         mediator = network.mediator
-        continuous = isinstance(mediator, GaussianMediator)
-        config["mediator"] = {
-            "mediator_dim": mediator.n_columns if continuous else mediator.n_parameters,
-            "n_mediator_samples": len(mediator.points) if continuous else None,
-        }
+        if isinstance(mediator, GaussianMediator):
+            size, n_samples = mediator.n_columns, len(mediator.points)
+        else:
+            size, n_samples = mediator.n_parameters, None
+        config["mediator"] = {"mediator_dim": size, "n_mediator_samples": n_samples}
     return config
 
 
