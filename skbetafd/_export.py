@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -183,6 +182,7 @@ def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> An
             dynamic_shapes=(tuple({0: batch} for _ in rows),),
             verbose=False,
         )
+    assert program is not None
     return program.model_proto
 
 
@@ -193,7 +193,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

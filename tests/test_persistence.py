@@ -146,7 +146,7 @@ def test_the_users_module_is_handed_in(frozen, quick, X, y, tmp_path):
         skbetafd.load(tmp_path / "model")
     back = skbetafd.load(tmp_path / "model", encoders={"audio": module()})
     assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
-    with pytest.raises(skbetafd.ModelFileError, match="shape|size"):
+    with pytest.raises(skbetafd.ModelFileError, match=r"shape|size"):
         skbetafd.load(tmp_path / "model", encoders={"audio": torch.nn.Linear(4, 2)})
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .adjustment import ReferenceSet, log_proba_doing, log_proba_partial, mix
-from .front_door import FrontDoorNetwork
+from .front_door import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork, mediated_log_proba
 
 
@@ -84,7 +84,7 @@ class Member(nn.Module):
             present.prod(1, keepdim=True) > 0, log_proba, self._lacking(xs, codes, present)
         )
 
-    def _lacking(self, xs: Sequence[Tensor], codes: Sequence[Tensor], present: Tensor) -> Tensor:
+    def _lacking(self, xs: Sequence[Tensor], codes: Codes, present: Tensor) -> Tensor:
         """Log P_β of rows as if each lacked a modality."""
         network = self.network
         assert isinstance(network, FrontDoorNetwork)
