@@ -50,6 +50,7 @@ print(f"with missing rows of {first!r}: {np.abs(proba - expected).max():.1e}")
 # %%
 # Time of a prediction, the median of 20, here:
 def milliseconds(call):
+    """Time a call."""
     seconds = []
     for _ in range(20):
         start = time.perf_counter()
