@@ -12,29 +12,15 @@ from torch import Tensor
 from .convolution import channels_last
 from .encoders import Encoding
 from .front_door import FrontDoorNetwork
-from .mediator import GaussianMediator, MediatorNetwork
+from .mediator import MediatorNetwork
 
 
 def network_config(network: FrontDoorNetwork | MediatorNetwork) -> dict[str, Any]:
     """Give what, with the encodings of its inputs, a network can be built from again."""
-    head = network.head
-    config: dict[str, Any] = {
-        "n_classes": head.out.out_features,
-        "predominant": network.predominant,
-        "hidden_dim": head.knowledge.out_features,
-        "knowledge_dim": head.knowledge.in_features,
-        "context_dim": head.context.in_features,
-        "mediator": None,
-    }
-    if isinstance(network, MediatorNetwork):
-        n_samples: int | None
-        mediator = network.mediator
-        if isinstance(mediator, GaussianMediator):
-            size, n_samples = mediator.n_columns, len(mediator.points)
-        else:
-            size, n_samples = mediator.n_parameters, None
-        config["mediator"] = {"mediator_dim": size, "n_mediator_samples": n_samples}
-    return config
+    arguments = {k: v for k, v in network.arguments().items() if k != "inputs"}
+    names = [name for name in ("mediator_dim", "n_mediator_samples") if name in arguments]
+    mediator = {name: arguments.pop(name) for name in names}
+    return {**arguments, "mediator": mediator or None}
 
 
 def build_network(
