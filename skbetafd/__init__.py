@@ -7,8 +7,10 @@ from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
+from ._persistence import load
 from ._warnings import (
     AntiCausalWarning,
+    ModelFileError,
     OverlapWarning,
     PositivityError,
     VacuousAdjustmentWarning,
@@ -35,6 +37,7 @@ __all__ = [
     "FrontDoorMultiModalClassifierCV",
     "MaskingCurve",
     "ModalityContributions",
+    "ModelFileError",
     "MultiModalArray",
     "Overlap",
     "OverlapWarning",
@@ -47,6 +50,7 @@ __all__ = [
     "conditional_utilisation",
     "dask_backend",
     "diagnose",
+    "load",
     "modality_contributions",
     "overlap",
     "unimodal_gap",

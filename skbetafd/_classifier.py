@@ -17,6 +17,7 @@ from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
+from ._export import ExportMixin
 from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,
@@ -30,6 +31,7 @@ from ._fitting import (
 from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._partial_fit import PartialFitMixin
+from ._persistence import PersistenceMixin
 from ._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -50,7 +52,9 @@ from .nn import (
 from .training import SCHEDULES
 
 
-class FrontDoorMultiModalClassifier(CallbackSupportMixin, BetaPathMixin, PartialFitMixin):
+class FrontDoorMultiModalClassifier(
+    CallbackSupportMixin, BetaPathMixin, ExportMixin, PersistenceMixin, PartialFitMixin
+):
     """Multi-modal classifier that can see (β = 0), do (β = 1), or anything between.
 
     One modality often predominates, and what it shows is partly knowledge of the label and

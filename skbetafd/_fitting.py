@@ -209,6 +209,33 @@ def _normalised(request: FitRequest) -> FitRequest:
     return replace(request, weight=request.weight / request.weight.mean())
 
 
+def training_settings(
+    parameters: dict[str, Any], callbacks: list[Any], verbose: int
+) -> TrainingSettings:
+    """Tell how a network is trained, by the classifier's parameters."""
+    p = parameters
+    return TrainingSettings(
+        max_epochs=int(p["max_epochs"]),
+        batch_size=int(p["batch_size"]),
+        learning_rate=p["learning_rate"],
+        weight_decay=p["weight_decay"],
+        dropout=p["dropout"],
+        callbacks=callbacks,
+        verbose=verbose,
+        autocast=p["dtype"] == "bfloat16",
+        lr_schedule=p["lr_schedule"],
+        max_grad_norm=p["max_grad_norm"],
+    )
+
+
+def criterion(parameters: dict[str, Any], *, mediated: bool) -> FrontDoorLoss | MediatorLoss:
+    """Make the loss of the classifier's parameters."""
+    if mediated:
+        return MediatorLoss()
+    names = ("knowledge_weight", "disentangle_weight", "label_weight", "temperature")
+    return FrontDoorLoss(**{name: parameters[name] for name in names})
+
+
 class Preparation:
     """One request on the device, with a job for each member."""
 
@@ -284,24 +311,13 @@ class Preparation:
     ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        settings = TrainingSettings(
-            max_epochs=int(p["max_epochs"]),
-            batch_size=int(p["batch_size"]),
-            learning_rate=p["learning_rate"],
-            weight_decay=p["weight_decay"],
-            dropout=p["dropout"],
-            callbacks=[*self._early_stopping(), *callbacks],
-            verbose=verbose,
-            autocast=p["dtype"] == "bfloat16",
-            lr_schedule=p["lr_schedule"],
-            max_grad_norm=p["max_grad_norm"],
-        )
+        settings = training_settings(p, [*self._early_stopping(), *callbacks], verbose)
         network = self._network(generator).to(self.device, self.dtype)
         if self.request.start is not None:
             self.request.start.load(network, member)
         job = TrainingJob(
             network,
-            self._criterion(),
+            criterion(p, mediated=self.request.mediator is not None),
             self.rows,
             settings,
             generator,
@@ -336,12 +352,6 @@ class Preparation:
             n_mediator_samples=p["n_mediator_samples"] if mediator.continuous else None,
             **shared,
         )
-
-    def _criterion(self) -> FrontDoorLoss | MediatorLoss:
-        if self.request.mediator is not None:
-            return MediatorLoss()
-        names = ("knowledge_weight", "disentangle_weight", "label_weight", "temperature")
-        return FrontDoorLoss(**{name: self.parameters[name] for name in names})
 
     def finish(
         self,

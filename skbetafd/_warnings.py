@@ -1,10 +1,20 @@
 """The library's own warnings and errors."""
 
-__all__ = ["AntiCausalWarning", "OverlapWarning", "PositivityError", "VacuousAdjustmentWarning"]
+__all__ = [
+    "AntiCausalWarning",
+    "ModelFileError",
+    "OverlapWarning",
+    "PositivityError",
+    "VacuousAdjustmentWarning",
+]
 
 
 class PositivityError(ValueError):
     """An adjustment asks for a conditional distribution of which the data hold no case."""
+
+
+class ModelFileError(ValueError):
+    """A file can't be read as a saved classifier."""
 
 
 class VacuousAdjustmentWarning(UserWarning):

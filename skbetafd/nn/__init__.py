@@ -1,6 +1,7 @@
 """The torch side: encoders, network, criterion, adjustment. It knows nothing of scikit-learn."""
 
 from .adjustment import ReferenceSet, log_proba_path
+from .config import build_network, check_sizes, network_config
 from .criterion import Criterion
 from .encoders import (
     Encoder,
@@ -15,9 +16,12 @@ from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .fusion import FusionNetwork
 from .losses import FrontDoorLoss
 from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
+from .predictor import AdjustedPredictor, Standardisation
+from .predictor import Member as PredictorMember
 from .support import nearest_reference, support
 
 __all__ = [
+    "AdjustedPredictor",
     "Codes",
     "Criterion",
     "Encoder",
@@ -29,12 +33,17 @@ __all__ = [
     "MediatorNetwork",
     "ModalityEncoders",
     "ModuleFeatures",
+    "PredictorMember",
     "ReferenceSet",
+    "Standardisation",
+    "build_network",
+    "check_sizes",
     "has_user_modules",
     "log_proba_path",
     "mediated_log_proba_path",
     "n_features",
     "nearest_reference",
+    "network_config",
     "seeded",
     "support",
     "user_module",

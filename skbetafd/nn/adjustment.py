@@ -50,7 +50,7 @@ def log_reference_weights(
     """
     own, other = codes.auxiliary, references.auxiliary
     if not other.shape[1]:
-        return references.log_mass.expand(len(own), -1)
+        return references.log_mass.expand(own.shape[0], -1)
     # the own code's norm is the same for every k and cancels in the softmax
     if shown is None:
         distance = (other.square().sum(1) - 2 * own @ other.T) / references.bandwidth
@@ -84,7 +84,7 @@ def log_proba_doing(
         own = head.knowledge(codes.knowledge)
         if head.auxiliary is not None:
             reference_part = reference_part + head.auxiliary(references.auxiliary)
-        log_weights = references.log_mass.expand(len(own), -1)
+        log_weights = references.log_mass.expand(own.shape[0], -1)
     else:
         own = head.own_part(codes.knowledge, codes.auxiliary)
         log_weights = log_reference_weights(codes, references)
@@ -136,7 +136,7 @@ def average_proba(
     rows = hidden.relu_().flatten(1, -2)
     # classes before references: a softmax over a short last axis takes four times as long, and
     # one product of all rows does not use a second core
-    weight = head.out.weight.expand(len(rows), -1, -1)
+    weight = head.out.weight.expand(rows.shape[0], -1, -1)
     logits = torch.baddbmm(head.out.bias[:, None], weight, rows.mT)
     share = log_weights.exp().flatten(1)[:, None]
     mean = torch.softmax(logits, dim=1).mul_(share).sum(dim=2)

@@ -229,14 +229,35 @@ def mediated_log_proba_path(
     nodes = network.mediator.nodes(xs[0].new_zeros(network.mediator.n_parameters))[1]
     widest = max(network.head.out.in_features, network.head.out.out_features)
     rows = max(1, CHUNK_ELEMENTS // (widest * len(nodes) * len(references.log_mass)))
-    doing = _doing_population if effect == "population" else _doing_conditional
     chunks = []
     for start in range(0, len(xs[0]), rows):
-        codes = network.encode([x[start : start + rows] for x in xs])
-        seeing = _seeing(network, codes)
-        done = doing(network, codes, references) if any(betas) else seeing
+        part = [x[start : start + rows] for x in xs]
+        seeing, done = _seeing_and_doing(network, part, references if any(betas) else None, effect)
         chunks.append(torch.stack([mix(seeing, done, beta) for beta in betas]))
     return torch.cat(chunks, dim=1)
+
+
+def _seeing_and_doing(
+    network: MediatorNetwork, xs: Sequence[Tensor], references: ReferenceSet | None, effect: str
+) -> tuple[Tensor, Tensor]:
+    """Log P_0 and log P_1; without references P_0 twice."""
+    codes = network.encode(xs)
+    seeing = _seeing(network, codes)
+    if references is None:
+        return seeing, seeing
+    doing = _doing_population if effect == "population" else _doing_conditional
+    return seeing, doing(network, codes, references)
+
+
+def mediated_log_proba(
+    network: MediatorNetwork,
+    xs: Sequence[Tensor],
+    references: ReferenceSet | None,
+    beta: float,
+    effect: str,
+) -> Tensor:
+    """Log P_β of all rows at once, (n, n_classes); without references, log P_0."""
+    return mix(*_seeing_and_doing(network, xs, references, effect), beta)
 
 
 def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:

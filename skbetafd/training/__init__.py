@@ -11,6 +11,7 @@ from .accelerated import (
 from .batches import TrainingRows
 from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
+from .files import whole_file
 from .fit import (
     FrontDoorNet,
     TrainingJob,
@@ -21,6 +22,7 @@ from .fit import (
     train_one_pass,
 )
 from .references import build_references, encode_in_chunks
+from .restore import restored_net
 from .schedule import SCHEDULES
 from .stack import train_all
 from .user_callbacks import callback_names, check_callbacks, check_resumable
@@ -51,7 +53,9 @@ __all__ = [
     "process_index",
     "read_checkpoint",
     "resolve_device",
+    "restored_net",
     "train",
     "train_all",
     "train_one_pass",
+    "whole_file",
 ]

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from ..nn import has_user_modules
 from .callbacks import BestEpoch
+from .files import whole_file
 
 FORMAT = 1
 
@@ -36,15 +37,8 @@ class Checkpoint:
             "complete": complete,
             "state": training_state(net),
         }
-        unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with open(unfinished, "wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, self.path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole_file(self.path) as file:
+            torch.save(content, file)
         _sync_directory(self.path.parent)
 
     def resume(self, net: NeuralNet) -> bool:

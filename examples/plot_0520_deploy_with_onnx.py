@@ -1,0 +1,67 @@
+"""
+Deploy with ONNX
+================
+
+``to_onnx`` writes the adjusted predictor, with its standardisation, its references and β, as one
+ONNX model. It runs where neither torch nor this library is.
+"""
+
+# %%
+# Fit on two views of handwritten digits.
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from sklearn.model_selection import train_test_split
+
+import skbetafd
+from skbetafd.datasets import load_multiple_features
+
+X, y = load_multiple_features(return_X_y=True)
+train, test = train_test_split(np.arange(len(y)), test_size=0.5, random_state=0, stratify=y)
+X_train, X_test = X[train], X[test]
+clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=10, random_state=0)
+clf.fit(X_train, y[train])
+
+# %%
+# The inputs of the model are the modalities by name, in float32.
+path = Path(tempfile.mkdtemp()) / "digits.onnx"
+clf.to_onnx(path, beta=0.5)
+session = onnxruntime.InferenceSession(path)
+rows = {name: np.asarray(value, dtype=np.float32) for name, value in X_test.items()}
+proba, label = session.run(["probabilities", "label"], rows)
+print({name: value.shape for name, value in rows.items()})
+print(session.get_modelmeta().custom_metadata_map)
+
+# %%
+# It says what the library says, also of a row that lacks a modality (NaN).
+expected = clf.beta_path(rows, [0.5])[0]
+print(f"largest difference of a probability: {np.abs(proba - expected).max():.1e}")
+print(f"accuracy: {(label == y[test]).mean():.3f}")
+first = next(iter(rows))
+rows[first][:10] = np.nan
+proba, _ = session.run(None, rows)
+expected = clf.beta_path(rows, [0.5])[0]
+print(f"with missing rows of {first!r}: {np.abs(proba - expected).max():.1e}")
+
+
+# %%
+# Time of a prediction, the median of 20, here:
+def milliseconds(call):
+    """Time a call."""
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return 1000 * np.median(seconds)
+
+
+clf.set_params(beta=0.5)
+for n in (1, 100):
+    some = {name: value[10 : 10 + n] for name, value in rows.items()}
+    onnx = milliseconds(lambda some=some: session.run(None, some))
+    library = milliseconds(lambda some=some: clf.predict_proba(some))
+    print(f"{n} rows: ONNX {onnx:.2f} ms, predict_proba {library:.2f} ms")

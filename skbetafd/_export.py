@@ -1,0 +1,200 @@
+"""The adjusted predictor for elsewhere: as a torch module, and as an ONNX model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from ._beta_path import READ_AT_PREDICTION
+from ._scaling import ComponentScaler
+from ._sklearn_compat import validate_parameters
+from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
+from .training import whole_file
+
+OUTPUTS = ("probabilities", "label")
+
+
+class ExportMixin:
+    """Adds `to_torch` and `to_onnx` to the front-door classifiers."""
+
+    def to_torch(self, beta: float | None = None) -> AdjustedPredictor:
+        """Give the predictor as one torch module: standardisation, members, references and β.
+
+        Parameters
+        ----------
+        beta : float in [0, 1], default=None
+            β of the module; None is the estimator's. At 0, no reference counts.
+
+        Returns
+        -------
+        AdjustedPredictor
+            On the CPU, in evaluation mode, float32 (also of a float64 fit). Its inputs are the
+            modalities in order, each (n, ...) float32 in its own row shape; its outputs class
+            probabilities (n, n_classes) and labels (n,) int64: the label itself where labels are
+            integers, else its position in ``classes_``. A row of NaN lacks the modality, and
+            predicts as in the library; one that lacks all (or any, with an observed mediator), or
+            has a single NaN, gets probabilities of NaN. All rows are predicted at once: pass some
+            thousand at most.
+
+        Raises
+        ------
+        ValueError
+            If a modality is read by "sequence" or by a frozen module of the user's, which the
+            module can't hold; or β is outside [0, 1].
+
+        Examples
+        --------
+        >>> from skbetafd import FrontDoorMultiModalClassifier
+        >>> from skbetafd.datasets import make_confounded_modalities
+        >>> import torch
+        >>> data = make_confounded_modalities(200, random_state=0)
+        >>> clf = FrontDoorMultiModalClassifier(max_epochs=2, random_state=0).fit(data.X, data.y)
+        >>> rows = [torch.tensor(x, dtype=torch.float32) for x in data.X.values()]
+        >>> probabilities, label = clf.to_torch(beta=0.5)(*rows)
+        >>> tuple(probabilities.shape), tuple(label.shape)
+        ((200, 2), (200,))
+        """
+        check_is_fitted(self)
+        own: Any = self
+        beta = own.beta if beta is None else beta
+        validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
+        named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
+        scalers = [_standardisation(name, e.kind, scaler) for name, e, scaler in named]
+        with torch.inference_mode(False), torch.no_grad():
+            members = [
+                PredictorMember(
+                    deepcopy(member.net.module_).float().cpu().requires_grad_(False),
+                    ReferenceSet(*(t.float().cpu().clone() for t in member.references)),
+                    float(beta),
+                    own.effect,
+                )
+                for member in own.members_
+            ]
+            order = own.module_.order
+            return AdjustedPredictor(scalers, members, _labels(own.classes_), order).eval()
+
+    def to_onnx(self, path: str | os.PathLike[str], beta: float | None = None) -> None:
+        """Write the predictor as an ONNX model, which needs neither torch nor this library.
+
+        Its inputs have the names of the modalities and their own row shapes, float32, with any
+        number of rows; its outputs are "probabilities" (n, n_classes) and "label" (n,), as those
+        of `to_torch` are, missing modalities included. The metadata hold, as JSON, "classes" and
+        "modalities", and "beta", "effect" and "skbetafd", the library's version. Labels that are
+        no integers come as positions in "classes".
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; one that is there is replaced when the new one is complete.
+        beta : float in [0, 1], default=None
+            β of the model; None is the estimator's.
+
+        Raises
+        ------
+        ValueError
+            As in `to_torch`; or if a modality has the name of an output.
+        ImportError
+            Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
+        OSError
+            If the file can't be written; an earlier one is intact then.
+        """
+        onnx = _onnx()
+        predictor = self.to_torch(beta)
+        own: Any = self
+        taken = [name for name in own.modality_names_ if name in OUTPUTS]
+        if taken:
+            raise ValueError(f"modality {taken[0]!r} has the name of an output of the model")
+        model = _exported(predictor, own.modality_names_, own._layout.shapes)
+        metadata = {
+            "classes": json.dumps(own.classes_.tolist()),
+            "modalities": json.dumps(own.modality_names_),
+            "beta": repr(float(own.beta if beta is None else beta)),
+            "effect": own.effect,
+            "skbetafd": version("skbetafd"),
+        }
+        onnx.helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model, full_check=True)
+        with whole_file(path) as file:
+            file.write(model.SerializeToString())
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'to_onnx needs onnx and onnxscript: pip install "skbetafd[export]"'
+        ) from error
+    return onnx
+
+
+def _standardisation(name: str, kind: str, scaler: Any) -> Standardisation:
+    if kind == "sequence":
+        raise ValueError(
+            f"modality {name!r} is read by 'sequence', a network over steps of varying number, "
+            "which can't be exported; 'conv1d' can"
+        )
+    if scaler is None:
+        return Standardisation(None, None, None)
+    components = None
+    if isinstance(scaler, ComponentScaler):
+        components, scaler = torch.tensor(scaler.components), scaler.pixels
+    if not isinstance(scaler, StandardScaler):
+        raise ValueError(
+            f"modality {name!r} is read by a frozen module, which can't be exported; export the "
+            "module by itself, and fit on its features"
+        )
+    mean, scale = (np.asarray(a, dtype=np.float64) for a in (scaler.mean_, scaler.scale_))
+    return Standardisation(torch.tensor(mean), torch.tensor(scale), components)
+
+
+def _labels(classes: np.ndarray) -> torch.Tensor:
+    if classes.dtype.kind in "iu":
+        return torch.tensor(classes.astype(np.int64))
+    return torch.arange(len(classes))
+
+
+def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> Any:
+    rows = tuple(torch.zeros(3, *shape) for shape in shapes)
+    batch = torch.export.Dim("batch")
+    with _quiet():
+        program = torch.onnx.export(
+            predictor,
+            rows,
+            dynamo=True,
+            input_names=list(names),
+            output_names=list(OUTPUTS),
+            dynamic_shapes=(tuple({0: batch} for _ in rows),),
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on its progress to itself; its errors are raised."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

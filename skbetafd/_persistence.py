@@ -1,0 +1,223 @@
+"""save and load: a fitted classifier in one file, without pickle and without code."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from ._json_values import NotSavableError, encode
+from ._model_file import FORMAT, pack, unpack
+from ._restoring import OF_A_SEARCH, OF_THE_MACHINE, restored
+from ._scaler_state import scaler_state
+from ._warnings import ModelFileError
+from .nn import network_config
+from .training import resolve_device, whole_file
+
+
+class PersistenceMixin:
+    """Adds `save` to the front-door classifiers."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted classifier to one file, which `skbetafd.load` reads.
+
+        The file is in the safetensors format: tensors, and their description as JSON. It holds no
+        code; it is checked by a hash when it is read. Predictions are bitwise those of this
+        estimator on a machine of the same kind.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; one that is there is replaced when the new one is complete.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no fit.
+        ValueError
+            If labels or results are of a kind that the file has no form for.
+        ImportError
+            Without safetensors: ``pip install "skbetafd[export]"``.
+        OSError
+            If the file can't be written; an earlier one is intact then.
+
+        Warns
+        -----
+        UserWarning
+            Naming the parameters that are left out, and have their defaults after `load`:
+            `callbacks`, `memory`, `checkpoint_dir` and whatever is an object (a RandomState, a
+            splitter, a scorer). None of them counts in prediction.
+
+        Notes
+        -----
+        Of a module of the user's (`encoders`) the weights are saved; `load` needs the module
+        itself. What `partial_fit` keeps of its rows is not saved: after `load` it goes on as it
+        does after a `fit`.
+        """
+        check_is_fitted(self)
+        document, left_out = _document(self)
+        data = pack(document, _tensors(self))
+        with whole_file(path) as file:
+            file.write(data)
+        if left_out:
+            warnings.warn(
+                f"save leaves out {', '.join(left_out)}: after load they have their defaults",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "auto",
+    encoders: Mapping[str, Any] | None = None,
+) -> Any:
+    """Read a classifier that its ``save`` method has written.
+
+    No code in the file is run, none is imported by a name in it, and nothing is written: a file
+    from elsewhere can mislead by its numbers only.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    device : str or torch.device, default="auto"
+        Where the networks go: "auto" is a GPU where there is one, else the CPU, whatever the
+        machine was that saved.
+    encoders : mapping of str to torch.nn.Module or callable, default=None
+        The user's modules, by modality, where the classifier was fitted with such; their weights
+        come from the file.
+
+    Returns
+    -------
+    FrontDoorMultiModalClassifier or FrontDoorMultiModalClassifierCV
+        Fitted.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is none of this library's, of a newer format, truncated, edited or
+        inconsistent. It is a ValueError, and names the path and what is wrong.
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    ValueError
+        If the device can't be used.
+    ImportError
+        Without safetensors: ``pip install "skbetafd[export]"``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skbetafd
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> data = make_confounded_modalities(200, random_state=0)
+    >>> clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=2, random_state=0)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> clf.fit(data.X, data.y).save(path)
+    >>> bool((skbetafd.load(path).predict(data.X) == clf.predict(data.X)).all())
+    True
+    """
+    where = resolve_device(device)
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{os.fspath(path)!r} is a directory, not a saved classifier")
+    try:
+        if not stat.S_ISREG(mode):
+            raise ValueError("it is no regular file")
+        with open(path, "rb") as file:
+            document, tensors = unpack(file.read())
+        return restored(_estimators(), document, tensors, where, encoders or {})
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: {said}") from error
+    except (OverflowError, MemoryError) as error:
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: a number is too large") from error
+
+
+def _estimators() -> dict[str, type]:
+    """Classes that a file may name."""
+    from ._classifier import FrontDoorMultiModalClassifier  # they import this module
+    from ._classifier_cv import FrontDoorMultiModalClassifierCV
+
+    classes = (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)
+    return {cls.__name__: cls for cls in classes}
+
+
+def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+    """Encode the parameters; and name those that are left out."""
+    kept, left_out = {}, []
+    for name, value in estimator.get_params(deep=False).items():
+        if name == "encoders" and isinstance(value, Mapping):
+            value = {k: v if isinstance(v, str) else {"$module": True} for k, v in value.items()}
+            kept[name] = dict(value)
+            continue
+        try:
+            if name in OF_THE_MACHINE and value:
+                raise NotSavableError(name)
+            kept[name] = encode(value)
+        except NotSavableError:
+            left_out.append(name)
+    return kept, left_out
+
+
+def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+    parameters, left_out = _parameters(estimator)
+    layout = estimator._layout
+    network = estimator.module_
+    names = getattr(estimator, "feature_names_in_", None)
+    document = {
+        "format": FORMAT,
+        "library": version("skbetafd"),
+        "estimator": type(estimator).__name__,
+        "parameters": parameters,
+        "classes": encode(estimator.classes_),
+        "layout": {
+            "names": list(layout.names),
+            "named": layout.named,
+            "shapes": [list(shape) for shape in layout.shapes],
+            "columns": [columns.tolist() for columns in layout.columns.values()],
+            "feature_names": [layout.feature_names[name] for name in layout.names],
+            "flat": layout.flat,
+        },
+        "feature_names": None if names is None else [str(name) for name in names],
+        "predominant": estimator.predominant_,
+        "scores": estimator.modality_scores_,
+        "mass": float(estimator._mass),
+        "best_epoch": getattr(estimator, "best_epoch_", None),
+        "encodings": [
+            {"kind": e.kind, "shape": list(e.shape), "learning_rate": e.learning_rate}
+            for e in estimator._encodings
+        ],
+        "scalers": [scaler_state(scaler)[0] for scaler in estimator._scalers],
+        "network": network_config(network),
+        "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
+        "histories": [encode(list(member.net.history)) for member in estimator.members_],
+        "search": {n: encode(getattr(estimator, n)) for n in OF_A_SEARCH if hasattr(estimator, n)},
+    }
+    return document, left_out
+
+
+def _tensors(estimator: Any) -> dict[str, Tensor]:
+    tensors: dict[str, Any] = {}
+    for i, scaler in enumerate(estimator._scalers):
+        tensors |= {f"scalers.{i}.{k}": v for k, v in scaler_state(scaler)[1].items()}
+    for i, member in enumerate(estimator.members_):
+        state = member.net.module_.state_dict()
+        tensors |= {f"members.{i}.network.{k}": v for k, v in state.items()}
+        references = member.references._asdict()
+        tensors |= {f"members.{i}.references.{k}": v for k, v in references.items()}
+    return {name: _plain(value) for name, value in tensors.items()}
+
+
+def _plain(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach().cpu().contiguous().clone()
+    return torch.from_numpy(np.array(value, order="C"))

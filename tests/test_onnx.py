@@ -1,0 +1,152 @@
+"""The exported predictor says what the library says."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from skbetafd import FrontDoorMultiModalClassifier
+
+N = 1000
+SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+
+
+def rows(n=N):
+    rng = np.random.default_rng(0)
+    label = np.arange(n) % 3
+    return {
+        "audio": (rng.normal(size=(n, 4)) * 50 + label[:, None]).astype(np.float32),
+        "picture": (rng.normal(size=(n, 8, 8)) + label[:, None, None]).astype(np.float32),
+    }, label
+
+
+def missing_some(X):
+    X = {name: array.copy() for name, array in X.items()}
+    X["audio"][0], X["picture"][3:5] = np.nan, np.nan
+    return X
+
+
+@pytest.fixture(scope="module")
+def strings():
+    X, label = rows(90)
+    return FrontDoorMultiModalClassifier(**SMALL, n_members=2).fit(
+        X, np.array(["bird", "car", "rain"])[label]
+    )
+
+
+@pytest.fixture(scope="module")
+def mediated():
+    X, label = rows(90)
+    mediator = np.random.default_rng(1).normal(size=(90, 2))
+    clf = FrontDoorMultiModalClassifier(**SMALL, effect="population", n_mediator_samples=4)
+    return clf.fit({"a": X["audio"], "b": X["audio"][::-1]}, 10 * label, mediator=mediator)
+
+
+@pytest.fixture(scope="module")
+def model(strings, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    strings.to_onnx(path)
+    assert [p.name for p in path.parent.iterdir()] == ["model.onnx"]
+    return path
+
+
+@pytest.fixture(scope="module")
+def session(model):
+    return onnxruntime.InferenceSession(model)
+
+
+@pytest.mark.parametrize("n", [1, 7, 1000])
+def test_onnx_predicts_as_the_library_with_missing_modalities(n, strings, session):
+    X = {name: array[:n] for name, array in missing_some(rows()[0]).items()}
+    proba, label = session.run(["probabilities", "label"], X)
+    expected = strings.predict_proba(X)
+    assert np.abs(proba - expected).max() <= 1e-5
+    assert proba.dtype == np.float32 and label.dtype == np.int64
+    assert np.array_equal(strings.classes_[label], strings.predict(X))
+
+
+def test_the_model_tells_what_it_is(strings, model, session):
+    assert [i.name for i in session.get_inputs()] == ["audio", "picture"]
+    assert [i.shape[1:] for i in session.get_inputs()] == [[4], [8, 8]]
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["classes"]) == ["bird", "car", "rain"]
+    assert json.loads(metadata["modalities"]) == ["audio", "picture"]
+    assert float(metadata["beta"]) == strings.beta and metadata["skbetafd"]
+    onnx.checker.check_model(str(model), full_check=True)
+    assert {o.domain for o in onnx.load(model).opset_import} == {""}
+
+
+def test_rows_that_no_prediction_is_for_get_nan(session):
+    X, _ = rows(3)
+    X["audio"][0, 1] = X["audio"][1] = X["picture"][1] = np.nan
+    proba, _ = session.run(None, X)
+    assert np.isnan(proba).all(axis=1).tolist() == [True, True, False]
+
+
+def test_a_mediated_model_with_integer_labels(mediated, tmp_path):
+    mediated.to_onnx(tmp_path / "model.onnx", beta=0.5)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    X = {"a": rows()[0]["audio"], "b": rows()[0]["audio"][::-1].copy()}
+    proba, label = session.run(None, X)
+    expected = mediated.beta_path(X, [0.5])[0]
+    assert np.abs(proba - expected).max() <= 1e-5
+    assert np.array_equal(label, mediated.classes_[expected.argmax(1)])
+
+
+@pytest.mark.parametrize("effect", ["conditional", "population"])
+@pytest.mark.parametrize("beta", [0, 0.4, 1])
+def test_the_torch_module_predicts_as_the_library(effect, beta, strings, mediated):
+    X = missing_some(rows()[0])
+    Y = {"a": rows()[0]["audio"], "b": rows()[0]["audio"][::-1].copy()}
+    for clf, data in ((strings, X), (mediated, Y)):
+        before, clf.effect = clf.effect, effect
+        try:
+            proba, _ = clf.to_torch(beta)(*map(torch.tensor, data.values()))
+            assert np.abs(proba.numpy() - clf.beta_path(data, [beta])[0]).max() <= 1e-5
+        finally:
+            clf.effect = before
+
+
+def test_torch_export_has_a_dynamic_batch(mediated):
+    X = [torch.tensor(rows(9)[0]["audio"])] * 2
+    module = mediated.to_torch()
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(module, tuple(X), dynamic_shapes=(({0: batch}, {0: batch}),))
+    more = [x.repeat(3, 1) for x in X]
+    assert torch.allclose(program.module()(*more)[0], module(*more)[0], atol=1e-6)
+
+
+def test_at_beta_0_no_reference_is_inside(mediated, strings):
+    X = list(map(torch.tensor, rows(9)[0].values()))
+    module = strings.to_torch(0)
+    expected = module(*X)[0]
+    for member in module.members:
+        member.context.fill_(torch.nan)
+    assert torch.equal(module(*X)[0], expected)
+
+
+def test_what_can_not_be_exported_says_so(tmp_path):
+    X, label = rows(30)
+    sequences = {**X, "step": np.random.default_rng(0).normal(size=(30, 5, 2))}
+    clf = FrontDoorMultiModalClassifier(**{**SMALL, "max_epochs": 1}).fit(sequences, label)
+    with pytest.raises(ValueError, match="modality 'step' is read by 'sequence'"):
+        clf.to_onnx(tmp_path / "model.onnx")
+    clf = FrontDoorMultiModalClassifier(**{**SMALL, "max_epochs": 1})
+    clf.fit({"label": X["audio"], "b": X["picture"]}, label)
+    with pytest.raises(ValueError, match="'label' has the name of an output"):
+        clf.to_onnx(tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="beta"):
+        clf.to_onnx(tmp_path / "model.onnx", beta=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_to_onnx_says_what_to_install(strings, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r'pip install "skbetafd\[export\]"'):
+        strings.to_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,296 @@
+"""save and load, pickle, joblib, copies: what goes out comes back."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedKFold
+
+import skbetafd
+from skbetafd import FrontDoorMultiModalClassifierCV, overlap
+from skbetafd._model_file import unpack
+
+BETAS = [0, 0.3, 1]
+
+
+def assert_same(clf, back, X):
+    for effect in ("conditional", "population"):
+        one, two = (copy.copy(c).set_params(effect=effect) for c in (clf, back))
+        assert np.array_equal(one.beta_path(X, BETAS), two.beta_path(X, BETAS))
+    assert back.predict(X).dtype == clf.predict(X).dtype
+    assert np.array_equal(clf.predict(X), back.predict(X))
+    assert back.get_params() == clf.get_params()
+    assert clone(back).get_params() == clone(clf).get_params()
+    for name in ("predominant_", "modality_scores_", "history_", "n_iter_", "modality_names_"):
+        assert getattr(back, name) == getattr(clf, name)
+
+
+def round_trip(clf, folder, **kwargs):
+    path = folder / "model"
+    clf.save(path)
+    assert [p.name for p in folder.iterdir()] == ["model"]
+    return skbetafd.load(path, device="cpu", **kwargs)
+
+
+SETTINGS = {
+    "default": {},
+    "members": {"n_members": 2},
+    "float64": {"dtype": "float64", "beta": 0.25},
+    "bfloat16": {"dtype": "bfloat16"},
+    "unscaled": {"standardize": False},
+    "linear": {"encoders": {"audio": "linear"}, "predominant": "video"},
+    "stopped": {"early_stopping": True, "class_weight": "balanced"},
+    "weighted": {
+        "class_weight": {"bird": 2.0},
+        "modalities": {"audio": slice(4), "video": slice(4, 7)},
+    },
+    "device": {"device": torch.device("cpu"), "learning_rate": np.float32(0.01)},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_loaded_classifier_is_the_saved_one(name, quick, X, y, tmp_path):
+    clf = quick(**SETTINGS[name]).fit(X, y)
+    back = round_trip(clf, tmp_path)
+    assert_same(clf, back, X)
+    assert str(overlap(clf, X)) == str(overlap(back, X))
+    for key, code in clf.modality_codes(X).items():
+        assert np.array_equal(code, back.modality_codes(X)[key])
+
+
+@pytest.mark.filterwarnings("ignore::skbetafd.OverlapWarning")
+@pytest.mark.parametrize("kind", ["categorical", "continuous"])
+def test_a_mediator_network_comes_back(kind, quick, X, y, tmp_path):
+    rng = np.random.default_rng(0)
+    mediator = (
+        rng.integers(3, size=len(y)) if kind == "categorical" else rng.normal(size=(len(y), 2))
+    )
+    clf = quick(n_mediator_samples=8).fit(X, y, mediator=mediator)
+    back = round_trip(clf, tmp_path)
+    assert_same(clf, back, X)
+    assert str(overlap(clf, X)) == str(overlap(back, X))
+
+
+def test_rows_that_lack_a_modality_predict_the_same(quick, modalities, y, tmp_path):
+    X = {name: array.copy() for name, array in modalities.items()}
+    X["audio"][:5], X["video"][5:9] = np.nan, np.nan
+    clf = quick().fit(X, y)
+    back = round_trip(clf, tmp_path)
+    assert_same(clf, back, X)
+    assert_same(clf, back, {**X, "audio": None} | {"video": modalities["video"]})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, False],
+        np.array([3, -1, 7], dtype=np.int16),
+        np.array(["a", "bb"], dtype="<U5"),
+        np.array(["a", "ü"], dtype=object),
+        [1.0, 2.0],
+    ],
+    ids=["bool", "int16", "str", "object", "float"],
+)
+def test_labels_keep_their_dtype(labels, quick, X, tmp_path):
+    labels = np.asarray(labels)
+    y = labels[np.arange(len(X)) % len(labels)]
+    clf = quick().fit(X, y)
+    back = round_trip(clf, tmp_path)
+    assert back.classes_.dtype == clf.classes_.dtype
+    assert_same(clf, back, X)
+
+
+def test_a_frame_keeps_its_names(quick, flat, y, tmp_path):
+    columns = [f"audio__{i}" for i in range(4)] + [f"video__{i}" for i in range(3)]
+    frame = pd.DataFrame(flat, columns=columns)
+    clf = quick().fit(frame, y)
+    back = round_trip(clf, tmp_path)
+    assert_same(clf, back, frame)
+    assert back.feature_names_in_.tolist() == columns
+    with pytest.raises(ValueError, match="feature names should match"):
+        back.predict(frame[columns[::-1]])
+
+
+def test_pictures_and_padded_sequences_come_back(quick, y, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures, sequences = rng.normal(size=(len(y), 9, 9)), rng.normal(size=(len(y), 5, 2))
+    sequences[::2, 3:] = np.nan
+    X = {"picture": pictures, "sequence": sequences}
+    clf = quick(max_epochs=1).fit(X, y)
+    assert_same(clf, round_trip(clf, tmp_path), X)
+
+
+def test_components_of_pictures_come_back(quick, modalities, y, tmp_path):
+    X = {**modalities, "picture": np.random.default_rng(0).normal(size=(len(y), 7, 7))}
+    clf = quick(max_epochs=1, encoders={"picture": "mlp"}).fit(X, y)
+    assert_same(clf, round_trip(clf, tmp_path), X)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_users_module_is_handed_in(frozen, quick, X, y, tmp_path):
+    def module():
+        return torch.nn.Linear(4, 3).requires_grad_(not frozen)
+
+    clf = quick(encoders={"audio": module()}).fit(X, y)
+    clf.save(tmp_path / "model")
+    with pytest.raises(skbetafd.ModelFileError, match="pass it by load"):
+        skbetafd.load(tmp_path / "model")
+    back = skbetafd.load(tmp_path / "model", encoders={"audio": module()})
+    assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
+    with pytest.raises(skbetafd.ModelFileError, match=r"shape|size"):
+        skbetafd.load(tmp_path / "model", encoders={"audio": torch.nn.Linear(4, 2)})
+
+
+def test_a_search_comes_back(X, y, tmp_path):
+    small = {"max_epochs": 1, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+    search = FrontDoorMultiModalClassifierCV(cv=2, betas=(0, 1.0), **small)
+    search.set_params(param_grid={"knowledge_dim": [4, 8]}).fit(X, y)
+    back = round_trip(search, tmp_path)
+    assert_same(search, back, X)
+    assert back.beta_ == search.beta_ and back.best_params_ == search.best_params_
+    assert np.array_equal(back.scores_, search.scores_)
+    assert back.cv_results_.keys() == search.cv_results_.keys()
+    for key, column in search.cv_results_.items():
+        assert type(back.cv_results_[key]) is type(column)
+        assert np.array_equal(np.asarray(back.cv_results_[key]), np.asarray(column)), key
+
+
+def test_what_is_left_out_is_said(quick, X, y, tmp_path):
+    from skorch.callbacks import EpochScoring
+
+    state = np.random.RandomState(0)
+    clf = quick(random_state=state).fit(X, y)
+    clf.set_params(memory=str(tmp_path / "m"), callbacks=[EpochScoring("accuracy")])
+    with pytest.warns(UserWarning, match="leaves out callbacks, memory, random_state"):
+        clf.save(tmp_path / "model")
+    back = skbetafd.load(tmp_path / "model")
+    assert back.memory is back.callbacks is back.random_state is None
+    assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_splitter_of_a_search_is_left_out(X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        cv=StratifiedKFold(2), betas=[0], max_epochs=1, hidden_dim=8, random_state=0
+    ).fit(X, y)
+    with pytest.warns(UserWarning, match="leaves out cv"):
+        search.save(tmp_path / "model")
+    assert skbetafd.load(tmp_path / "model").cv is None
+
+
+def test_a_classifier_goes_on_learning_after_load(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    back = round_trip(clf, tmp_path)
+    before = back.predict_proba(X)
+    clf.partial_fit(X, y)
+    back.partial_fit(X, y)
+    assert np.array_equal(clf.predict_proba(X), back.predict_proba(X))
+    assert not np.array_equal(before, back.predict_proba(X))
+    assert np.array_equal(clone(back).fit(X, y).predict_proba(X), before)
+
+
+def test_an_unfitted_classifier_is_not_saved(quick, tmp_path):
+    with pytest.raises(NotFittedError):
+        quick().save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_save_that_fails_leaves_the_old_file(quick, X, y, tmp_path, monkeypatch):
+    clf = quick().fit(X, y)
+    clf.save(tmp_path / "model")
+    before = (tmp_path / "model").read_bytes()
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        clf.set_params(beta=0.5).save(tmp_path / "model")
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model").read_bytes() == before
+
+
+def test_save_refuses_a_directory(quick, X, y, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a directory"):
+        quick().fit(X, y).save(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        quick().fit(X, y).save(tmp_path / "no" / "model")
+
+
+def test_what_was_loaded_is_saved_with_the_same_content(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    clf.save(tmp_path / "a")
+    skbetafd.load(tmp_path / "a").save(tmp_path / "b")
+    (one, tensors), (two, others) = (unpack((tmp_path / name).read_bytes()) for name in "ab")
+    assert one == two and tensors.keys() == others.keys()
+    assert all(torch.equal(tensors[name], others[name]) for name in tensors)
+
+
+def test_load_touches_no_global_state(quick, X, y, tmp_path):
+    quick().fit(X, y).save(tmp_path / "model")
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    skbetafd.load(tmp_path / "model")
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_members": 2, "dtype": "float64"}])
+def test_pickle_and_copies_are_the_same(parameters, quick, X, y):
+    with torch.inference_mode():
+        clf = quick(**parameters).fit(X, y)
+    for back in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
+        assert_same(clf, back, X)
+
+
+def test_saved_under_inference_mode(quick, X, y, tmp_path):
+    with torch.inference_mode():
+        clf = quick().fit(X, y)
+        back = round_trip(clf, tmp_path)
+    assert_same(clf, back, X)
+    back.partial_fit(X, y)
+
+
+READ = """
+import sys, joblib, numpy as np, skbetafd
+X = dict(np.load(sys.argv[1]))
+for clf in (joblib.load(sys.argv[2]), skbetafd.load(sys.argv[3])):
+    np.testing.assert_array_equal(clf.predict_proba(X), np.load(sys.argv[4]))
+print("same")
+"""
+
+
+def test_another_process_reads_joblib_and_save(quick, modalities, y, tmp_path):
+    clf = quick().fit(modalities, y)
+    paths = [str(tmp_path / name) for name in ("X.npz", "clf.joblib", "clf.model", "p.npy")]
+    np.savez(paths[0], **modalities)
+    joblib.dump(clf, paths[1])
+    clf.save(paths[2])
+    np.save(paths[3], clf.predict_proba(modalities))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ, *paths],
+        capture_output=True,
+        text=True,
+        cwd=Path(skbetafd.__file__).parents[1],
+    )
+    assert done.stdout == "same\n", done.stderr
+
+
+def test_load_says_what_to_install(quick, X, y, tmp_path, monkeypatch):
+    quick().fit(X, y).save(tmp_path / "model")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(ImportError, match=r'pip install "skbetafd\[export\]"'):
+        skbetafd.load(tmp_path / "model")
+    with warnings.catch_warnings(), pytest.raises(ImportError, match="export"):
+        quick().fit(X, y).save(tmp_path / "other")
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
