@@ -64,7 +64,7 @@ class ExportMixin:
         >>> rows = [torch.tensor(x, dtype=torch.float32) for x in data.X.values()]
         >>> probabilities, label = clf.to_torch(beta=0.5)(*rows)
         >>> tuple(probabilities.shape), tuple(label.shape)
-        ((200, 2), (200,))
+        ((200, 4), (200,))
         """
         check_is_fitted(self)
         own: Any = self
