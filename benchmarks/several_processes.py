@@ -86,7 +86,7 @@ def searches(data: ConfoundedData, epochs: int) -> list[str]:
         for n_workers in (1, 2):
             with (
                 distributed.LocalCluster(
-                    n_workers=n_workers, threads_per_worker=1, dashboard_address=None
+                    n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
                 ) as cluster,
                 distributed.Client(cluster) as client,
             ):

@@ -56,7 +56,7 @@ class Victim(Callback):
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[object]:
     with distributed.LocalCluster(
-        processes=True, n_workers=3, threads_per_worker=1, dashboard_address=None
+        processes=True, n_workers=3, threads_per_worker=1, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
