@@ -47,9 +47,11 @@ class Victim(Callback):
         self.folder = folder
 
     def on_train_begin(self, net: object, **kwargs: object) -> None:
-        (self.folder / "new").write_text(str(os.getpid()))
-        (self.folder / "new").replace(self.folder / "training")
+        # counted before it is told, after which this process may be dead
         (self.folder / f"fit-{time.time_ns()}-{os.getpid()}").touch()
+        own = self.folder / f"new-{os.getpid()}"
+        own.write_text(str(os.getpid()))
+        own.replace(self.folder / "training")
         wait_for(self.folder / "killed")
 
 
