@@ -4,10 +4,10 @@ from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._dask import dask_backend
 from ._discrete_classifier import DiscreteFrontDoorClassifier
+from ._load import load
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
-from ._persistence import load
 from ._warnings import (
     AntiCausalWarning,
     ModelFileError,

@@ -1,9 +1,8 @@
-"""save and load: a fitted classifier in one file, without pickle and without code."""
+"""save: a fitted classifier in one file, without pickle."""
 
 from __future__ import annotations
 
 import os
-import stat
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,12 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ._json_values import NotSavableError, encode
-from ._model_file import FORMAT, pack, unpack
-from ._restoring import OF_A_SEARCH, OF_THE_MACHINE, restored
+from ._model_file import FORMAT, pack
+from ._restoring import OF_A_SEARCH, OF_THE_MACHINE
 from ._scaler_state import scaler_state
-from ._warnings import ModelFileError
 from .nn import network_config
-from .training import resolve_device, whole_file
+from .training import whole_file
 
 
 class PersistenceMixin:
@@ -73,82 +71,6 @@ class PersistenceMixin:
                 UserWarning,
                 stacklevel=2,
             )
-
-
-def load(
-    path: str | os.PathLike[str],
-    *,
-    device: str | torch.device = "auto",
-    encoders: Mapping[str, Any] | None = None,
-) -> Any:
-    """Read a classifier that its ``save`` method has written.
-
-    No code in the file is run, none is imported by a name in it, and nothing is written: a file
-    from elsewhere can mislead by its numbers only.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    device : str or torch.device, default="auto"
-        Where the networks go: "auto" is a GPU where there is one, else the CPU, whatever the
-        machine was that saved.
-    encoders : mapping of str to torch.nn.Module or callable, default=None
-        The user's modules, by modality, where the classifier was fitted with such; their weights
-        come from the file.
-
-    Returns
-    -------
-    FrontDoorMultiModalClassifier or FrontDoorMultiModalClassifierCV
-        Fitted.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is none of this library's, of a newer format, truncated, edited or
-        inconsistent. It is a ValueError, and names the path and what is wrong.
-    FileNotFoundError, IsADirectoryError
-        If there is no such file.
-    ValueError
-        If the device can't be used.
-    ImportError
-        Without safetensors: ``pip install "skbetafd[export]"``.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, skbetafd
-    >>> from skbetafd.datasets import make_confounded_modalities
-    >>> data = make_confounded_modalities(200, random_state=0)
-    >>> clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=2, random_state=0)
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
-    >>> clf.fit(data.X, data.y).save(path)
-    >>> bool((skbetafd.load(path).predict(data.X) == clf.predict(data.X)).all())
-    True
-    """
-    where = resolve_device(device)
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"{os.fspath(path)!r} is a directory, not a saved classifier")
-    try:
-        if not stat.S_ISREG(mode):
-            raise ValueError("it is no regular file")
-        with open(path, "rb") as file:
-            document, tensors = unpack(file.read())
-        return restored(_estimators(), document, tensors, where, encoders or {})
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
-        said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise ModelFileError(f"can't load {os.fspath(path)!r}: {said}") from error
-    except (OverflowError, MemoryError) as error:
-        raise ModelFileError(f"can't load {os.fspath(path)!r}: a number is too large") from error
-
-
-def _estimators() -> dict[str, type]:
-    """Classes that a file may name."""
-    from ._classifier import FrontDoorMultiModalClassifier  # they import this module
-    from ._classifier_cv import FrontDoorMultiModalClassifierCV
-
-    classes = (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)
-    return {cls.__name__: cls for cls in classes}
 
 
 def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:

@@ -1,0 +1,89 @@
+"""load: a classifier out of the file that its `save` has written, without running code of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ._classifier import FrontDoorMultiModalClassifier
+from ._classifier_cv import FrontDoorMultiModalClassifierCV
+from ._model_file import unpack
+from ._restoring import restored
+from ._warnings import ModelFileError
+from .training import resolve_device
+
+ESTIMATORS = {
+    cls.__name__: cls for cls in (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)
+}
+"""Classes that a file may name."""
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "auto",
+    encoders: Mapping[str, Any] | None = None,
+) -> Any:
+    """Read a classifier that its ``save`` method has written.
+
+    No code in the file is run, none is imported by a name in it, and nothing is written: a file
+    from elsewhere can mislead by its numbers only.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    device : str or torch.device, default="auto"
+        Where the networks go: "auto" is a GPU where there is one, else the CPU, whatever the
+        machine was that saved.
+    encoders : mapping of str to torch.nn.Module or callable, default=None
+        The user's modules, by modality, where the classifier was fitted with such; their weights
+        come from the file.
+
+    Returns
+    -------
+    FrontDoorMultiModalClassifier or FrontDoorMultiModalClassifierCV
+        Fitted.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is none of this library's, of a newer format, truncated, edited or
+        inconsistent. It is a ValueError, and names the path and what is wrong.
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    ValueError
+        If the device can't be used.
+    ImportError
+        Without safetensors: ``pip install "skbetafd[export]"``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skbetafd
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> data = make_confounded_modalities(200, random_state=0)
+    >>> clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=2, random_state=0)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> clf.fit(data.X, data.y).save(path)
+    >>> bool((skbetafd.load(path).predict(data.X) == clf.predict(data.X)).all())
+    True
+    """
+    where = resolve_device(device)
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{os.fspath(path)!r} is a directory, not a saved classifier")
+    try:
+        if not stat.S_ISREG(mode):
+            raise ValueError("it is no regular file")
+        with open(path, "rb") as file:
+            document, tensors = unpack(file.read())
+        return restored(ESTIMATORS, document, tensors, where, encoders or {})
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: {said}") from error
+    except (OverflowError, MemoryError) as error:
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: a number is too large") from error
