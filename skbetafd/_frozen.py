@@ -32,6 +32,10 @@ class FrozenFeatures:
     n_features: int
     scaler: StandardScaler | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the module as it is on the CPU, that a machine without a GPU can read it."""
+        return {**vars(self), "module": deepcopy(self.module).cpu()}
+
     @classmethod
     def of(cls, encoding: Encoding, device: torch.device) -> FrozenFeatures:
         """Copy a user's module to a device."""
