@@ -31,16 +31,16 @@ SCRIPT = """
 import os, signal, sys
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.datasets import load_multiple_features
-from skbetafd.training import fit
+from skbetafd.training import FrontDoorNet
 
 steps = 0
-def take_step(self, batch, step=fit.FrontDoorNet.train_step_single, **params):
+def take_step(self, batch, step=FrontDoorNet.train_step_single, **params):
     global steps
     steps += 1
     if steps == 100:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, batch, **params)
-fit.FrontDoorNet.train_step_single = take_step
+FrontDoorNet.train_step_single = take_step
 
 digits = load_multiple_features(("kar", "mor"))
 clf = FrontDoorMultiModalClassifier(max_epochs=20, random_state=0, checkpoint_dir=sys.argv[1])

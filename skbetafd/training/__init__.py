@@ -11,19 +11,15 @@ from .accelerated import (
 from .batches import TrainingRows
 from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
+from .device import resolve_device
 from .files import whole_file
-from .fit import (
-    FrontDoorNet,
-    TrainingJob,
-    TrainingSettings,
-    check_finite_codes,
-    resolve_device,
-    train,
-    train_one_pass,
-)
+from .fit import train, train_one_pass
+from .job import TrainingJob
+from .net import FrontDoorNet, check_finite_codes
 from .references import build_references, encode_in_chunks
 from .restore import restored_net
 from .schedule import SCHEDULES
+from .settings import TrainingSettings
 from .stack import train_all
 from .user_callbacks import callback_names, check_callbacks, check_resumable
 

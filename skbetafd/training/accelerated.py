@@ -21,7 +21,8 @@ from torch import Tensor
 
 from .batches import Batch
 from .callbacks import StopTraining
-from .fit import FrontDoorNet, resolve_device
+from .device import resolve_device
+from .net import FrontDoorNet
 
 GOES_ON, STOPS, FAILS = 0, 1, 2
 

@@ -10,7 +10,8 @@ from skorch import NeuralNet
 
 from ..nn import Criterion
 from .batches import TrainingRows
-from .fit import Network, TrainingJob, TrainingSettings, make_net
+from .job import Network, TrainingJob, make_net
+from .settings import TrainingSettings
 
 
 def restored_net(

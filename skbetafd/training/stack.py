@@ -14,15 +14,9 @@ from tqdm.auto import tqdm
 
 from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
-from .fit import (
-    EpochSums,
-    FrontDoorNet,
-    TrainingJob,
-    drop_unfinished_epoch,
-    make_net,
-    train,
-    warn_of_interrupt,
-)
+from .fit import drop_unfinished_epoch, train, warn_of_interrupt
+from .job import TrainingJob, make_net
+from .net import EpochSums, FrontDoorNet
 from .schedule import clip_stacked_gradients, schedule_policy
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")

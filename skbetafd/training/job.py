@@ -1,0 +1,104 @@
+"""A network, what it is trained on and how, and the skorch net made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+
+from ..nn import (
+    Criterion,
+    FrontDoorNetwork,
+    FusionNetwork,
+    MediatorNetwork,
+    ModuleFeatures,
+    has_user_modules,
+    seeded,
+)
+from .batches import BatchIterator, TrainingRows
+from .checkpoint import Checkpoint, EpochCheckpoint
+from .net import FrontDoorNet
+from .settings import OPTIMIZERS, TrainingSettings
+
+Network = FrontDoorNetwork | MediatorNetwork | FusionNetwork
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A network, what it is trained on and how; every random draw comes from `generator`."""
+
+    network: Network
+    criterion: Criterion
+    rows: TrainingRows
+    settings: TrainingSettings
+    generator: torch.Generator
+    held_out: TrainingRows | None = None
+    """Rows that early stopping watches, for callbacks that score them too."""
+    checkpoint: Checkpoint | None = None
+    """Where the training is kept after each epoch, and goes on from."""
+    net_class: type[FrontDoorNet] = FrontDoorNet
+
+    @property
+    def n_batches(self) -> int:
+        """Number of steps an epoch."""
+        size = self.settings.batch_size
+        return 1 if size == -1 else -(-len(self.rows) // size)
+
+    def batches(self) -> BatchIterator:
+        """Make the iterator over the batches of any number of epochs."""
+        device = self.rows.y.device
+        seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
+        return BatchIterator(
+            self.rows,
+            self.n_batches,
+            mask_dims=self.network.mask_dims,
+            dropout=self.settings.dropout,
+            generator=self.generator,
+            mask_generator=torch.Generator(device).manual_seed(seed),
+        )
+
+
+def own_draws(job: TrainingJob) -> AbstractContextManager[None]:
+    """Make what a user's module draws, say in its dropout, come from the job's generator."""
+    return seeded(job.generator) if has_user_modules(job.network) else nullcontext()
+
+
+def own_rates(network: torch.nn.Module) -> dict[str, float]:
+    """Learning rates of the user's modules that have one of their own, by skorch's patterns."""
+    return {
+        f"{name}.*": module.learning_rate
+        for name, module in network.named_modules()
+        if isinstance(module, ModuleFeatures) and module.learning_rate is not None
+    }
+
+
+def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
+    """Wrap a job's network into an initialised skorch net."""
+    settings = job.settings
+    net = job.net_class(
+        job.network,
+        criterion=job.criterion,
+        **OPTIMIZERS[settings.optimizer],
+        optimizer__weight_decay=settings.weight_decay,
+        optimizer__param_groups=[
+            (pattern, {"lr": rate}) for pattern, rate in own_rates(job.network).items()
+        ],
+        lr=settings.learning_rate,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        train_split=None,
+        callbacks=[*callbacks, *settings.callbacks, *_keeping(job.checkpoint)],
+        verbose=settings.verbose,
+        device=str(job.rows.y.device),
+        use_caching=False,
+    )
+    net.settings_, net.held_out_ = settings, job.held_out
+    return net.initialize()
+
+
+def _keeping(checkpoint: Checkpoint | None) -> list[tuple[str, Callback]]:
+    return [] if checkpoint is None else [("epoch_checkpoint", EpochCheckpoint(checkpoint))]
