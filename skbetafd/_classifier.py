@@ -32,6 +32,7 @@ from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
+from ._row_sources import dense_rows
 from ._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -596,6 +597,7 @@ class FrontDoorMultiModalClassifier(
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         mediated = isinstance(self.module_, MediatorNetwork)
         arrays, having = self._read(X, self.module_, mediated=mediated)
+        size = dense_rows(arrays, size)
         parts = []
         for start in range(0, len(having), size):
             rows = slice(start, start + size)

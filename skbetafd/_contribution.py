@@ -60,7 +60,8 @@ def probe_scores(
         Mean weighted accuracy over the folds, in [0, 1].
     """
     rows = _subset(y, seed)
-    arrays, y, sample_weight = [a[rows] for a in arrays], y[rows], sample_weight[rows]
+    arrays = [np.asarray(a[rows]) for a in arrays]
+    y, sample_weight = y[rows], sample_weight[rows]
     return np.array([_score_present(array, y, sample_weight, seed) for array in arrays])
 
 

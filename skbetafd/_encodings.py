@@ -10,6 +10,7 @@ import torch
 
 from ._multimodal_array import quoted
 from ._presence import present_rows
+from ._row_sources import chunks_of
 from .nn import Encoding, ModuleFeatures, n_features, seeded, user_module
 
 KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
@@ -138,4 +139,4 @@ def automatic(shape: tuple[int, ...], array: np.ndarray) -> str:
 
 def padded(array: np.ndarray) -> bool:
     """Tell whether rows that are there have steps of NaN."""
-    return bool(np.isnan(array[present_rows(array)]).any())
+    return any(np.isnan(part[present_rows(part)]).any() for part in chunks_of(array))

@@ -20,7 +20,8 @@ from ._contribution import modality_position, probe_scores
 from ._frozen import is_frozen
 from ._inner_split import check_left_present, inner_split
 from ._mediator import ObservedMediator
-from ._scaling import ROWS_AT_ONCE, fitted_scalers, network_inputs, standardised_tensors
+from ._row_sources import ROWS_AT_ONCE
+from ._scaling import fitted_scalers, network_inputs, training_inputs
 from ._warm_start import Start
 from .nn import (
     Codes,
@@ -46,6 +47,7 @@ from .training import (
     from_first,
     held_out_loss,
     process_index,
+    in_reading_order,
     resolve_device,
     train_all,
 )
@@ -290,7 +292,7 @@ class Preparation:
 
     def _training_rows(self, request: FitRequest) -> TrainingRows:
         where = (self.device, self.dtype)
-        xs = standardised_tensors(request.arrays, self.scalers, *where)
+        xs = training_inputs(request.arrays, self.scalers, *where)
         if request.mediator is not None:
             values = request.mediator.values
             xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))
@@ -397,7 +399,7 @@ class Preparation:
         if len(weight) > REFERENCE_ROWS:
             generator = torch.Generator("cpu").manual_seed(seed)
             some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]
-            some = some.to(weight.device)
+            some = in_reading_order(xs, some).to(weight.device)
             xs, weight = [x[some] for x in xs], weight[some]
         codes = encode_in_chunks(net.module_, xs, ROWS_AT_ONCE)
         check_finite_codes(codes, net)

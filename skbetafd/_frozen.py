@@ -49,7 +49,7 @@ class FrozenFeatures:
         scaler = StandardScaler().set_output(transform="default")
         for start in range(0, len(rows), ROWS_OF_A_MODULE):
             part = slice(start, start + ROWS_OF_A_MODULE)
-            scaler.partial_fit(self.transform(rows[part]), sample_weight=weight[part])
+            scaler.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
         return replace(self, scaler=scaler)
 
     def transform(self, rows: np.ndarray) -> np.ndarray:

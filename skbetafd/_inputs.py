@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from ._column_groups import SEPARATOR, column_names, from_frame, from_specification
 from ._multimodal_array import MultiModalArray, quoted
 from ._presence import fill_absent
+from ._row_sources import is_stored
 from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
 
@@ -257,7 +258,7 @@ def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) ->
 def _with_padding(value: Any, shape: tuple[int, ...]) -> Any:
     """Fill sequences (n, n_steps, n_channels) that are shorter than in fit up with NaN."""
     found = tuple(value.shape[1:])
-    if len(found) != 2 or found[1] != shape[1] or found[0] >= shape[0]:
+    if is_stored(value) or len(found) != 2 or found[1] != shape[1] or found[0] >= shape[0]:
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
@@ -272,7 +273,7 @@ def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any
     if found == shape:
         return value
     same_width = math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape))
-    if same_width and not sparse.issparse(value):
+    if same_width and not (sparse.issparse(value) or is_stored(value)):
         return np.asarray(value).reshape(len(value), *shape)
     if len(found) == len(shape) == 1:
         raise ValueError(

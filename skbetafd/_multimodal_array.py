@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ._null_rows import null_rows
 from ._presence import with_absent_rows
+from ._row_sources import RowView, is_stored
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
@@ -27,13 +28,16 @@ class MultiModalArray:
     ----------
     data : mapping of str to array-like, or sequence of array-like
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
-        arrays of any dtype and rank, DataFrames, SciPy sparse matrices. Nothing is copied. A
-        sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
+        arrays of any dtype and rank, DataFrames, SciPy sparse matrices; or stores that are read
+        only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
+        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. A sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
         A row that is all NaN (in a frame, an array of objects or a sparse matrix: all null) in a
-        modality lacks that modality.
+        modality lacks that modality. Of a sparse row the stored entries count: one that stores
+        nothing is a row of zeros and is there, one that stores NaN and nothing else is missing.
     present : mapping of str to array-like of shape (n_samples,), bool, optional
         Where a modality is present; the other rows of it become null, in a copy: NaN in numbers,
-        None in strings and objects, what the library has for it in a frame. A modality that is
+        None in strings and objects, what the library has for it in a frame, one stored NaN in a
+        sparse row. Stores take none. A modality that is
         left out is present everywhere.
 
     Attributes
@@ -192,7 +196,7 @@ class MultiModalArray:
             return np.asarray(self[row : row + 1])[0]
         if not isinstance(key, slice):
             key = _row_key(key, len(self))
-        return self._like({name: safe_indexing(value, key) for name, value in self.items()})
+        return self._like({name: _rows(value, key) for name, value in self.items()})
 
     def _like(self, data: dict[str, Any]) -> MultiModalArray:
         new = MultiModalArray(data)
@@ -223,6 +227,8 @@ def _as_modality(name: Any, value: Any) -> Any:
         raise TypeError(f"a modality's name must be a string, got {name!r}")
     if sparse.issparse(value):
         return value.tocsr()
+    if is_stored(value) and len(value.shape) > 1:
+        return value
     if not is_dataframe(value):
         try:
             value = np.asarray(value)
@@ -272,8 +278,20 @@ def _n_bytes(value: Any) -> int:
 
 
 def _flat(value: Any) -> np.ndarray:
-    dense = value.toarray() if sparse.issparse(value) else np.asarray(value)
+    dense = _dense(value) if sparse.issparse(value) else np.asarray(value)
     return dense.reshape(len(dense), math.prod(dense.shape[1:]))
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    dense: np.ndarray = matrix.toarray()
+    absent = null_rows(matrix) if matrix.dtype.kind == "f" else None
+    if absent is not None:
+        dense[absent] = np.nan
+    return dense
+
+
+def _rows(value: Any, key: Any) -> Any:
+    return RowView.of(value)[key] if is_stored(value) else safe_indexing(value, key)
 
 
 def _is_everything(key: Any) -> bool:

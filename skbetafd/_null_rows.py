@@ -14,25 +14,27 @@ def null_rows(value: Any) -> np.ndarray | None:
     """Tell the rows in which every entry is null; None where there are none.
 
     Null are NaN, None, NaT and pandas.NA, and in a polars frame null and NaN. An empty string or
-    a zero is a value.
+    a zero is a value. Of a sparse matrix, the stored entries count: a row that stores nothing is
+    a row of zeros, one that stores NaN and nothing else is null.
 
     Parameters
     ----------
     value : ndarray, sparse matrix or DataFrame of shape (n_samples, ...)
-        Anything else has no nulls.
+        Anything else has no nulls, and a memory map is not read for them.
 
     Returns
     -------
     ndarray of shape (n_samples,), bool, or None
     """
-    if 0 in value.shape:
+    if 0 in value.shape or isinstance(value, np.memmap):
         return None
     if is_dataframe(value):
         rows = _null_in_frame(value)
     elif sparse.issparse(value):
         entries = value.tocoo()
         found = np.bincount(entries.coords[0][np.isnan(entries.data)], minlength=value.shape[0])
-        rows = found == value.shape[1]
+        stored = np.bincount(entries.coords[0], minlength=value.shape[0])
+        rows = (found > 0) & (found == stored)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "fcmMO":
         rows = np.asarray(_null_entries(value).reshape(len(value), -1).all(axis=1))
     else:
@@ -69,7 +71,7 @@ def spread_rows(value: Any, rows: np.ndarray, index: Any = None) -> Any:
     ----------
     value : ndarray, sparse matrix or DataFrame of shape (rows.sum(), ...)
         The rows. Numbers become floats, strings objects; a sparse matrix keeps its kind, its null
-        rows being NaN throughout.
+        rows storing one NaN.
     rows : ndarray of shape (n_samples,), bool
         Where they go.
     index : pandas.Index, optional
@@ -84,7 +86,7 @@ def spread_rows(value: Any, rows: np.ndarray, index: Any = None) -> Any:
     if is_dataframe(value):
         return _spread_frame(value, source, index)
     if sparse.issparse(value):
-        null = type(value.tocsr())(np.full((1, value.shape[1]), np.nan))
+        null = type(value.tocsr())(([np.nan], ([0], [0])), shape=(1, value.shape[1]))
         return type(null)(sparse.vstack([value, null], format="csr"))[source]
     if value.dtype.kind in "biuf":
         value = value.astype(np.result_type(value.dtype, np.float32))

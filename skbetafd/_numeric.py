@@ -15,16 +15,30 @@ from sklearn.utils import check_array
 from ._column_groups import column_names
 from ._encoding_hints import encoding_hint, refuse_dates
 from ._multimodal_array import MultiModalArray
+from ._null_rows import null_rows
 from ._presence import present_rows
+from ._row_sources import (
+    RowSource,
+    RowView,
+    SparseRows,
+    StoredRows,
+    is_stored,
+    rows_at_once,
+    slices,
+)
 from ._sklearn_compat import is_dataframe
 
 LARGEST = {"float32": 1e19, "float64": 1e148}
 """Beyond these, squares overflow; scaling sums them in float64."""
 
 
+MOST_VALUES = 2**28
+"""Of a sparse or stored modality that is made dense whole: 2 GiB in float64."""
+
+
 def numeric_modalities(
     X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()
-) -> list[np.ndarray]:
+) -> list[Any]:
     """Check each modality and flatten it to a float array of shape (n_samples, width).
 
     The array is float64 or, where it came so, float32; `dtype` is what it will be cast to. The
@@ -34,15 +48,42 @@ def numeric_modalities(
     Raises
     ------
     TypeError
-        If a modality is sparse or an array of Python objects.
+        If a modality is an array of Python objects.
     ValueError
         If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
     """
-    return [_numeric(name, value, np.dtype(dtype), name in padded) for name, value in X.items()]
+    dtype = np.dtype(dtype)
+    arrays = [_numeric(name, value, dtype, name in padded) for name, value in X.items()]
+    _read_stored(X, arrays, dtype, padded)
+    return arrays
 
 
-def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> np.ndarray:
+def dense_modalities(
+    X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()
+) -> list[np.ndarray]:
+    """Give `numeric_modalities` as ndarrays, where they are not too large for that.
+
+    Raises
+    ------
+    ValueError
+        Also if a sparse or stored modality has more than 2^28 values.
+    """
+    arrays = numeric_modalities(X, dtype, padded=padded)
+    for name, array in zip(X.names, arrays, strict=True):
+        if isinstance(array, RowSource) and math.prod(array.shape) > MOST_VALUES:
+            raise ValueError(
+                f"modality {name!r} of shape {array.shape} would be dense here and is too large: "
+                "pass some of the rows"
+            )
+    return [np.asarray(array) for array in arrays]
+
+
+def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:
+    if is_stored(value):
+        return _stored(name, RowView.of(value))
     _check_real(name, value)
+    if sparse.issparse(value):
+        return _sparse(name, value, dtype)
     try:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
             array = check_array(
@@ -65,6 +106,61 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> np.nd
     return flat
 
 
+def _stored(name: str, view: RowView) -> StoredRows:
+    if view.dtype.kind not in "biuf":
+        _check_real(name, np.asarray(view[:1]))
+    _check_size(name, view.shape)
+    return StoredRows(view)
+
+
+def _check_size(name: str, shape: tuple[int, ...]) -> None:
+    if not shape[0]:
+        raise ValueError(f"modality {name!r} has 0 rows, its shape is {shape}")
+    if not math.prod(shape[1:]):
+        raise ValueError(f"modality {name!r} has 0 features, its shape is {shape}")
+
+
+def _sparse(name: str, matrix: Any, dtype: np.dtype[Any]) -> SparseRows:
+    """Check the entries that are stored; rows that store NaN and nothing else lack the modality."""
+    _check_size(name, matrix.shape)
+    if matrix.dtype != np.float32:
+        matrix = matrix.astype(np.float64)
+    absent = null_rows(matrix)
+    if absent is not None:
+        matrix = matrix.copy()
+        matrix.data[np.repeat(absent, np.diff(matrix.indptr))] = 0.0
+        matrix.eliminate_zeros()
+    limit = min(LARGEST[dtype.name], float(np.finfo(matrix.dtype).max))
+    wrong = np.flatnonzero(~(np.abs(matrix.data) <= limit))
+    if len(wrong):
+        row = int(np.searchsorted(matrix.indptr, wrong[0], side="right")) - 1
+        column, number = int(matrix.indices[wrong[0]]), float(matrix.data[wrong[0]])
+        only = "; only a row that stores nothing but NaN lacks its modality: impute single values"
+        raise _not_finite(name, number, f"row {row}, column {column}", dtype, only)
+    present = np.ones(matrix.shape[0], dtype=bool) if absent is None else ~absent
+    return SparseRows(matrix, present)
+
+
+def _read_stored(
+    X: MultiModalArray, arrays: list[Any], dtype: np.dtype[Any], padded: Collection[str]
+) -> None:
+    """Read what is stored once: it must be finite, and says which rows are missing."""
+    stored = [
+        (name, value, array)
+        for (name, value), array in zip(X.items(), arrays, strict=True)
+        if isinstance(array, StoredRows)
+    ]
+    if not stored:
+        return
+    width = sum(array.shape[1] for _, _, array in stored)
+    for rows in slices(len(X), rows_at_once(width)):
+        for name, value, array in stored:
+            flat = np.asarray(array[rows])
+            shape = (len(flat), *value.shape[1:]) if name in padded else flat.shape
+            _check_finite(name, flat, value, dtype, shape, first=rows.start)
+            array.present[rows] = present_rows(flat)
+
+
 def padding(sequences: np.ndarray) -> np.ndarray:
     """Tell the steps of (n_samples, n_steps, n_channels) that, as all after them, are all NaN.
 
@@ -79,7 +175,7 @@ def padding(sequences: np.ndarray) -> np.ndarray:
 
 def _check_real(name: str, value: Any) -> None:
     if sparse.issparse(value):
-        return  # refused by check_array
+        value = value.data
     refuse_dates(name, value)
     array = np.asarray(value)
     if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
@@ -114,7 +210,12 @@ def _column(value: Any, position: int) -> str:
 
 
 def _check_finite(
-    name: str, flat: np.ndarray, original: Any, dtype: np.dtype[Any], shape: tuple[int, ...]
+    name: str,
+    flat: np.ndarray,
+    original: Any,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    first: int = 0,
 ) -> None:
     # one pass without a temporary of the data's size; NaN fails the comparison
     limit = min(LARGEST[dtype.name], float(np.finfo(flat.dtype).max))
@@ -128,12 +229,16 @@ def _check_finite(
         return
     row, column = (int(i) for i in np.argwhere(wrong)[0])
     number = float(flat[row, column])
+    only = "; only a row that is all NaN lacks its modality: impute single values"
+    if len(shape) == 3:
+        only = "; only steps at the end of a sequence that are all NaN are padding"
+    raise _not_finite(name, number, f"row {row + first}, {_column(original, column)}", dtype, only)
+
+
+def _not_finite(
+    name: str, number: float, where: str, dtype: np.dtype[Any], only: str
+) -> ValueError:
     what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
     hint = f", too large for {dtype} arithmetic" if np.isfinite(number) else ""
-    if np.isnan(number):
-        hint = "; only a row that is all NaN lacks its modality: impute single values"
-        if len(shape) == 3:
-            hint = "; only steps at the end of a sequence that are all NaN are padding"
-    raise ValueError(
-        f"Input modality {name!r} contains {what} at row {row}, {_column(original, column)}{hint}"
-    )
+    hint = only if np.isnan(number) else hint
+    return ValueError(f"Input modality {name!r} contains {what} at {where}{hint}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ._null_rows import spread_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
@@ -21,9 +22,10 @@ def with_absent_rows(name: str, value: Any, present: Any) -> Any:
         )
     if mask.all():
         return value
-    if not is_dataframe(value) and not isinstance(value, np.ndarray):
+    if not (is_dataframe(value) or isinstance(value, np.ndarray) or sparse.issparse(value)):
         raise TypeError(
-            f"present[{name!r}]: only arrays and frames can have absent rows, got "
+            f"present[{name!r}]: only arrays in memory, sparse "
+            "matrices and frames can have absent rows, got "
             f"{type(value).__name__}"
         )
     some = safe_indexing(value, np.flatnonzero(mask))
@@ -58,7 +60,7 @@ def _n_rows(value: Any) -> int:
 
 def present_rows(array: Any) -> np.ndarray:
     """Tell the rows of a numeric modality, flattened, that are not all NaN; shape (n,)."""
-    return ~np.isnan(array).all(axis=1)
+    return array.present if hasattr(array, "present") else ~np.isnan(array).all(axis=1)
 
 
 def check_some_present(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -13,10 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from ._frozen import FrozenFeatures, is_frozen
 from ._presence import present_rows
+from ._row_sources import RowSource, SparseRows, rows_at_once, slices
 from .nn import Encoding
-
-ROWS_AT_ONCE = 2**16
-"""Rows that are scaled or encoded at once."""
+from .training import StreamedRows
 
 N_COMPONENTS = 32
 """Principal components through which fully connected encoders read images and sequences.
@@ -79,6 +78,8 @@ def fitted_scalers(
             scalers.append(frozen.standardised(array, weight) if standardize else frozen)
         elif encoding.kind == "module":
             scalers.append(None)
+        elif standardize and isinstance(array, SparseRows):
+            scalers.append(sparse_scaler(array, weight))
         elif standardize:
             scalers.append(fitted_scaler(array, weight, encoding))
         else:
@@ -120,8 +121,8 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, encoding: Encoding) -> 
     """
     scaler, shape = StandardScaler().set_output(transform="default"), encoding.shape
     with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
-        for rows in _chunks(len(array)):
-            scaler.partial_fit(array[rows], sample_weight=weight[rows])
+        for rows in _chunks(array):
+            scaler.partial_fit(np.asarray(array[rows]), sample_weight=weight[rows])
     if encoding.kind in ("sequence", "conv1d"):
         _pool_steps(scaler, channels(shape), len(array))
         return PaddedScaler(scaler) if encoding.kind == "sequence" else scaler
@@ -133,6 +134,21 @@ def fitted_scaler(array: np.ndarray, weight: np.ndarray, encoding: Encoding) -> 
         scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
         if len(channel) > N_COMPONENTS and encoding.kind != "conv2d":
             return ComponentScaler(scaler, principal_components(scaler, array, weight, constant))
+    return scaler
+
+
+def sparse_scaler(array: SparseRows, weight: np.ndarray) -> StandardScaler:
+    """Fit a scale for each column of a sparse modality: its root mean square, or 1 if that is 0.
+
+    Means would fill the zeros, so none are taken off. About the mean that stays, the root mean
+    square, and not the standard deviation, is the size of the values: a column that is nearly
+    constant would else become large. A constant column becomes 1.
+    """
+    square = array.mean_square(weight)
+    scaler = StandardScaler(with_mean=False).set_output(transform="default")
+    scaler.n_features_in_, scaler.n_samples_seen_ = array.shape[1], int(array.present.sum())
+    scaler.mean_, scaler.var_ = np.zeros_like(square), square
+    scaler.scale_ = np.where(square > 0, np.sqrt(square), 1.0)
     return scaler
 
 
@@ -169,7 +185,10 @@ def principal_components(
     some = np.flatnonzero(present_rows(array))
     if len(some) > COMPONENT_ROWS:
         some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
-    rows = scaler.transform(array[some]).astype(np.float64) * np.sqrt(weight[some])[:, None]
+    rows = (
+        scaler.transform(np.asarray(array[some])).astype(np.float64)
+        * np.sqrt(weight[some])[:, None]
+    )
     rows[:, constant] = 0.0
     n_components = min(N_COMPONENTS, *(size - 1 for size in rows.shape))
     components = np.zeros((N_COMPONENTS, array.shape[1]))
@@ -193,7 +212,7 @@ def channels(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def standardised_tensors(
-    arrays: Sequence[np.ndarray],
+    arrays: Sequence[Any],
     scalers: Sequence[Scaler | None],
     device: torch.device,
     dtype: torch.dtype,
@@ -204,19 +223,49 @@ def standardised_tensors(
     """
     out = []
     for array, scaler in zip(arrays, scalers, strict=True):
-        width = array.shape[1]
-        if isinstance(scaler, ComponentScaler):
-            width = len(scaler.components)
-        elif isinstance(scaler, FrozenFeatures):
-            width = scaler.n_features
-        tensor = torch.empty((len(array), width), dtype=dtype, device=device)
-        for rows in _chunks(len(array)):
-            part = array[rows] if scaler is None else scaler.transform(array[rows])
+        tensor = torch.empty((len(array), _width(array, scaler)), dtype=dtype, device=device)
+        for rows in _chunks(array):
+            some = np.asarray(array[rows])
+            part = some if scaler is None else scaler.transform(some)
             tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
         kept = torch.nan if isinstance(scaler, PaddedScaler) else 0.0
         out.append(tensor.nan_to_num_(kept, torch.inf, -torch.inf))
     return out
 
 
-def _chunks(n: int) -> list[slice]:
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE)]
+def training_inputs(
+    arrays: Sequence[Any],
+    scalers: Sequence[Scaler | None],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> list[torch.Tensor | StreamedRows]:
+    """Scale arrays onto the device, and sources when their rows are read."""
+    return [
+        _streamed(array, scaler, device, dtype)
+        if isinstance(array, RowSource)
+        else standardised_tensors([array], [scaler], device, dtype)[0]
+        for array, scaler in zip(arrays, scalers, strict=True)
+    ]
+
+
+def _streamed(
+    source: RowSource, scaler: Scaler | None, device: torch.device, dtype: torch.dtype
+) -> StreamedRows:
+    def to_tensor(part: RowSource) -> torch.Tensor:
+        return standardised_tensors([part], [scaler], device, dtype)[0]
+
+    return StreamedRows(source, to_tensor, _width(source, scaler))
+
+
+def _width(array: Any, scaler: Scaler | None) -> int:
+    if isinstance(scaler, ComponentScaler):
+        return len(scaler.components)
+    return scaler.n_features if isinstance(scaler, FrozenFeatures) else int(array.shape[1])
+
+
+def _chunks(array: Any) -> list[slice]:
+    return (
+        slices(len(array), rows_at_once(array.shape[1]))
+        if isinstance(array, RowSource)
+        else slices(len(array))
+    )

@@ -107,7 +107,7 @@ class Stream:
         with torch.inference_mode(False), torch.enable_grad():
             prepared = Preparation(replace(request, seeds=seeds), verbose)
             before: list[Any] = [m.net for m in self.members] or [None] * len(prepared.jobs)
-            rows = prepared.rows
+            rows = prepared.rows.dense()
             sample = RowSample.of(rows, mass, seeds[0])
             if self.sample is not None:
                 rows = self.sample.replayed_with(rows, seeds[0])

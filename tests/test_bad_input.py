@@ -198,10 +198,25 @@ BAD_X = {
     "a structured array": (ValueError, video(np.zeros((N, 1), dtype=[("a", int)])), ["'video'"]),
     "complex numbers": (ValueError, video(VIDEO + 1j), ["'video'", "complex128", "+1j"]),
     "complex numbers in a flat table": (ValueError, FLAT + 1j, ["Complex data not supported"]),
-    "a sparse modality": (
-        TypeError,
-        video(sparse.csr_array(VIDEO)),
-        ["'video'", "Sparse", "dense"],
+    "NaN in a sparse modality": (
+        ValueError,
+        video(sparse.csr_array(changed(VIDEO, (7, 2), np.nan))),
+        ["'video' contains NaN at row 7, column 2", "stores nothing but NaN"],
+    ),
+    "infinity in a sparse modality": (
+        ValueError,
+        video(sparse.csr_array(changed(VIDEO, (7, 2), np.inf))),
+        ["'video' contains infinity at row 7, column 2"],
+    ),
+    "complex numbers in a sparse modality": (
+        ValueError,
+        video(sparse.csr_array(VIDEO + 1j)),
+        ["'video'", "complex128"],
+    ),
+    "a sparse modality without columns": (
+        ValueError,
+        video(sparse.csr_array((N, 0))),
+        ["'video' has 0 features"],
     ),
     "a sparse table": (TypeError, sparse.csr_matrix(FLAT), ["Sparse data was passed for X"]),
     "no columns": (ValueError, video(VIDEO[:, :0]), ["'video'", "(60, 0)"]),
@@ -549,7 +564,11 @@ BAD_AT_PREDICT = {
     "text": (ValueError, video(VIDEO.astype(str)), ["'video'", "<U"]),
     "objects": (TypeError, video(VIDEO.astype(object)), ["'video' is an array of Python objects"]),
     "complex numbers": (ValueError, video(VIDEO + 1j), ["'video'", "complex128"]),
-    "a sparse modality": (TypeError, video(sparse.csr_array(VIDEO)), ["'video'", "Sparse"]),
+    "infinity in a sparse modality": (
+        ValueError,
+        video(sparse.csr_array(changed(VIDEO, (7, 2), np.inf))),
+        ["'video' contains infinity at row 7, column 2"],
+    ),
     "a sparse table": (TypeError, sparse.csr_array(FLAT), ["Sparse data was passed for X"]),
     "an object array of arrays": (TypeError, objects(AUDIO, VIDEO), ["X is an object array"]),
     "None": (ValueError, None, ["None"]),

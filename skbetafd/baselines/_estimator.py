@@ -16,6 +16,7 @@ from .._beta_path import normalised
 from .._inner_split import EARLY_STOPPING
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
+from .._row_sources import dense_rows
 from .._sklearn_compat import StrOptions, validate_parameters
 from ._rule import Rule
 from ._training import fit_part
@@ -191,6 +192,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         arrays, _ = self._read(X, self.module_)
+        size = dense_rows(arrays, size)
         chunks = range(0, len(arrays[0]), size)
         parts = [self._log_proba([a[s : s + size] for a in arrays]) for s in chunks]
         log_proba = np.concatenate(parts)

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
+from ..training import dense
 from ._rule import Rule, confidence, mean_entropy
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class PMR(Rule):
     @torch.no_grad()
     def _class_means(self, network: FusionNetwork, rows: TrainingRows) -> list[Tensor]:
         some = self._draw(rows.y, network.n_classes)
-        codes = network.encode([x[some] for x in rows.xs])
+        codes = network.encode([dense(x[some]) for x in rows.xs])
         y, weight = rows.y[some], rows.weight[some]
         member = one_hot(y, network.n_classes).T * weight
         # a class that the inner split has left without rows gets a prototype at 0

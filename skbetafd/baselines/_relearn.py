@@ -18,7 +18,7 @@ from torch import Tensor
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import TrainingRows
-from ._rule import Rule
+from ._rule import Rule, codes_of
 
 if TYPE_CHECKING:
     from ._training import Trainer
@@ -82,7 +82,7 @@ class Relearn(Rule):
         network.eval()
         train, held = trainer.rows, trainer.held_out()
         seed = int(torch.randint(2**31 - 1, (), generator=self.generator, device="cpu"))
-        codes = zip(network.encode(train.xs), network.encode(held.xs), strict=True)
+        codes = zip(codes_of(network, train), codes_of(network, held), strict=True)
         for own, encoder, initial in zip(codes, network.encoders, self.initial, strict=True):
             gap = np.subtract(*purities(*own, train, held, network.n_classes, seed))
             coefficient = math.tanh(self.scale * abs(gap))

@@ -14,6 +14,7 @@ from ..nn import Criterion, FusionNetwork
 from ..nn.linear import linear
 
 if TYPE_CHECKING:
+    from ..training import TrainingRows
     from ._training import Trainer
 
 
@@ -91,3 +92,9 @@ def ratios_to_others(scores: Tensor) -> Tensor:
         return torch.ones_like(scores)
     others = (scores.sum() - scores) / (len(scores) - 1)
     return scores / others.clamp_min(torch.finfo(scores.dtype).tiny)
+
+
+def codes_of(network: FusionNetwork, rows: TrainingRows) -> list[Tensor]:
+    """Codes of each modality's rows, (n, code_dim)."""
+    parts = [network.encode(part.xs) for part in rows.in_memory()]
+    return [torch.cat(codes) for codes in zip(*parts, strict=True)]

@@ -15,7 +15,7 @@ from torch import Tensor
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import TrainingRows
-from ._rule import Rule, mean_entropy
+from ._rule import Rule, codes_of, mean_entropy
 
 if TYPE_CHECKING:
     from ._training import Trainer
@@ -99,7 +99,7 @@ class SMV(Rule):
 def subset_values(network: FusionNetwork, rows: TrainingRows) -> Values:
     """Give v(S) of each row: |S| where the codes of S alone are enough to be right, else 0."""
     network.eval()
-    codes = network.encode(rows.xs)
+    codes = codes_of(network, rows)
     everything = range(len(codes))
     none = torch.zeros(len(rows), dtype=torch.float64, device=rows.y.device)
     values: dict[tuple[int, ...], Tensor] = {(): none}

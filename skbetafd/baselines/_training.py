@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .._fitting import FitRequest, data_dtype
 from .._inner_split import check_left_present, inner_split
-from .._scaling import fitted_scalers, network_inputs, standardised_tensors
+from .._scaling import fitted_scalers, network_inputs, training_inputs
 from ..nn import FusionNetwork
 from ..training import (
     BeforeEpoch,
@@ -122,7 +122,7 @@ class Trainer:
         request, where = self.request, (self.device, self.dtype)
         weight = request.weight[rows] / request.weight[rows].mean()
         return TrainingRows(
-            standardised_tensors([a[rows] for a in request.arrays], self.scalers, *where),
+            training_inputs([a[rows] for a in request.arrays], self.scalers, *where),
             torch.tensor(request.y[rows], device=self.device),
             torch.tensor(weight, dtype=self.dtype, device=self.device),
         )
@@ -193,7 +193,7 @@ class Trainer:
     def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
         """Logits at rows, as at prediction."""
         network.eval()
-        return rule.logits(network, rows.xs)
+        return torch.cat([rule.logits(network, part.xs) for part in rows.in_memory()])
 
     def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
         """Weighted mean cross-entropy, on the inner split by default."""

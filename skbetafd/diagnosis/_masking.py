@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .._network_classifier import NetworkClassifier
-from .._numeric import numeric_modalities
+from .._numeric import dense_modalities
 from ._evaluation import Evaluation, KnownPredictions, present_in
 from ._replacement import in_the_form_of, modality_means, with_values
 
@@ -20,7 +20,7 @@ class InputMasks:
 
     def __init__(self, evaluation: Evaluation, predominant: str) -> None:
         self.evaluation, X = evaluation, evaluation.X
-        arrays = dict(zip(X.names, numeric_modalities(X, np.float64, padded=X.names), strict=True))
+        arrays = dict(zip(X.names, dense_modalities(X, np.float64, padded=X.names), strict=True))
         self.arrays = {name: array for name, array in arrays.items() if name != predominant}
         self.means = modality_means(X)
         widths = [array.shape[1] for array in self.arrays.values()]

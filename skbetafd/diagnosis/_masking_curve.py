@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._contribution import modality_position, probe_scores
 from .._network_classifier import NetworkClassifier
-from .._numeric import numeric_modalities
+from .._numeric import dense_modalities
 from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation
 from ._masking import CodeMasks, InputMasks
@@ -190,7 +190,7 @@ def _predominant(evaluation: Evaluation, given: Any, rng: np.random.RandomState)
     if given is None and fitted is not None:
         return fitted
     if given is None:
-        arrays = numeric_modalities(evaluation.X, np.float64, padded=evaluation.X.names)
+        arrays = dense_modalities(evaluation.X, np.float64, padded=evaluation.X.names)
         y = np.unique(evaluation.y, return_inverse=True)[1]
         scores = probe_scores(arrays, y, np.ones(len(y)), rng.randint(2**31 - 1))
         return names[scores.argmax()]

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._multimodal_array import MultiModalArray
-from .._numeric import numeric_modalities
+from .._numeric import dense_modalities
 from .._sklearn_compat import StrOptions, is_dataframe, safe_indexing
 from ._evaluation import Evaluation, KnownPredictions, present_in, read_rows
 
@@ -96,7 +96,7 @@ def with_values(X: MultiModalArray, values: dict[str, Any]) -> MultiModalArray:
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:
     """Mean of each modality over the rows that have it, flat, shape (width,)."""
     means = {}
-    for name, array in zip(X.names, numeric_modalities(X, np.float64, padded=X.names), strict=True):
+    for name, array in zip(X.names, dense_modalities(X, np.float64, padded=X.names), strict=True):
         some = present_in(array)
         if not some.any():
             raise ValueError(f"modality {name!r} is NaN in every row: it has no mean")

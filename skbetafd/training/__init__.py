@@ -21,6 +21,7 @@ from .restore import restored_net
 from .schedule import SCHEDULES
 from .settings import TrainingSettings
 from .stack import train_all
+from .streamed import StreamedRows, dense, in_reading_order
 from .user_callbacks import callback_names, check_callbacks, check_resumable
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "BestEpoch",
     "Checkpoint",
     "FrontDoorNet",
+    "StreamedRows",
     "TrainingJob",
     "TrainingRows",
     "TrainingSettings",
@@ -42,11 +44,13 @@ __all__ = [
     "check_same_call",
     "check_same_fit",
     "check_shards",
+    "dense",
     "encode_in_chunks",
     "from_first",
     "held_out_loss",
     "join_processes",
     "process_index",
+    "in_reading_order",
     "read_checkpoint",
     "resolve_device",
     "restored_net",

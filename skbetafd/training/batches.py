@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from skorch.dataset import Dataset
 from torch import Tensor
+
+from .streamed import Rows, StreamedRows, dense, epoch_order, rows_ahead, streams
 
 
 class Batch(NamedTuple):
@@ -25,8 +27,8 @@ class TrainingRows(Dataset):
 
     Parameters
     ----------
-    xs : sequence of Tensor of shape (n, width)
-        One tensor a modality.
+    xs : sequence of Tensor or StreamedRows of shape (n, width)
+        One a modality.
     y : Tensor of shape (n,), int64
         Class indices.
     weight : Tensor of shape (n,)
@@ -36,9 +38,10 @@ class TrainingRows(Dataset):
     """
 
     def __init__(
-        self, xs: Sequence[Tensor], y: Tensor, weight: Tensor, present: Tensor | None = None
+        self, xs: Sequence[Rows], y: Tensor, weight: Tensor, present: Tensor | None = None
     ) -> None:
-        self.xs, self.y, self.weight, self.present = list(xs), y, weight, present
+        self.xs: list[Any] = list(xs)
+        self.y, self.weight, self.present = y, weight, present
 
     @property
     def X(self) -> TrainingRows:  # noqa: N802 - what skorch's scoring hands to the net
@@ -49,12 +52,25 @@ class TrainingRows(Dataset):
         return len(self.y)
 
     def parts(self, n_rows: int = 2**16) -> Iterator[TrainingRows]:
-        """Cut into parts of at most `n_rows` rows, as they come."""
+        """Cut into parts of at most `n_rows` rows, as they come; streamed ones are read."""
+        if streams(self.xs):
+            n_rows = rows_ahead(self.xs, n_rows)
         for start in range(0, len(self), n_rows):
             rows = slice(start, start + n_rows)
             present = None if self.present is None else self.present[rows]
-            xs = [x[rows] for x in self.xs]
+            xs = [dense(x[rows]) for x in self.xs]
             yield TrainingRows(xs, self.y[rows], self.weight[rows], present)
+
+    def in_memory(self) -> Iterator[TrainingRows]:
+        """Give the rows as they are, or in parts where some are streamed."""
+        if streams(self.xs):
+            yield from self.parts()
+        else:
+            yield self
+
+    def dense(self) -> TrainingRows:
+        """Read what is streamed."""
+        return TrainingRows([dense(x) for x in self.xs], self.y, self.weight, self.present)
 
 
 class BatchIterator:
@@ -104,14 +120,30 @@ class BatchIterator:
     def __iter__(self) -> Iterator[Batch]:
         rows = self.rows
         if self.n_batches == 1:
-            yield Batch(rows.xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
+            yield Batch(rows.dense().xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
             return
-        order = torch.randperm(len(rows), generator=self.generator, device="cpu").to(rows.y.device)
-        for part in order.tensor_split(self.n_batches):
-            xs = [x.index_select(0, part) for x in rows.xs]
+        order = epoch_order(rows.xs, len(rows), self.generator).to(rows.y.device)
+        for part, xs in self._read(order.tensor_split(self.n_batches)):
             y, weight = rows.y.index_select(0, part), rows.weight.index_select(0, part)
             present = None if rows.present is None else rows.present.index_select(0, part)
             yield Batch(xs, y, weight, present, self._masks(len(part)))
+
+    def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
+        """Give the rows of each batch; those that are streamed are read for several at once."""
+        xs = self.rows.xs
+        if not streams(xs):
+            for part in parts:
+                yield part, [x.index_select(0, part) for x in xs]
+            return
+        n_ahead = max(1, rows_ahead(xs) // len(parts[0]))
+        for start in range(0, len(parts), n_ahead):
+            several = parts[start : start + n_ahead]
+            together, sizes = torch.cat(list(several)), [len(part) for part in several]
+            read = [
+                x[together].read() if isinstance(x, StreamedRows) else x.index_select(0, together)
+                for x in xs
+            ]
+            yield from zip(several, zip(*(x.split(sizes) for x in read), strict=True), strict=True)
 
     def _masks(self, n: int) -> Sequence[Tensor] | None:
         if self.keep == 1.0:

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
+from .streamed import Rows, rows_ahead, streams
 
 RADIUS_ROWS = 2000
 BANDWIDTH_ROWS = 1000
@@ -81,8 +82,9 @@ def build_references(
 
 
 @torch.no_grad()
-def encode_in_chunks(network: ModalityEncoders, xs: Sequence[Tensor], n_rows: int) -> Codes:
+def encode_in_chunks(network: ModalityEncoders, xs: Sequence[Rows], n_rows: int) -> Codes:
     """Encode rows, `n_rows` at once, without keeping the hidden layers of all."""
+    n_rows = rows_ahead(xs, n_rows) if streams(xs) else n_rows
     parts = [network.encode(chunk) for chunk in zip(*(x.split(n_rows) for x in xs), strict=True)]
     return Codes(*(torch.cat(codes) for codes in zip(*parts, strict=True)))
 

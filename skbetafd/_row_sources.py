@@ -1,0 +1,234 @@
+"""Modalities that are not whole in memory as dense floats: sparse, on disk, or behind a Dataset."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ._sklearn_compat import is_dataframe
+
+ROWS_AT_ONCE = 2**16
+"""Rows that are scaled or encoded at once."""
+
+VALUES_AT_ONCE = 2**24
+"""Values of a source that are dense at once."""
+
+BLOCK_BYTES = 2**20
+"""About the size of the contiguous rows that are read together from a store without random
+access; where it says how its rows are chunked, whole chunks are read."""
+
+CACHE_BYTES = 2**26
+"""Of the blocks of one store that are kept in memory."""
+
+
+def is_stored(value: Any) -> bool:
+    """Tell what is read row by row: a memory map, or no ndarray but with shape, dtype and rows."""
+    if isinstance(value, np.ndarray):
+        return isinstance(value, np.memmap)
+    if sparse.issparse(value) or is_dataframe(value) or isinstance(value, np.generic):
+        return False
+    return isinstance(getattr(value, "dtype", None), np.dtype) and all(
+        hasattr(value, name) for name in ("shape", "__getitem__")
+    )
+
+
+def rows_at_once(width: int) -> int:
+    """Give how many rows of so many values are dense at once."""
+    return max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // max(1, width)))
+
+
+def slices(n_rows: int, size: int = ROWS_AT_ONCE) -> list[slice]:
+    """Cut rows into slices of at most `size`."""
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+class Blocks:
+    """Rows of a store that only slices are read from; the last blocks read stay in memory."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        n_rows, *shape = store.shape
+        row_bytes = max(1, math.prod(shape) * np.dtype(store.dtype).itemsize)
+        chunks = getattr(store, "chunks", None)
+        rows = chunks[0] if isinstance(chunks, tuple) and isinstance(chunks[0], int) else 0
+        self.n_rows = min(n_rows, rows or max(1, BLOCK_BYTES // row_bytes)) or 1
+        self.n_kept = max(2, CACHE_BYTES // (self.n_rows * row_bytes))
+        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": OrderedDict()}
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Read rows by position, each block once."""
+        out = np.empty((len(rows), *self.store.shape[1:]), dtype=self.store.dtype)
+        numbers = rows // self.n_rows
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            out[here] = self._block(number)[rows[here] - number * self.n_rows]
+        return out
+
+    def _block(self, number: int) -> np.ndarray:
+        if number not in self._kept:
+            start = number * self.n_rows
+            self._kept[number] = np.asarray(self.store[start : start + self.n_rows])
+        self._kept.move_to_end(number)
+        while len(self._kept) > self.n_kept:
+            self._kept.popitem(last=False)
+        return self._kept[number]
+
+
+class RowView:
+    """Some rows of a store, none of which are read before they are asked for."""
+
+    def __init__(self, store: Any, rows: np.ndarray | None = None, blocks: Any = None) -> None:
+        self.store, self.rows = store, rows
+        random_access = isinstance(store, np.memmap) or hasattr(store, "gather")
+        self.blocks = Blocks(store) if blocks is None and not random_access else blocks
+        n_rows = store.shape[0] if rows is None else len(rows)
+        self.shape = (n_rows, *store.shape[1:])
+        self.dtype = np.dtype(store.dtype)
+        self.ndim = len(self.shape)
+
+    @classmethod
+    def of(cls, value: Any) -> RowView:
+        """Wrap a store; a view stays as it is."""
+        return value if isinstance(value, RowView) else cls(value)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __repr__(self) -> str:
+        return f"RowView({self.shape} {self.dtype} of {type(self.store).__name__})"
+
+    def __getitem__(self, key: Any) -> RowView:
+        if not isinstance(key, slice):
+            key = np.asarray(key)
+        rows = np.arange(len(self))[key] if self.rows is None else self.rows[key]
+        return RowView(self.store, rows, self.blocks)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.read(), dtype=dtype)
+
+    def read(self) -> np.ndarray:
+        """Read the rows of the view, of its shape."""
+        if self.rows is None:
+            return np.array(self.store[:])
+        first, n_rows = (int(self.rows[0]), len(self.rows)) if len(self.rows) else (0, 0)
+        if not hasattr(self.store, "gather") and np.array_equal(
+            self.rows, np.arange(first, first + n_rows)
+        ):
+            return np.array(self.store[first : first + n_rows])
+        if self.blocks is not None:
+            return np.asarray(self.blocks.gather(self.rows))
+        gather = getattr(self.store, "gather", None)
+        return np.array(self.store[self.rows] if gather is None else gather(self.rows))
+
+
+class RowSource:
+    """Flat float rows (n_samples, width) that are dense only where they are read.
+
+    Indexing gives a source of some rows, ``np.asarray`` reads them; a row that lacks the modality
+    is NaN then.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    present: np.ndarray
+    """The rows that have the modality, shape (n_samples,), bool."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> RowSource:
+        raise NotImplementedError
+
+    def read(self) -> np.ndarray:
+        """Read the rows, (n_samples, width)."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.read(), dtype=dtype)
+
+    def block_numbers(self) -> np.ndarray | None:
+        """Give the block in which each row lies, and None where rows are read in any order."""
+        return None
+
+    @property
+    def n_blocks_kept(self) -> int:
+        """How many blocks are in memory at once."""
+        return 1
+
+
+class SparseRows(RowSource):
+    """A CSR modality of floats without NaN, and the rows that have it."""
+
+    def __init__(self, matrix: Any, present: np.ndarray) -> None:
+        self.matrix, self.present = matrix, present
+        self.shape, self.dtype = matrix.shape, matrix.dtype
+
+    def __getitem__(self, rows: Any) -> SparseRows:
+        return SparseRows(self.matrix[rows], self.present[rows])
+
+    def read(self) -> np.ndarray:
+        """Read the rows; zero where nothing is stored."""
+        out: np.ndarray = self.matrix.toarray()
+        out[~self.present] = np.nan
+        return out
+
+    def mean_square(self, weight: np.ndarray) -> np.ndarray:
+        """Weighted mean square of each column over the rows that have the modality."""
+        weight = np.where(self.present, weight, 0.0)
+        entries = self.matrix.tocoo()
+        row, column = entries.coords
+        squares = weight[row] * entries.data.astype(np.float64) ** 2
+        return np.bincount(column, squares, minlength=self.shape[1]) / weight.sum()
+
+
+class StoredRows(RowSource):
+    """Rows of a store, flattened and as floats."""
+
+    def __init__(self, view: RowView, present: np.ndarray | None = None) -> None:
+        self.view = view
+        self.present = np.ones(len(view), dtype=bool) if present is None else present
+        self.shape = (len(view), math.prod(view.shape[1:]))
+        self.dtype = np.dtype(np.float32 if view.dtype == np.float32 else np.float64)
+
+    def __getitem__(self, rows: Any) -> StoredRows:
+        return StoredRows(self.view[rows], self.present[rows])
+
+    def read(self) -> np.ndarray:
+        """Read the rows."""
+        return self.view.read().reshape(self.shape).astype(self.dtype, copy=False)
+
+    def block_numbers(self) -> np.ndarray | None:
+        """Give the block in which each row lies, and None where rows are read in any order."""
+        view = self.view
+        if view.blocks is None:
+            return None
+        rows = np.arange(len(view)) if view.rows is None else view.rows
+        return np.asarray(rows // view.blocks.n_rows)
+
+    @property
+    def n_blocks_kept(self) -> int:
+        """How many blocks are in memory at once."""
+        return 1 if self.view.blocks is None else int(self.view.blocks.n_kept)
+
+
+def chunks_of(array: Any) -> Iterator[np.ndarray]:
+    """Read an array, or a source some rows at a time."""
+    if not isinstance(array, RowSource):
+        yield array
+        return
+    for rows in slices(len(array), rows_at_once(array.shape[1])):
+        yield np.asarray(array[rows])
+
+
+def dense_rows(arrays: list[Any], most: int) -> int:
+    """Give how many rows are predicted at once: fewer than `most` where sources are wide."""
+    width = sum(array.shape[1] for array in arrays if isinstance(array, RowSource))
+    return min(most, rows_at_once(width)) if width else most

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.model_selection import cross_val_predict
+
+from skbetafd import MultiModalArray, diagnose, modality_contributions, overlap
+from skbetafd._numeric import numeric_modalities
+from skbetafd._scaling import sparse_scaler
+from skbetafd.baselines import FusionClassifier, UnimodalClassifier
+from skbetafd.baselines._fusion import RULES
+
+N = 120
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 3, N)
+TEXT = np.where(RNG.random((N, 40)) < 0.1, RNG.random((N, 40)), 0.0)
+TEXT[np.arange(N), Y] = 1.0
+TEXT[5] = 0.0
+TEXT[:, 39] = 0.0
+TABLE = RNG.normal(size=(N, 4)) + Y[:, None]
+PRESENT = np.arange(N) % 7 != 3
+
+
+def as_sparse(kind=sparse.csr_array, present=None):
+    present = None if present is None else {"text": present}
+    return MultiModalArray({"text": kind(TEXT), "table": TABLE}, present=present)
+
+
+@pytest.fixture
+def no_dense(monkeypatch):
+    """Refuse to make more than 50 rows of text dense at once."""
+    toarray = sparse.csr_array.toarray
+
+    def few(self, *args, **kwargs):
+        assert self.shape[0] <= 50, self.shape
+        return toarray(self, *args, **kwargs)
+
+    monkeypatch.setattr(sparse.csr_array, "toarray", few)
+    monkeypatch.setattr("skbetafd.training.streamed.AHEAD_VALUES", 50 * 40)
+    monkeypatch.setattr("skbetafd._row_sources.VALUES_AT_ONCE", 50 * 40)
+
+
+def test_text_is_dense_only_batch_by_batch(quick, no_dense):
+    X = as_sparse()
+    model = quick(predominant="text", batch_size=16, early_stopping=True).fit(X, Y)
+    assert model.predict_proba(X).shape == (N, 3)
+    assert model.beta_path(X, [0, 1]).shape == (2, N, 3)
+
+
+def test_a_fit_without_scaling_is_that_of_the_dense_array(quick):
+    kwargs = {"standardize": False, "random_state": 0, "batch_size": 16}
+    X = as_sparse()
+    dense = {"text": TEXT, "table": TABLE}
+    one = quick(**kwargs).fit(X, Y)
+    two = quick(**kwargs).fit(dense, Y)
+    assert one.predominant_ == two.predominant_
+    assert_array_equal(one.predict_proba(X), two.predict_proba(dense))
+    assert_allclose(one.predict_proba(dense), two.predict_proba(dense), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
+def test_any_sparse_kind_and_dtype_fits_alike(kind, quick):
+    expected = quick(random_state=0).fit(as_sparse(), Y).predict_proba(as_sparse())
+    X = as_sparse(kind)
+    assert_array_equal(quick(random_state=0).fit(X, Y).predict_proba(X), expected)
+    counts = MultiModalArray({"text": kind((TEXT > 0).astype(int)), "table": TABLE})
+    assert quick().fit(counts, Y).predict(counts).shape == (N,)
+
+
+def test_columns_are_scaled_by_their_root_mean_square_and_stay_sparse():
+    (rows, _) = numeric_modalities(as_sparse(), "float32")
+    weight = np.linspace(0.5, 1.5, N)
+    scaler = sparse_scaler(rows, weight)
+    expected = np.sqrt(np.average(TEXT**2, axis=0, weights=weight))
+    assert_allclose(scaler.scale_[:39], expected[:39])
+    assert scaler.scale_[39] == 1
+    assert_allclose(scaler.transform(TEXT), TEXT / scaler.scale_)
+    assert not scaler.transform(np.zeros((1, 40))).any()
+
+
+def test_a_row_of_zeros_is_there_and_one_that_is_not_present_is_missing(quick):
+    X = as_sparse(present=PRESENT)
+    rows, _ = numeric_modalities(X, "float32")
+    assert_array_equal(rows.present, PRESENT)
+    assert rows.present[5] and not np.asarray(rows[[5]]).any()
+    assert X["text"].nnz <= sparse.csr_array(TEXT).nnz + (~PRESENT).sum()
+    assert_array_equal(np.isnan(np.asarray(X)[:, :40]).all(axis=1), ~PRESENT)
+    dense = MultiModalArray({"text": TEXT, "table": TABLE}, present={"text": PRESENT})
+    kwargs = {"standardize": False, "random_state": 0}
+    assert_array_equal(
+        quick(**kwargs).fit(X, Y).predict_proba(X),
+        quick(**kwargs).fit(dense, Y).predict_proba(dense),
+    )
+
+
+def test_absence_outlives_row_selection_and_pickling():
+    X = pickle.loads(pickle.dumps(as_sparse(present=PRESENT)[20:]))[[3, 4, 5]]
+    assert_array_equal(numeric_modalities(X, "float32")[0].present, PRESENT[23:26])
+
+
+def test_missing_rows_weigh_nothing_in_the_scale():
+    rows, _ = numeric_modalities(as_sparse(present=PRESENT), "float32")
+    scale = sparse_scaler(rows, np.ones(N)).scale_
+    assert_allclose(scale[:39], np.sqrt((TEXT[PRESENT] ** 2).mean(axis=0))[:39])
+
+
+def test_cross_validation_keeps_text_sparse(quick):
+    X = as_sparse(present=PRESENT)
+    assert cross_val_predict(quick(), X, Y, cv=2).shape == (N,)
+
+
+@pytest.mark.parametrize("balancing", [None, *sorted(RULES)])
+def test_every_baseline_reads_sparse_text(balancing):
+    X = as_sparse()
+    model = FusionClassifier(balancing=balancing, max_epochs=2, hidden_dim=8).fit(X, Y)
+    assert model.predict_proba(X).shape == (N, 3)
+
+
+def test_a_baseline_on_text_alone_and_partial_fit_read_it(quick):
+    alone = UnimodalClassifier(modality="text", max_epochs=2, hidden_dim=8).fit(as_sparse(), Y)
+    assert alone.predict(as_sparse()).shape == (N,)
+    model = quick().partial_fit(as_sparse()[:60], Y[:60], classes=[0, 1, 2])
+    assert model.partial_fit(as_sparse()[60:], Y[60:]).predict(as_sparse()).shape == (N,)
+
+
+def test_diagnosis_overlap_and_codes_read_it(quick):
+    X = as_sparse()
+    model = quick().fit(X, Y)
+    assert model.modality_codes(X)["text"].shape[0] == N
+    assert overlap(model, X) is not None
+    assert modality_contributions(model, X, Y) is not None
+    assert diagnose(X, Y) is not None
