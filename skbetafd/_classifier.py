@@ -18,6 +18,7 @@ from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._export import ExportMixin
+from ._dataset_input import labelled
 from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,
@@ -423,7 +424,7 @@ class FrontDoorMultiModalClassifier(
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         mediator: Any = None,
         groups: Any = None,
@@ -432,12 +433,17 @@ class FrontDoorMultiModalClassifier(
 
         Parameters
         ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+        X : list of arrays, mapping, MultiModalArray, DataFrame, 2-D array or torch Dataset
             The modalities, each of shape (n_samples, ...), or a flat table of them (see
             `modalities`). Numeric and finite, but for rows of NaN: such a row lacks the modality,
             in training as at prediction, where None stands for a modality that all rows lack.
-        y : array-like of shape (n_samples,)
-            Labels: strings, booleans or integers, two classes or more.
+            Sparse modalities, memory maps, zarr arrays and the like are read batch by batch, and
+            so are the items ``((x_1, …, x_m), y)``, ``({name: x}, y)`` or ``(x_1, …, x_m, y)`` of a
+            Dataset, skorch's among them. Of a DataLoader its dataset is taken; its batch size,
+            sampler, workers and collation are not used.
+        y : array-like of shape (n_samples,), default=None
+            Labels: strings, booleans or integers, two classes or more. Without, those of the
+            Dataset's items.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a row of weight w counts as w rows, 0 leaves it out.
         mediator : array-like of shape (n_samples,) or (n_samples, k), default=None
@@ -462,6 +468,7 @@ class FrontDoorMultiModalClassifier(
             Naming the modality, row and column, or the parameter, and its value.
         """
         self._validate_params()
+        X, y = labelled(X, y)
         # before all_or_nothing, which would take the context from who closes it
         tasks = self._fit_tasks(X, y, sample_weight, self.max_epochs)
         with all_or_nothing(self):

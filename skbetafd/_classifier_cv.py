@@ -25,6 +25,8 @@ from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
+from ._dataset_input import labelled
+from ._folds import Fold, FoldTask, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
 from ._sklearn_compat import (
@@ -250,7 +252,7 @@ dtype, device, accelerate, random_state, verbose
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         mediator: Any = None,
         groups: Any = None,
@@ -280,6 +282,7 @@ dtype, device, accelerate, random_state, verbose
             For bad input or parameters, of this estimator or of a candidate.
         """
         self._validate_params()
+        X, y = labelled(X, y)
         told = self._fit_tasks(X, y, sample_weight, 1 + self.refit)  # the search and the refit
         with all_or_nothing(self):
             if told is not None:

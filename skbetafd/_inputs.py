@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from ._column_groups import SEPARATOR, column_names, from_frame, from_specification
+from ._dataset_input import unlabelled
 from ._multimodal_array import MultiModalArray, quoted
 from ._presence import fill_absent
 from ._row_sources import is_stored
@@ -108,6 +109,7 @@ def read_prediction_input(
 
 
 def _as_container(X: Any) -> Any:
+    X = unlabelled(X)
     if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):

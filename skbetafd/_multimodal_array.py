@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._dataset_input import unlabelled
 from ._null_rows import null_rows
 from ._presence import with_absent_rows
 from ._row_sources import RowView, is_stored
@@ -26,14 +27,17 @@ class MultiModalArray:
 
     Parameters
     ----------
-    data : mapping of str to array-like, or sequence of array-like
+    data : mapping of str to array-like, sequence of array-like, or torch Dataset
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
         arrays of any dtype and rank, DataFrames, SciPy sparse matrices; or stores that are read
         only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
-        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. A sequence's modalities are called ``modality0``, ``modality1``, … and count as unnamed.
-        A row that is all NaN (in a frame, an array of objects or a sparse matrix: all null) in a
-        modality lacks that modality. Of a sparse row the stored entries count: one that stores
-        nothing is a row of zeros and is there, one that stores NaN and nothing else is missing.
+        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. A Dataset's items are
+        ``((x_1, …, x_m), y)``, ``({name: x}, y)`` or ``(x_1, …, x_m, y)``, with or without the
+        label, which is not read here. A sequence's modalities are called ``modality0``,
+        ``modality1``, … and count as unnamed. A row that is all NaN (in a frame, an array of
+        objects or a sparse matrix: all null) in a modality lacks that modality. Of a sparse row
+        the stored entries count: one that stores nothing is a row of zeros and is there, one that
+        stores NaN and nothing else is missing.
     present : mapping of str to array-like of shape (n_samples,), bool, optional
         Where a modality is present; the other rows of it become null, in a copy: NaN in numbers,
         None in strings and objects, what the library has for it in a frame, one stored NaN in a
@@ -90,6 +94,7 @@ class MultiModalArray:
         *,
         present: Mapping[str, Any] | None = None,
     ) -> None:
+        data = unlabelled(data)
         if isinstance(data, str) or not isinstance(data, Iterable):
             raise TypeError(f"data must be a mapping or a sequence of arrays, got {data!r}")
         if is_dataframe(data) or (isinstance(data, np.ndarray) and data.ndim == 2):

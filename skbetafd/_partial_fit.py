@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
+from ._dataset_input import labelled
 from ._fitting import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
@@ -88,6 +89,7 @@ class PartialFitMixin(NetworkClassifier):
         with all_or_nothing(self):
             self._validate_params()
             self._check_streamable()
+            X, y = labelled(X, y)
             begun = hasattr(self, "members_")
             request = self._stream_request(X, y, classes, sample_weight, begun=begun)
             if begun:

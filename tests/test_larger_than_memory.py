@@ -114,7 +114,7 @@ def test_each_block_is_read_about_once_an_epoch(monkeypatch):
     monkeypatch.setattr("skbetafd._row_sources.BLOCK_BYTES", 24 * 10)
     monkeypatch.setattr("skbetafd._row_sources.CACHE_BYTES", 24 * 60)
     store = Slices(SOUND, most=N)
-    batches, rows = epochs_of({"sound": store})
+    batches, _ = epochs_of({"sound": store})
     store.n_read = 0
     list(batches)
     assert N <= store.n_read <= 1.1 * N

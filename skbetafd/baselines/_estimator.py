@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
+from .._dataset_input import labelled
 from .._inner_split import EARLY_STOPPING
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
@@ -143,17 +144,18 @@ class Baseline(ClassifierMixin, NetworkClassifier):
     def _make_rule(self) -> Rule:
         return Rule()
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
         """Train on all rows, or on those outside the inner split.
 
         Parameters
         ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+        X : list of arrays, mapping, MultiModalArray, DataFrame, 2-D array or torch Dataset
             The modalities, each of shape (n_samples, ...), or a flat table of them. Rows of NaN
             lack the modality, which is then read as its training mean; without `standardize`
             as 0.
-        y : array-like of shape (n_samples,)
-            Labels: strings, booleans or integers, two classes or more.
+        y : array-like of shape (n_samples,), default=None
+            Labels: strings, booleans or integers, two classes or more. Without, those of the
+            Dataset's items.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; 0 leaves a row out.
         groups : array-like of shape (n_samples,), default=None
@@ -171,6 +173,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         """
         with all_or_nothing(self):
             self._validate_params()
+            X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
             self.parts_ = [

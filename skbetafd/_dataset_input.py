@@ -1,0 +1,156 @@
+"""torch Datasets and DataLoaders as input: their items become stores of rows, and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
+
+
+def is_dataset(X: Any) -> bool:
+    """Tell a torch Dataset (skorch's is one) or DataLoader."""
+    return isinstance(X, (Dataset, DataLoader))
+
+
+def labelled(X: Any, y: Any) -> tuple[Any, Any]:
+    """Open a Dataset for `fit`; without `y`, its items' labels are taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dataset has no length or no items, or items that are not understood or have no label.
+    """
+    if not is_dataset(X):
+        return X, y
+    items = Items(X)
+    return items.stores(), items.labels() if y is None else y
+
+
+def unlabelled(X: Any) -> Any:
+    """Open a Dataset, whose labels, if any, are not read."""
+    return Items(X).stores() if is_dataset(X) else X
+
+
+class Items:
+    """The items of a Dataset; those last read stay in memory, for the next modality."""
+
+    def __init__(self, X: Any) -> None:
+        dataset = X.dataset if isinstance(X, DataLoader) else X
+        name = type(dataset).__name__
+        if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"{name} has no length and no order: rows are drawn at random, so a Dataset with "
+                "__len__ and __getitem__ is needed"
+            )
+        if not len(dataset):
+            raise ValueError(f"{name} has 0 items: at least one is required")
+        self.dataset, self.n_rows = dataset, len(dataset)
+        entries, _ = self._item(0)
+        self.named = isinstance(entries, Mapping)
+        self.keys = list(entries) if isinstance(entries, Mapping) else list(range(len(entries)))
+        self.like = [self._like(key) for key in self.keys]
+        self._last: tuple[bytes, list[np.ndarray]] = (b"", [])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": (b"", [])}
+
+    def stores(self) -> Any:
+        """Give a store for each modality, under its name where it has one."""
+        stores = [ItemStore(self, position) for position in range(len(self.keys))]
+        return dict(zip(self.keys, stores, strict=True)) if self.named else stores
+
+    def labels(self) -> np.ndarray:
+        """Read every item for its label, shape (n_samples,)."""
+        labels = []
+        for row in range(self.n_rows):
+            label = self._item(row)[1]
+            if label is None:
+                raise ValueError(
+                    f"y is None, and item {row} of {type(self.dataset).__name__} has no label: "
+                    f"items must be {ITEMS}"
+                )
+            labels.append(label.item() if hasattr(label, "item") else label)
+        return np.asarray(labels)
+
+    def read(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Read items by position: one array a modality, NaN where an item has None."""
+        key = rows.tobytes()
+        if key != self._last[0]:
+            out = [np.full((len(rows), *s.shape), _missing(s), s.dtype) for s in self.like]
+            for at, row in enumerate(rows.tolist()):
+                self._fill(out, at, row)
+            self._last = (key, out)
+        return self._last[1]
+
+    def _fill(self, out: list[np.ndarray], at: int, row: int) -> None:
+        entries, _ = self._item(row)
+        for key, array in zip(self.keys, out, strict=True):
+            try:
+                entry = entries[key]
+            except (KeyError, IndexError):
+                raise ValueError(
+                    f"item {row} of {type(self.dataset).__name__} has no modality {key!r}"
+                ) from None
+            if entry is None:
+                continue
+            entry = _array(entry)
+            if entry.shape != array.shape[1:]:
+                raise ValueError(
+                    f"item {row} of {type(self.dataset).__name__} has shape {entry.shape} in "
+                    f"modality {key!r}, where others have {array.shape[1:]}"
+                )
+            array[at] = entry
+
+    def _like(self, key: Any) -> np.ndarray:
+        """Find an entry that is there, as an array of no values but its shape and dtype."""
+        for row in range(self.n_rows):
+            entry = self._item(row)[0][key]
+            if entry is not None:
+                entry = _array(entry)
+                single = entry.dtype == np.float32 or entry.dtype.kind not in "biuf"
+                return np.empty(entry.shape, entry.dtype if single else np.float64)
+        raise ValueError(f"modality {key!r} is None in every item")
+
+    def _item(self, row: int) -> tuple[Any, Any]:
+        item = self.dataset[row]
+        if isinstance(item, Mapping):
+            return item, None
+        if isinstance(item, (tuple, list)) and item:
+            if len(item) == 2 and isinstance(item[0], (Mapping, tuple, list)):
+                return item[0], item[1]
+            if np.ndim(item[-1]) == 0 and len(item) > 1 and item[-1] is not None:
+                return item[:-1], item[-1]
+            return item, None
+        raise TypeError(
+            f"item {row} of {type(self.dataset).__name__} is a {type(item).__name__}; it must be "
+            f"{ITEMS}"
+        )
+
+
+class ItemStore:
+    """One modality of a dataset's items, as rows."""
+
+    def __init__(self, items: Items, position: int) -> None:
+        self.items, self.position = items, position
+        self.shape = (items.n_rows, *items.like[position].shape)
+        self.dtype = items.like[position].dtype
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Read rows by position."""
+        return self.items.read(rows)[self.position]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self.gather(np.arange(self.shape[0])[rows])
+
+
+def _array(entry: Any) -> np.ndarray:
+    return entry.detach().cpu().numpy() if isinstance(entry, torch.Tensor) else np.asarray(entry)
+
+
+def _missing(like: np.ndarray) -> Any:
+    return np.nan if like.dtype.kind == "f" else np.zeros((), like.dtype)
