@@ -108,7 +108,12 @@ class RowView:
     def __getitem__(self, key: Any) -> RowView:
         if not isinstance(key, slice):
             key = np.asarray(key)
-        rows = np.arange(len(self))[key] if self.rows is None else self.rows[key]
+        if self.rows is not None:
+            rows = self.rows[key]
+        elif isinstance(key, slice):
+            rows = np.arange(*key.indices(len(self)))
+        else:
+            rows = np.flatnonzero(key) if key.dtype == bool else key % max(1, len(self))
         return RowView(self.store, rows, self.blocks)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
