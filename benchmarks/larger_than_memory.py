@@ -119,7 +119,8 @@ def run(folder: Path, form: str) -> dict[str, float]:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result = json.loads(done.stdout.splitlines()[-1])
     print(
-        f"{form:7s} {result['rows_per_s']:>10,.0f} rows/s ({result['rows_per_wall_s']:,.0f} wall)  {result['growth'] / 1e6:>7,.0f} MB more"
+        f"{form:7s} {result['rows_per_s']:>10,.0f} rows/s "
+        f"({result['rows_per_wall_s']:,.0f} wall)  {result['growth'] / 1e6:>7,.0f} MB more"
         f"  accuracy {result['accuracy']:.3f}",
         flush=True,
     )

@@ -1,0 +1,97 @@
+"""
+Text that stays sparse, beside a table
+======================================
+
+Bird strikes as they were reported: a remark, which 14 % of the reports lack, and a table of the
+flight. The remarks become TF-IDF with thousands of columns, which stay sparse until a batch of
+rows is read. A row without remark is missing, not a row of zeros: that would be a remark of unknown
+words.
+
+The data are real (openintro's birds): ``python benchmarks/fetch.py openintro``.
+"""
+
+# %%
+# The data
+# --------
+# What to tell: whether the strike had an effect on the flight.
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+here = Path(globals().get("__file__", "examples/x")).resolve().parent
+sys.path.insert(0, str(here.parent / "benchmarks"))
+from sets_tables import _rdata
+
+strikes = _rdata("openintro/birds").sample(6000, random_state=0)  # of 19302, to be quick here
+y = strikes["effect"].notna().to_numpy(int)
+remarks = strikes["remarks"].fillna("").to_numpy(object)
+written = strikes["remarks"].notna().to_numpy()
+train, test = train_test_split(np.arange(len(y)), stratify=y, random_state=0)
+print(f"{len(y)} strikes, {y.mean():.1%} with an effect, {1 - written.mean():.1%} without remark")
+
+# %%
+# Columns are learned from the training rows alone
+# ------------------------------------------------
+words = TfidfVectorizer(max_features=20_000, sublinear_tf=True, ngram_range=(1, 2))
+words.fit(remarks[train][written[train]])
+numbers = ["ac_mass", "num_engs", "height", "speed"]
+categories = ["phase_of_flt", "sky", "time_of_day", "birds_seen", "birds_struck"]
+table = make_column_transformer(
+    (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+    (OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),
+)
+table.fit(strikes.iloc[train])
+
+from skbetafd import MultiModalArray
+
+X = MultiModalArray(
+    {"remarks": words.transform(remarks), "flight": np.asarray(table.transform(strikes))},
+    present={"remarks": written},
+)
+print(X)
+print(f"{X['remarks'].nnz / np.prod(X['remarks'].shape):.2%} of the remarks' entries are stored")
+
+# %%
+# Fit
+# ---
+# β = 0: these are i.i.d. rows, and nothing is known to shift.
+from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd.baselines import UnimodalClassifier
+
+shared = {"random_state": 0, "max_epochs": 5, "hidden_dim": 32, "batch_size": 256}
+both = FrontDoorMultiModalClassifier(beta=0, predominant="remarks", **shared).fit(
+    X[train], y[train]
+)
+flight = UnimodalClassifier(modality="flight", **shared).fit(X[train], y[train])
+
+# %%
+# Against scikit-learn
+# --------------------
+# LogisticRegression on the same columns side by side; it has no missing rows, so they are zeros.
+flat = sparse.hstack([words.transform(remarks), X["flight"]], format="csr")
+logistic = LogisticRegression(max_iter=500).fit(flat[train], y[train])
+results = {
+    "flight alone": flight.predict_proba(X[test]),
+    "LogisticRegression, both": logistic.predict_proba(flat[test]),
+    "front door, beta=0, both": both.predict_proba(X[test]),
+}
+rows = {
+    name: {
+        "ROC AUC": roc_auc_score(y[test], p[:, 1]),
+        "log-loss": log_loss(y[test], p),
+        "AUC, no remark": roc_auc_score(y[test][~written[test]], p[~written[test], 1]),
+    }
+    for name, p in results.items()
+}
+print(pd.DataFrame(rows).T.round(3).to_string())
