@@ -37,6 +37,7 @@ train, test = train_test_split(np.arange(len(y)), stratify=y, random_state=0)
 
 
 def model():
+    """Make an unfitted classifier."""
     return FrontDoorMultiModalClassifier(beta=0, max_epochs=10, random_state=0)
 
 
@@ -69,6 +70,8 @@ print(f"zarr       {from_stores.score(X[test], y[test]):.3f}")
 # ---------
 # Items are ``((x_1, …, x_m), y)`` or ``({name: x}, y)``. Of a DataLoader the dataset is taken.
 class Digits(Dataset):
+    """Some rows, item by item."""
+
     def __init__(self, rows):
         self.rows = rows
 
