@@ -17,8 +17,8 @@ from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
-from ._export import ExportMixin
 from ._dataset_input import labelled
+from ._export import ExportMixin
 from ._fit_tasks import FitTasks
 from ._fitting import (
     NOT_IN_FIT,

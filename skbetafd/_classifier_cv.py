@@ -24,9 +24,8 @@ from ._beta_path import READ_AT_PREDICTION
 from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
-from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._dataset_input import labelled
-from ._folds import Fold, FoldTask, run_together, score_fold
+from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
 from ._sklearn_compat import (

@@ -46,8 +46,8 @@ from .training import (
     encode_in_chunks,
     from_first,
     held_out_loss,
-    process_index,
     in_reading_order,
+    process_index,
     resolve_device,
     train_all,
 )
