@@ -5,11 +5,11 @@
 - a fit from a memory map of 1,000,000 × (64 + 64) float32 (512 MB) takes at most 1 GB of anonymous
   memory more than before it (RssAnon of /proc/self/status, sampled every 10 ms; the pages of the
   map are not anonymous), and passes at least .8 times as many rows a second as the same fit from
-  arrays in memory, the whole fit counted, in seconds of this process's CPU time (as on a machine
-  that nobody else uses; wall time is printed too);
+  arrays in memory, the whole fit counted, by the clock, the better of two fits each, in turns (seconds
+  of CPU time are printed too: where others use the machine they tell more);
 - a fit from compressed zarr stores of the same rows grows by less than a third of their size.
 
-Each fit runs in a process of its own. Seed 0, one epoch of batches of 256 rows, one torch
+Each fit runs in a process of its own. Seed 0, one epoch, all else the library's defaults, one torch
 thread. ``--rows`` makes it smaller.
 """
 
@@ -33,6 +33,7 @@ from skbetafd import FrontDoorMultiModalClassifier
 
 WIDTH, N_CLASSES, EPOCHS, CHUNK = 64, 4, 1, 4096
 NAMES = ("sound", "image")
+FORMS = ("memory", "memmap", "memory", "memmap", "zarr")
 MOST_BYTES, LEAST_RATIO, ZARR_SHARE = 1e9, 0.8, 1 / 3
 
 
@@ -93,7 +94,7 @@ def measure(folder: Path, form: str) -> dict[str, float]:
     else:
         X = {name: zarr.open_array(folder / f"{name}.zarr", mode="r") for name in NAMES}
     model = FrontDoorMultiModalClassifier(
-        max_epochs=EPOCHS, batch_size=256, random_state=0, predominant="sound", device="cpu"
+        max_epochs=EPOCHS, random_state=0, predominant="sound", device="cpu"
     )
     warm = {name: np.array(values[:2048]) for name, values in maps.items()}
     model.fit(warm, y[:2048])
@@ -106,8 +107,8 @@ def measure(folder: Path, form: str) -> dict[str, float]:
     score = model.score({name: np.array(v[:5000]) for name, v in maps.items()}, y[:5000])
     done = EPOCHS * len(y)
     return {
-        "rows_per_s": done / cpu,
-        "rows_per_wall_s": done / seconds,
+        "rows_per_s": done / seconds,
+        "rows_per_cpu_s": done / cpu,
         "growth": growth,
         "accuracy": score,
     }
@@ -120,11 +121,16 @@ def run(folder: Path, form: str) -> dict[str, float]:
     result = json.loads(done.stdout.splitlines()[-1])
     print(
         f"{form:7s} {result['rows_per_s']:>10,.0f} rows/s "
-        f"({result['rows_per_wall_s']:,.0f} wall)  {result['growth'] / 1e6:>7,.0f} MB more"
+        f"({result['rows_per_cpu_s']:,.0f} a CPU second)  {result['growth'] / 1e6:>7,.0f} MB more"
         f"  accuracy {result['accuracy']:.3f}",
         flush=True,
     )
     return result
+
+
+def by_rows(result: dict[str, float]) -> float:
+    """Order results by their rows a second."""
+    return result["rows_per_s"]
 
 
 def main(n: int) -> None:
@@ -133,7 +139,8 @@ def main(n: int) -> None:
     print(f"{n:,} rows, {size / 1e6:,.0f} MB, {platform.machine()}, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), n)
-        found = {form: run(Path(folder), form) for form in ("memory", "memmap", "zarr")}
+        runs = [(form, run(Path(folder), form)) for form in FORMS]
+    found = {form: max((r for f, r in runs if f == form), key=by_rows) for form in FORMS}
     ratio = found["memmap"]["rows_per_s"] / found["memory"]["rows_per_s"]
     print(f"memmap / memory: {ratio:.2f}")
     assert found["memmap"]["growth"] <= MOST_BYTES, found

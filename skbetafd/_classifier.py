@@ -143,7 +143,8 @@ class FrontDoorMultiModalClassifier(
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
         picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
         sequence (L, C) one a channel. Where "mlp" or "linear" would read more than 32 values of
-        either, it reads their first 32 principal components, and does not learn pixels by heart.
+        either, it reads their first 32 principal components, and does not learn pixels by heart. A
+        sparse matrix has one scale for all its columns, and keeps its zeros.
     max_epochs : int, default=40
         Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
         gain a point or two at β = 0. On wide raw input, more of them fit the confounder's
