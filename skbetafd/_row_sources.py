@@ -22,7 +22,7 @@ BLOCK_BYTES = 2**20
 """About the size of the contiguous rows that are read together from a store without random
 access; where it says how its rows are chunked, whole chunks are read."""
 
-CACHE_BYTES = 2**26
+CACHE_BYTES = 2**25
 """Of the blocks of one store that are kept in memory."""
 
 
