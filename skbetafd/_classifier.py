@@ -93,18 +93,19 @@ class FrontDoorMultiModalClassifier(
         modalities, it must agree with them. BaggingClassifier, AdaBoostClassifier,
         OneVsOneClassifier and ClassifierChain hand a MultiModalArray on flat, so that they need it
         (ClassifierChain a last slice that is open, ``slice(4, None)``, for the labels it adds).
-    encoders : str, or mapping of str to str, torch.nn.Module or callable, default="auto"
-        How each modality is read: one kind for all, or one a modality by name (the others are
-        "auto"). "mlp" is one hidden layer, "linear" none. "conv2d" is a small convolutional
-        network for pictures (H, W), (C, H, W) or, with at most 4 channels, (H, W, C); "conv1d" the
-        same over the steps of sequences (L, C) of equal length; "sequence" a bidirectional GRU for
-        sequences of any length up to L, the steps after the last being NaN in all channels.
-        "auto" takes "mlp" for tables, "conv2d" for three axes a row and for two of equal length
-        without padding, "sequence" for other rows (L, C) of more than one step. A torch module
-        reads float rows in their own shape, as they come (they are not standardised), and returns
-        features, of which "mlp" makes the code. A copy of it is trained for each code; where no
-        parameter of it requires a gradient, it is frozen: its features are made once, in
-        evaluation mode, and standardised. A callable without arguments returns a new module.
+    encoders : str, or mapping of str or int to str, torch.nn.Module or callable, default="auto"
+        How each modality is read: one kind for all, or one a modality by its name or position (the
+        others are "auto"). "mlp" is one hidden layer, "linear" none. "conv2d" is a small
+        convolutional network for pictures (H, W), (C, H, W) or, with at most 4 channels, (H, W,
+        C); "conv1d" the same over the steps of sequences (L, C) of equal length; "sequence" a
+        bidirectional GRU for sequences of any length up to L, the steps after the last being NaN
+        in all channels. "auto" takes "mlp" for tables, "conv2d" for three axes a row and for two
+        of equal length without padding, "sequence" for other rows (L, C) of more than one step. A
+        torch module reads float rows in their own shape, as they come (they are not standardised;
+        a row that lacks the modality is 0, and padding is refused), and returns features, of
+        which "mlp" makes the code. A copy of it is trained for each code; where no parameter of
+        it requires a gradient, it is frozen: its features are made once, in evaluation mode, and
+        standardised. A callable without arguments returns a new module.
     encoder_learning_rate : float or mapping of str to float, default=None
         Peak learning rate of the user's modules, for all or by modality; None is `learning_rate`.
         A pretrained module wants a smaller one.

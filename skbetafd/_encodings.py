@@ -48,13 +48,12 @@ def resolve_encodings(
     TypeError
         If an encoder is none of these.
     """
-    given = encoders if isinstance(encoders, Mapping) else dict.fromkeys(names, encoders)
-    rates = _rates(encoder_learning_rate, names)
-    for parameter, mapping in (("encoders", given), ("encoder_learning_rate", rates)):
-        unknown = [name for name in mapping if name not in names]
-        if unknown:
+    given = _by_name(encoders, names, "encoders")
+    rates = _by_name(encoder_learning_rate, names, "encoder_learning_rate")
+    for name in rates if isinstance(encoder_learning_rate, Mapping) else ():
+        if isinstance(given.get(name, "auto"), str):
             raise ValueError(
-                f"{parameter} names {unknown[0]!r}, but the modalities are {quoted(names)}"
+                f"encoder_learning_rate names {name!r}, which no module of the user's reads"
             )
     return tuple(
         _encoding(name, given.get(name, "auto"), rates.get(name), shape, array)
@@ -66,13 +65,23 @@ def may_be_padded(
     encoders: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
 ) -> list[str]:
     """Name the modalities whose last steps may be NaN."""
-    given = encoders if isinstance(encoders, Mapping) else dict.fromkeys(names, encoders)
+    given = _by_name(encoders, names, "encoders")
     sequences = [name for name, shape in zip(names, shapes, strict=True) if len(shape) == 2]
     return [name for name in sequences if str(given.get(name, "auto")) in ("auto", "sequence")]
 
 
-def _rates(rate: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    return rate if isinstance(rate, Mapping) else dict.fromkeys(names, rate)
+def _by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:
+    """Spread one value over all modalities; a mapping's keys are names or positions."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(names, value)
+    found = {}
+    for key, entry in value.items():
+        position = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(names)
+        name = names[key] if position and key not in names else key
+        if name not in names:
+            raise ValueError(f"{parameter} names {key!r}, but the modalities are {quoted(names)}")
+        found[name] = entry
+    return found
 
 
 def _encoding(

@@ -62,5 +62,13 @@ class FrozenFeatures:
             part = some[start : start + ROWS_OF_A_MODULE]
             x = torch.tensor(rows[part], dtype=like.dtype, device=like.device)
             with torch.no_grad():
-                out[part] = self.module(x).double().cpu().numpy()
+                features = self.module(x).double().cpu().numpy()
+            if not np.isfinite(features).all():
+                row = int(part[~np.isfinite(features).all(axis=1)][0])
+                raise ValueError(
+                    f"encoders: the features of the frozen {type(self.module.module).__name__} are "
+                    f"not finite at row {row} of those it read: "
+                    f"{features[part == row][0].tolist()[:5]}"
+                )
+            out[part] = features
         return out if self.scaler is None else self.scaler.transform(out)

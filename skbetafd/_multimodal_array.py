@@ -238,15 +238,24 @@ def _as_modality(name: Any, value: Any) -> Any:
         try:
             value = np.asarray(value)
         except ValueError as error:
-            raise ValueError(f"modality {name!r} is no array: {error}") from error
+            raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
     if value.shape == ():
-        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}")
+        said = "; in a container, present= says what is missing" if value.item() is None else ""
+        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}{said}")
     if len(value.shape) < 2:
+        holds_arrays = value.dtype == object and any(np.ndim(entry) for entry in value)
         raise ValueError(
             f"modality {name!r} needs rows and columns, got shape {value.shape}; "
-            "reshape(-1, 1) makes one column of a one-dimensional array"
+            + (PAD if holds_arrays else ONE_COLUMN)
         )
     return value
+
+
+PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
+ONE_COLUMN = (
+    "reshape(-1, 1) makes one column of a one-dimensional array, and df[['name']] takes one of a "
+    "frame"
+)
 
 
 def _check_same_rows(data: Mapping[str, Any]) -> None:

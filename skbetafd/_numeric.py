@@ -232,6 +232,10 @@ def _check_finite(
     only = "; only a row that is all NaN lacks its modality: impute single values"
     if len(shape) == 3:
         only = "; only steps at the end of a sequence that are all NaN are padding"
+    elif len(np.shape(original)) == 3 and padding(flat.reshape(np.shape(original)))[row].any():
+        only = "; padding at the end of a sequence is read by the encoder 'sequence' alone"
+    elif len(np.shape(original)) == 2 and padding(flat[[row], :, None])[0, column, 0]:
+        only += "; a padded sequence of one channel comes as (n, steps, 1)"
     raise _not_finite(name, number, f"row {row + first}, {_column(original, column)}", dtype, only)
 
 

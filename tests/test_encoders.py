@@ -340,3 +340,77 @@ def test_a_rate_that_is_none_is_refused_by_name(rate, module, rng):
     X = {"picture": pictures(rng), "table": table(rng)}
     with pytest.raises(ValueError, match=r"encoder_learning_rate.*(image|picture)"):
         make(encoders={"picture": module}, encoder_learning_rate=rate).fit(X, LABEL)
+
+
+def test_padding_is_told_what_reads_it(rng):
+    X = {"sequence": sequences(rng), "table": table(rng)}
+    with pytest.raises(ValueError, match="is read by the encoder 'sequence' alone"):
+        make(encoders={"sequence": "conv1d"}).fit(X, LABEL)
+    with pytest.raises(ValueError, match=r"one channel comes as \(n, steps, 1\)"):
+        make().fit({**X, "sequence": X["sequence"][:, :, 0]}, LABEL)
+    ragged = [row[~np.isnan(row[:, 0])] for row in X["sequence"]]
+    for value in (ragged, np.array(ragged, dtype=object)):
+        with pytest.raises(ValueError, match=r"'sequence' .*pad sequences of unequal length"):
+            make().fit({"sequence": value, "table": X["table"]}, LABEL)
+
+
+def test_encoders_are_named_by_position_too(rng):
+    X = [pictures(rng), table(rng)]
+    assert kinds(make(encoders={0: "mlp"}).fit(X, LABEL)) == ["mlp", "mlp"]
+    with pytest.raises(ValueError, match="encoders names 2, but the modalities are"):
+        make(encoders={2: "mlp"}).fit(X, LABEL)
+
+
+def test_a_rate_for_what_no_module_reads_is_refused(module, rng):
+    X = {"picture": pictures(rng), "table": table(rng)}
+    with pytest.raises(ValueError, match="encoder_learning_rate names 'table', which no module"):
+        make(encoders={"picture": module}, encoder_learning_rate={"table": 1e-4}).fit(X, LABEL)
+
+
+@pytest.mark.parametrize("encoder", ["sequence", "module"])
+def test_many_complete_rows_beside_one_that_lacks_a_modality_predict(encoder, rng):
+    label = np.arange(600) % 3
+    X = {"sequence": sequences(rng, label), "table": table(rng, label)}
+    if encoder == "module":
+        X["sequence"] = np.nan_to_num(X["sequence"])
+    own = nn.Sequential(nn.Flatten(), nn.Linear(45, 4))
+    encoders = {"sequence": own if encoder == "module" else "sequence"}
+    clf = make(max_epochs=1, n_references=256, encoders=encoders).fit(X, label)
+    X["table"] = np.where(np.arange(600)[:, None] == 0, np.nan, X["table"])
+    np.testing.assert_allclose(
+        clf.predict_proba(X)[:9], clf.predict_proba({m: x[:9] for m, x in X.items()}), atol=1e-6
+    )
+
+
+class Broken(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        if self.how == "NaN":
+            return torch.log(x.flatten(1))
+        return x.flatten(1).mean(0, keepdim=True)
+
+
+def test_a_frozen_module_whose_features_are_not_finite_is_refused(rng):
+    X = {"picture": pictures(rng), "table": table(rng)}
+    with pytest.raises(ValueError, match=r"frozen Broken are not finite at row 0"):
+        make(encoders={"picture": Broken("NaN")}).fit(X, LABEL)
+    with pytest.raises(ValueError, match=r"modality 'picture'.*returned 1 rows for 2"):
+        make(encoders={"picture": Broken("mean")}).fit(X, LABEL)
+
+
+def test_a_module_may_change_its_rows_in_place(rng):
+    class Shift(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read = nn.Linear(144, 4)
+
+        def forward(self, x):
+            x -= 1
+            return self.read(x.flatten(1))
+
+    X = {"picture": pictures(rng), "table": table(rng)}
+    clf = make(encoders={"picture": Shift()}).fit(X, LABEL)
+    np.testing.assert_array_equal(clf.predict_proba(X), clf.predict_proba(X))

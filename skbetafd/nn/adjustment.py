@@ -178,9 +178,9 @@ def log_proba_path(
         codes = network.encode([x[part] for x in xs])
         seeing = torch.log_softmax(network.head(*codes), dim=1)
         doing = log_proba_doing(network, codes, references, effect) if adjusts else seeing
-        if present is not None:
+        lacking = None if present is None else present[part].prod(1) == 0
+        if present is not None and lacking is not None and lacking.any():
             seeing, doing = seeing.clone(), doing.clone()
-            lacking = present[part].prod(1) == 0
             seeing[lacking], doing[lacking] = log_proba_partial(
                 network,
                 [x[part][lacking] for x in xs],

@@ -118,7 +118,11 @@ class ModuleFeatures(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn rows (n, width) into features (n, n_features)."""
-        return self.module(x.view(-1, *self.shape)).flatten(1)
+        rows = x.reshape(-1, *self.shape).clone()  # the module may change them in place
+        features = self.module(rows)
+        if len(features) != len(x):
+            raise ValueError(f"it returned {len(features)} rows for {len(x)}")
+        return features.flatten(1)
 
 
 def make_encoder(
