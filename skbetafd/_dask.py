@@ -36,6 +36,8 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     ------
     ImportError
         If Dask is not installed.
+    TypeError
+        If `client` is something else.
     ValueError
         From Dask, if `client` is None and there is no current one.
 
@@ -63,6 +65,8 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     except ImportError as error:
         raise ImportError('dask_backend needs Dask: pip install "skbetafd[distributed]"') from error
     client = distributed.get_client() if client is None else client
+    if not isinstance(client, distributed.Client):
+        raise TypeError(f"client must be a distributed.Client, got {client!r}")
     return DaskDistributedBackend(client=_ScatterToAll(client), **submit_options)
 
 

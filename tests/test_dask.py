@@ -215,3 +215,5 @@ def test_an_error_on_a_worker_names_the_fold(client: object, X: object, y: np.nd
 def test_without_a_client_the_backend_is_refused() -> None:
     with pytest.raises(ValueError, match="client"):
         dask_backend()
+    with pytest.raises(TypeError, match=r"client must be a distributed.Client, got 'here'"):
+        dask_backend("here")

@@ -160,7 +160,8 @@ def user_module(encoding: Encoding, generator: torch.Generator) -> nn.Module:
 def seeded(generator: torch.Generator) -> Iterator[None]:
     """Seed the global generators, from which a user's module draws, by one; restore them after."""
     seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
-    with torch.random.fork_rng():
+    device = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=device):
         torch.random.manual_seed(seed)
         yield
 
