@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 import torch
 
 from ._contribution import modality_position
+from ._encodings import check_same_encodings
+from ._frozen import FrozenFeatures
+from ._scaling import PaddedScaler
+from .nn import Encoding
 
 LEARNED = (
     "classes_",
@@ -17,6 +22,7 @@ LEARNED = (
     "predominant_",
     "members_",
     "net_",
+    "_encodings",
     "_layout",
     "_scalers",
 )
@@ -30,6 +36,8 @@ class Start:
     predominant: int
     scores: np.ndarray | None
     scalers: list[Any]
+    standardized: bool | None
+    """Whether rows are scaled; None where only trained modules read them."""
     networks: tuple[dict[str, np.ndarray], ...]
     """Parameters and buffers of every member."""
 
@@ -41,6 +49,7 @@ class Start:
             predominant=names.index(estimator.predominant_),
             scores=None if scores is None else np.array([scores[name] for name in names]),
             scalers=estimator._scalers,
+            standardized=standardized(estimator._scalers, estimator._encodings),
             networks=tuple(
                 {key: value.cpu().numpy() for key, value in m.net.module_.state_dict().items()}
                 for m in estimator.members_
@@ -66,7 +75,7 @@ class Start:
                 f"the earlier fit has {len(self.networks)} members, got "
                 f"n_members={parameters['n_members']}"
             )
-        if parameters["standardize"] == (self.scalers[0] is None):
+        if self.standardized not in (None, parameters["standardize"]):
             raise ValueError(
                 "the earlier fit's scaling stays, got another "
                 f"standardize={parameters['standardize']}"
@@ -93,10 +102,25 @@ class Start:
         network.load_state_dict({name: torch.tensor(value) for name, value in earlier.items()})
 
 
-def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:
-    """Refuse classes or modalities other than those of the earlier fit.
+def standardized(scalers: Sequence[Any], encodings: Sequence[Encoding]) -> bool | None:
+    """Tell whether a fit has scaled its rows; None where trained modules read all of them."""
+    for scaler, encoding in zip(scalers, encodings, strict=True):
+        if isinstance(scaler, FrozenFeatures):
+            return scaler.scaler is not None
+        if isinstance(scaler, PaddedScaler):
+            return scaler.steps is not None
+        if encoding.kind != "module":
+            return scaler is not None
+    return None
 
-    `estimator` has its new ``classes_`` and ``_layout``; `classes` and `layout` are the earlier.
+
+def check_same_data(
+    estimator: Any, classes: np.ndarray, layout: Any, encodings: Sequence[Encoding]
+) -> None:
+    """Refuse classes, modalities or encoders other than those of the earlier fit.
+
+    `estimator` has its new ``classes_``, ``_layout`` and ``_encodings``; the arguments are the
+    earlier.
     """
     if not np.array_equal(estimator.classes_, classes):
         raise ValueError(
@@ -110,3 +134,4 @@ def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:
             f"warm_start needs the modalities of the earlier fit, with rows of shapes {old}, got "
             f"{new}"
         )
+    check_same_encodings(list(new), encodings, estimator._encodings)

@@ -292,3 +292,66 @@ def test_a_search_starts_its_refit_warm(X, y):
     search.fit(X, y)
     assert search.history_[0, "train_outcome_loss"] < before / 2
     assert_array_equal(search.scores_, scores)
+
+
+def module_and_table(n=60):
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 3
+    return {"a": rng.normal(size=(n, 5)) + y[:, None], "b": rng.normal(size=(n, 4))}, y
+
+
+SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_stream_and_a_warm_start_go_on_where_a_module_reads_the_first_modality(frozen):
+    X, y = module_and_table()
+    module = torch.nn.Linear(5, 6).requires_grad_(not frozen)
+    settings = {**SMALL, "encoders": {"a": module}, "standardize": not frozen}
+    clf = FrontDoorMultiModalClassifier(**settings)
+    clf.partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
+    assert clf.n_iter_ == 2
+    warm = FrontDoorMultiModalClassifier(**settings, warm_start=True).fit(X, y).fit(X, y)
+    with pytest.raises(ValueError, match="scaling stays, got another standardize"):
+        warm.set_params(standardize=frozen).fit(X, y)
+
+
+def test_a_warm_start_with_another_encoder_is_refused_by_name():
+    X, y = module_and_table()
+    one, other = (torch.nn.Linear(5, 6).requires_grad_(False) for _ in range(2))
+    clf = FrontDoorMultiModalClassifier(**SMALL, encoders={"a": one}, warm_start=True).fit(X, y)
+    for encoder in (other, torch.nn.Linear(5, 6), "linear", "auto"):
+        with pytest.raises(ValueError, match="earlier fit reads modality 'a' by Linear"):
+            clf.set_params(encoders={"a": encoder}).fit(X, y)
+    clf.set_params(encoders={"a": one}).fit(X, y)
+
+
+def test_the_precision_of_a_stream_may_change():
+    X, y = module_and_table()
+    clf = FrontDoorMultiModalClassifier(**SMALL, dtype="float64")
+    clf.partial_fit(X, y, classes=[0, 1, 2])
+    for dtype in ("float32", "float64", "float32"):
+        clf.set_params(dtype=dtype).partial_fit(X, y)
+        assert clf.predict_log_proba(X).dtype == dtype
+
+
+def test_a_stream_refuses_padding_where_it_began_with_pictures():
+    X, y = module_and_table()
+    X["a"] = np.random.default_rng(0).normal(size=(60, 6, 6))
+    clf = FrontDoorMultiModalClassifier(**SMALL).partial_fit(X, y, classes=[0, 1, 2])
+    X["a"][3, 4:] = np.nan
+    with pytest.raises(ValueError, match="'a' contains NaN at row 3"):
+        clf.partial_fit(X, y)
+
+
+def test_a_number_as_weight_is_the_weight_of_every_row_and_a_fit_counts_by_its_weights():
+    X, y = module_and_table()
+
+    def learned(weight, first):
+        clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y, sample_weight=first)
+        return clf.partial_fit(X, y, sample_weight=weight).predict_proba(X)
+
+    each = np.full(60, 2.0)
+    np.testing.assert_array_equal(learned(2.0, None), learned(each, None))
+    np.testing.assert_allclose(learned(each, each), learned(None, None), rtol=1e-6)
+    assert np.abs(learned(each, None) - learned(None, None)).max() > 1e-7
