@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from ._frozen import is_frozen
-from ._row_sources import chunks_of
 from .training import check_same_call, from_first, join_processes, resolve_device
 
 if TYPE_CHECKING:
@@ -34,13 +33,6 @@ def joined(request: FitRequest) -> tuple[torch.device, FitRequest]:
     return device, replace(request, seeds=from_first(lambda: request.seeds))
 
 
-def _checksum(value: Any) -> tuple[Any, ...]:
-    crc = 0
-    for part in chunks_of(value):
-        crc = crc32(np.ascontiguousarray(part).data, crc)
-    return tuple(value.shape), value.dtype.str, crc
-
-
 def _fingerprint(request: FitRequest) -> dict[str, Any]:
     """Give what processes must have in common, by the names that an error calls it."""
     rows = dict(zip(request.names, request.arrays, strict=True))
@@ -52,10 +44,10 @@ def _fingerprint(request: FitRequest) -> dict[str, Any]:
         module = encoding.module
         if isinstance(module, torch.nn.Module) and is_frozen(module):
             state = module.state_dict()
-            data |= {
-                f"{key} of modality {name!r}": v.cpu().reshape(-1).view(torch.uint8).numpy()
-                for key, v in state.items()
-            }
-    sums = {name: _checksum(value) for name, value in data.items()}
+            data |= {f"{key} of modality {name!r}": v.cpu().numpy() for key, v in state.items()}
+    sums = {
+        name: (value.shape, value.dtype.str, crc32(np.ascontiguousarray(value).data))
+        for name, value in data.items()
+    }
     simple = {n: v for n, v in request.parameters.items() if isinstance(v, (Real, str, NoneType))}
     return {**sums, **{name: v for name, v in simple.items() if name != "device"}}

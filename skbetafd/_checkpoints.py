@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 import torch
 
-from ._encodings import described
 from ._fitting import FitRequest
+from .nn import Encoding
 from .training import (
     Checkpoint,
     callback_names,
@@ -23,9 +22,7 @@ from .training import (
 )
 
 
-def with_checkpoints(
-    request: FitRequest, directory: Any, labels: np.ndarray, *, seeded: bool
-) -> FitRequest:
+def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> FitRequest:
     """Give a fit a checkpoint for each of its networks, and the seeds of the one that it continues.
 
     Parameters
@@ -34,8 +31,6 @@ def with_checkpoints(
         The fit.
     directory : str or Path
         Made if need be. It holds ``network-0.pt``, ``network-1.pt``, ...: one fit at a time.
-    labels : ndarray of shape (n_classes,)
-        What the request's class indices stand for.
     seeded : bool
         Whether the seeds are the user's, as those of an int random_state are. Others are those
         of the fit that goes on.
@@ -51,7 +46,7 @@ def with_checkpoints(
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"checkpoint_dir must be a directory, got the file {str(directory)!r}")
     directory.mkdir(parents=True, exist_ok=True)
-    fingerprint, seeds = _fingerprint(request, labels, seeded=seeded), request.seeds
+    fingerprint, seeds = _fingerprint(request, seeded=seeded), request.seeds
     paths = [directory / f"network-{member}.pt" for member in range(len(request.seeds[1::2]))]
     for path in paths:
         content = read_checkpoint(path)
@@ -77,12 +72,23 @@ def remove_fold_checkpoints(directory: Any) -> None:
             own.rmdir()
 
 
-def _fingerprint(request: FitRequest, labels: np.ndarray, *, seeded: bool) -> str:
+def _fingerprint(request: FitRequest, *, seeded: bool) -> str:
     callbacks = callback_names(request.parameters["callbacks"])
     device = str(resolve_device(request.parameters["device"]))
     parameters = {**request.parameters, "callbacks": callbacks, "device": device}
-    encodings: Any = tuple(map(described, request.encodings))
+    encodings: Any = tuple(map(_described, request.encodings))
     seeds = request.seeds if seeded else (len(request.seeds),)
     same = replace(request, parameters=parameters, seeds=seeds, watcher=None, checkpoints=())
     same = replace(same, encodings=encodings)
-    return joblib.hash((same, labels, version("skbetafd"), torch.__version__))
+    return joblib.hash((same, version("skbetafd"), torch.__version__))
+
+
+def _described(encoding: Encoding) -> Any:
+    """Describe an encoding alike in every process; a pickled torch module is not."""
+    module = encoding.module
+    if isinstance(module, torch.nn.Module):
+        state = {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+        frozen = [name for name, value in module.named_parameters() if not value.requires_grad]
+        return (str(module), state, frozen, *encoding._replace(module=None))
+    name = None if module is None else f"{module.__module__}.{module.__qualname__}"
+    return (name, *encoding._replace(module=None))

@@ -172,9 +172,9 @@ class FrontDoorMultiModalClassifier(
         modality, by what it has): what serves β = 0 best. With an observed mediator it is the
         whole loss. The rows held out move neither weights nor references.
     validation_fraction : float in (0, 1), default=0.2
-        Share of the training rows, at most one half, in the inner split, stratified by label,
-        rounded to a whole number of folds, of which there are at most as many as groups, or rows
-        of the commonest class. Exact copies of a row stay on one side only if `groups` say so.
+        Share of the training rows in the inner split, stratified by label, rounded to a whole
+        number of folds, of which there are at most as many as groups, or rows of the commonest
+        class. Exact copies of a row stay on one side only if `groups` say so.
     n_iter_no_change : int, default=10
         Epochs without a lower loss after which early stopping ends the training.
     warm_start : bool, default=False
@@ -192,8 +192,8 @@ class FrontDoorMultiModalClassifier(
     memory : str, pathlib.Path or joblib.Memory, default=None
         Where fits are kept, so that a search over what is read at prediction (`beta`, `effect`)
         fits once a fold. The key is the data's content and every other parameter. Only a fit
-        with an int `random_state`, without callbacks and without torch modules as encoders is
-        kept: no other can be told to be the same again, and `fit` warns of it.
+        with an int `random_state` and without callbacks is kept: no other can be repeated, and
+        `fit` warns of it.
     checkpoint_dir : str or pathlib.Path, default=None
         Where the state of the training is written after each epoch, in a file a network; those
         of several members are then trained one by one. A fit with the same data and parameters
@@ -496,13 +496,12 @@ class FrontDoorMultiModalClassifier(
         repeatable = isinstance(self.random_state, Integral) and not (
             self.callbacks or hasattr(self, "_skl_callbacks")
         )
-        why = None
-        if self.accelerate:
-            why = "with accelerate=True: the processes would find different fits."
-        elif any(encoding.module is not None for encoding in request.encodings):
-            why = "with torch modules as encoders, which no two processes describe alike."
-        if self.memory is not None and why is not None:
-            warnings.warn(f"memory is not used {why}", UserWarning, stacklevel=3)
+        if self.memory is not None and self.accelerate:
+            warnings.warn(
+                "memory is not used with accelerate=True: the processes would find different fits.",
+                UserWarning,
+                stacklevel=3,
+            )
             return fit_all([request], int(self.verbose))[0]
         if self.memory is not None and repeatable:
             return fit_cached(request, self.memory, int(self.verbose))
@@ -521,9 +520,7 @@ class FrontDoorMultiModalClassifier(
     ) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         start = Start.of(self) if self.warm_start and hasattr(self, "members_") else None
-        earlier = None
-        if start is not None:
-            earlier = (self.classes_, self._layout, self._encodings)
+        earlier = (self.classes_, self._layout) if start is not None else None
         request = super()._request(X, y, sample_weight, mediator, groups)
         if earlier is not None:
             check_same_data(self, *earlier)
@@ -532,7 +529,7 @@ class FrontDoorMultiModalClassifier(
             request = replace(request, groups=None)
         if self.checkpoint_dir is not None:
             seeded = isinstance(self.random_state, Integral)
-            request = with_checkpoints(request, self.checkpoint_dir, self.classes_, seeded=seeded)
+            request = with_checkpoints(request, self.checkpoint_dir, seeded=seeded)
         if mediator is None:
             self._warn_of_one_modality(request)
         return request
@@ -555,6 +552,7 @@ class FrontDoorMultiModalClassifier(
         self.net_, self.references_ = result.members[0]
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
+        self._mass = result.mass
         self.__dict__.pop("_stream", None)
         self.__dict__.pop("best_epoch_", None)
         if self.early_stopping and "valid_loss" in self.history_[0]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ._frozen import is_frozen
 from ._multimodal_array import quoted
 from ._presence import present_rows
 from ._row_sources import chunks_of
@@ -128,46 +127,6 @@ def _try(name: str, encoding: Encoding) -> None:
             f"encoders: the module of modality {name!r} can't read float rows of shape "
             f"(n, {', '.join(map(str, encoding.shape))}) and return (n, ...) features: {error}"
         ) from error
-
-
-def described(encoding: Encoding) -> tuple[Any, ...]:
-    """Describe an encoding alike in every process; a pickled torch module is not."""
-    module = encoding.module
-    if module is None:
-        return (None, *encoding)
-    made = module
-    if not isinstance(module, torch.nn.Module):
-        made = user_module(encoding, torch.Generator("cpu").manual_seed(0))
-    assert isinstance(made, torch.nn.Module)
-    state = {name: _plain_bytes(value) for name, value in made.state_dict().items()}
-    frozen = [name for name, value in made.named_parameters() if not value.requires_grad]
-    return (str(made), state, frozen, *encoding._replace(module=None))
-
-
-def _plain_bytes(value: Any) -> Any:
-    if not isinstance(value, torch.Tensor):
-        return repr(value)
-    plain = value.detach().cpu().contiguous().reshape(-1)
-    return str(value.dtype), tuple(value.shape), plain.view(torch.uint8).numpy().tobytes()
-
-
-def check_same_encodings(
-    names: Sequence[str], earlier: Sequence[Encoding], now: Sequence[Encoding]
-) -> None:
-    """Refuse to start from an earlier fit that reads a modality by something else.
-
-    Of a module that is trained the weights may differ: they are what is learned.
-    """
-    for name, old, new in zip(names, earlier, now, strict=True):
-        one, other = (described(e._replace(learning_rate=None)) for e in (old, new))
-        if None not in (old.module, new.module) and not is_frozen(new.module):
-            one, other = (d[:1] + d[2:] for d in (one, other))  # without the state
-        if one != other:
-            said = [e.kind if e.module is None else repr(e.module) for e in (old, new)]
-            raise ValueError(
-                f"the earlier fit reads modality {name!r} by {said[0]}, which stays, got {said[1]}"
-                + (" with other weights" if said[0] == said[1] else "")
-            )
 
 
 def _check_rate(name: str, rate: Any) -> None:

@@ -141,6 +141,8 @@ class FitResult:
     """Probe accuracy of each modality, unless the predominant one was named."""
     scalers: list[Any]
     members: list[Member]
+    mass: float
+    """Number of rows that the references stand for."""
 
 
 def data_dtype(dtype: str) -> str:
@@ -371,7 +373,8 @@ class Preparation:
             self._member(net, seed, rows, codes)
             for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
         ]
-        return FitResult(self.predominant, self.scores, self.scalers, members)
+        mass = float(len(self.request.y))
+        return FitResult(self.predominant, self.scores, self.scalers, members, mass)
 
     def _member(
         self,

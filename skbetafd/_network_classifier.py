@@ -30,15 +30,6 @@ def refuse_overflow(log_proba: np.ndarray) -> None:
         raise ValueError(f"X is too far from the training rows at row {rows[0]}: overflow")
 
 
-def _mass(sample_weight: Any, n_used: int, n_rows: int) -> float:
-    """Give what the rows of positive weight stand for together."""
-    if sample_weight is None:
-        return float(n_used)
-    with np.errstate(over="ignore"):
-        total = np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), n_rows).sum()
-    return float(min(total, np.finfo(np.float64).max))
-
-
 class CodeEncoder(NamedTuple):
     """What makes a modality's code from its rows."""
 
@@ -103,12 +94,12 @@ class NetworkClassifier(BaseEstimator):
         The `first` rows must hold every modality, and some row all of them.
         """
         names, shapes = self._layout.names, self._layout.shapes
-        padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
+        padded = may_be_padded(self.encoders, names, shapes)
         arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
         y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
         observed = None if mediator is None else read_mediator(mediator, weight)
         groups = None if groups is None else read_groups(groups, len(y))
-        used, n_rows = np.flatnonzero(weight > 0), len(weight)
+        used = np.flatnonzero(weight > 0)
         if groups is not None:
             groups = groups[used]
         if len(used) < len(y):
@@ -118,7 +109,6 @@ class NetworkClassifier(BaseEstimator):
             rate = self.encoder_learning_rate
             self._encodings = resolve_encodings(self.encoders, rate, names, shapes, arrays)
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
-        self._mass = _mass(sample_weight, len(used), n_rows)
         return FitRequest(
             names=names,
             arrays=arrays,
@@ -156,19 +146,19 @@ class NetworkClassifier(BaseEstimator):
             )
         return present
 
-    def _padded(self) -> list[str]:
-        """Name the modalities that `fit` has read as sequences."""
-        named = zip(self._layout.names, self._encodings, strict=True)
-        return [name for name, encoding in named if encoding.kind == "sequence"]
-
     def _read(
         self, X: Any, network: torch.nn.Module, *, mediated: bool = False
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Rows as numeric arrays of the network's precision, and which modalities each has."""
-        X = read_prediction_input(self, X, self._layout, padded=self._padded())
+        padded = [
+            name
+            for name, encoding in zip(self.modality_names_, self._encodings, strict=True)
+            if encoding.kind == "sequence"
+        ]
+        X = read_prediction_input(self, X, self._layout, padded=padded)
         weights = next(network.parameters())
         dtype = str(weights.dtype).removeprefix("torch.")
-        arrays = numeric_modalities(X, dtype, padded=self._padded())
+        arrays = numeric_modalities(X, dtype, padded=padded)
         present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
         return arrays, present
 

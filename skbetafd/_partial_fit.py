@@ -33,8 +33,8 @@ class PartialFitMixin(NetworkClassifier):
         """Learn from more rows: one pass over them, at the constant rate `learning_rate`.
 
         The optimizer goes on from call to call. Fixed by the first call (or by a `fit` before
-        it) are the modalities, the predominant one, the encoders and their learning rate, the
-        scaling (let the first call have rows enough for means and variances) and the classes.
+        it) are the modalities, the predominant one, the scaling (let the first call have rows
+        enough for means and variances) and the classes.
 
         The estimator keeps a uniform sample of all rows so far that lack no modality, at most
         4,096. As many of them as there are new rows are passed over too, so that a class that
@@ -91,15 +91,16 @@ class PartialFitMixin(NetworkClassifier):
             self._check_streamable()
             X, y = labelled(X, y)
             begun = hasattr(self, "members_")
-            earlier_mass = self._mass if begun else 0.0
             request = self._stream_request(X, y, classes, sample_weight, begun=begun)
             if begun:
                 request = replace(request, start=Start.of(self))
             stream = getattr(self, "_stream", None)
             if stream is None:
                 members = self.members_ if begun else []
-                stream = Stream.begun(request.seeds, members, earlier_mass)
-            stream, result = stream.learn(request, self._mass, int(self.verbose))
+                stream = Stream.begun(request.seeds, members, self._mass if begun else 0.0)
+            weighted = sample_weight is not None
+            mass = float(np.sum(sample_weight)) if weighted else float(len(request.y))
+            stream, result = stream.learn(request, mass, int(self.verbose))
             self._adopt(result)
             self._stream = stream
         return self

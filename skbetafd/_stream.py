@@ -69,13 +69,6 @@ class RowSample:
             present,
         )
 
-    def like(self, rows: TrainingRows) -> RowSample:
-        """Move the sample to the device and precision of other rows."""
-        own, where = self.rows, rows.weight
-        xs = [x.to(where) for x in own.xs]
-        moved = TrainingRows(xs, own.y.to(where.device), own.weight.to(where))
-        return RowSample(moved, self.keys)
-
     def _cut(self) -> RowSample:
         if len(self.keys) <= REMEMBERED_ROWS:
             return self
@@ -117,9 +110,8 @@ class Stream:
             rows = prepared.rows.dense()
             sample = RowSample.of(rows, mass, seeds[0])
             if self.sample is not None:
-                earlier = self.sample.like(rows)
-                rows = earlier.replayed_with(rows, seeds[0])
-                sample = earlier.and_more(sample)
+                rows = self.sample.replayed_with(rows, seeds[0])
+                sample = self.sample.and_more(sample)
             nets = [
                 train_one_pass(replace(job, rows=rows), net, keep_optimizer=self.n_calls > 0)
                 for job, net in zip(prepared.jobs, before, strict=True)

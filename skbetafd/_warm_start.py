@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,6 @@ import numpy as np
 import torch
 
 from ._contribution import modality_position
-from ._encodings import check_same_encodings
-from ._frozen import FrozenFeatures
-from ._scaling import PaddedScaler
-from .nn import Encoding
 
 LEARNED = (
     "classes_",
@@ -22,7 +17,6 @@ LEARNED = (
     "predominant_",
     "members_",
     "net_",
-    "_encodings",
     "_layout",
     "_scalers",
 )
@@ -36,8 +30,6 @@ class Start:
     predominant: int
     scores: np.ndarray | None
     scalers: list[Any]
-    standardized: bool | None
-    """Whether rows are scaled; None where only trained modules read them."""
     networks: tuple[dict[str, np.ndarray], ...]
     """Parameters and buffers of every member."""
 
@@ -49,7 +41,6 @@ class Start:
             predominant=names.index(estimator.predominant_),
             scores=None if scores is None else np.array([scores[name] for name in names]),
             scalers=estimator._scalers,
-            standardized=standardized(estimator._scalers, estimator._encodings),
             networks=tuple(
                 {key: value.cpu().numpy() for key, value in m.net.module_.state_dict().items()}
                 for m in estimator.members_
@@ -75,7 +66,7 @@ class Start:
                 f"the earlier fit has {len(self.networks)} members, got "
                 f"n_members={parameters['n_members']}"
             )
-        if self.standardized not in (None, parameters["standardize"]):
+        if parameters["standardize"] == (self.scalers[0] is None):
             raise ValueError(
                 "the earlier fit's scaling stays, got another "
                 f"standardize={parameters['standardize']}"
@@ -102,25 +93,10 @@ class Start:
         network.load_state_dict({name: torch.tensor(value) for name, value in earlier.items()})
 
 
-def standardized(scalers: Sequence[Any], encodings: Sequence[Encoding]) -> bool | None:
-    """Tell whether a fit has scaled its rows; None where trained modules read all of them."""
-    for scaler, encoding in zip(scalers, encodings, strict=True):
-        if isinstance(scaler, FrozenFeatures):
-            return scaler.scaler is not None
-        if isinstance(scaler, PaddedScaler):
-            return scaler.steps is not None
-        if encoding.kind != "module":
-            return scaler is not None
-    return None
+def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:
+    """Refuse classes or modalities other than those of the earlier fit.
 
-
-def check_same_data(
-    estimator: Any, classes: np.ndarray, layout: Any, encodings: Sequence[Encoding]
-) -> None:
-    """Refuse classes, modalities or encoders other than those of the earlier fit.
-
-    `estimator` has its new ``classes_``, ``_layout`` and ``_encodings``; the arguments are the
-    earlier.
+    `estimator` has its new ``classes_`` and ``_layout``; `classes` and `layout` are the earlier.
     """
     if not np.array_equal(estimator.classes_, classes):
         raise ValueError(
@@ -134,4 +110,3 @@ def check_same_data(
             f"warm_start needs the modalities of the earlier fit, with rows of shapes {old}, got "
             f"{new}"
         )
-    check_same_encodings(list(new), encodings, estimator._encodings)

@@ -7,7 +7,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
@@ -505,9 +504,3 @@ def test_the_class_has_the_documented_defaults():
     assert parameters["n_members"] == 1
     assert parameters["predict_batch_size"] == 65_536
     assert parameters["memory"] is None
-
-
-def test_memory_is_not_used_with_a_module_as_encoder(X, y, quick, tmp_path):
-    module = torch.nn.Linear(4, 3)
-    with pytest.warns(UserWarning, match="memory is not used with torch modules as encoders"):
-        quick(memory=str(tmp_path), encoders={"audio": module}).fit(X, y)

@@ -1,6 +1,5 @@
 """A fit that was killed goes on from its checkpoint, and ends as if it had not been."""
 
-import functools
 import os
 import signal
 import subprocess
@@ -357,27 +356,3 @@ def test_the_best_epoch_before_the_interrupt_is_kept(X, y, make, tmp_path):
     assert expected.best_epoch_ < 4
     assert_same_fit(clf.fit(X, noise), expected, X)
     assert clf.best_epoch_ == expected.best_epoch_
-
-
-def test_renamed_labels_and_other_factories_are_another_fit(make, X, y, tmp_path):
-    def factory(activation):
-        return lambda: torch.nn.Sequential(torch.nn.Linear(4, 3), activation())
-
-    parameters = {"checkpoint_dir": tmp_path, "encoders": {"audio": factory(torch.nn.Tanh)}}
-    with pytest.raises(KeyboardInterrupt):
-        make(**parameters, callbacks=[StopAt(3)]).fit(X, y)
-    resumed = make(**parameters, callbacks=[StandIn(3)])
-    with pytest.raises(ValueError, match="is of another fit"):
-        resumed.fit(X, np.char.upper(y))
-    other = make(**parameters, callbacks=[StandIn(3)])
-    other.set_params(encoders={"audio": factory(torch.nn.ReLU)})
-    with pytest.raises(ValueError, match="is of another fit"):
-        other.fit(X, y)
-    assert resumed.fit(X, y).n_iter_ == EPOCHS
-
-
-def test_a_module_of_low_precision_and_a_partial_factory_have_checkpoints(make, X, y, tmp_path):
-    low = torch.nn.Linear(4, 3)
-    low.register_buffer("offset", torch.zeros(3, dtype=torch.bfloat16))
-    for encoder in (low, functools.partial(torch.nn.Linear, 4, 3)):
-        make(checkpoint_dir=tmp_path, encoders={"audio": encoder}).fit(X, y)

@@ -54,9 +54,9 @@ PARAMETERS = """
     early_stopping : bool, default=False
         Keep the epoch with the lowest log-loss on an inner split of the training rows.
     validation_fraction : float in (0, 1), default=0.2
-        Share of the training rows, at most one half, in the inner split, rounded to a whole
-        number of folds, of which there are at most as many as groups, or rows of the commonest
-        class. Used with `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.
+        Share of the training rows in the inner split, rounded to a whole number of folds, of
+        which there are at most as many as groups, or rows of the commonest class. Used with
+        `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.
     n_iter_no_change : int, default=10
         Epochs without a lower log-loss after which early stopping ends the training.
     calibrate : bool, default=False
