@@ -6,12 +6,14 @@ from dataclasses import replace
 from numbers import Real
 from types import NoneType
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
+import joblib
 import numpy as np
 import torch
 
+from ._fit_keys import content_sum
 from ._frozen import is_frozen
+from ._readings import plain_state
 from .training import check_same_call, from_first, join_processes, resolve_device
 
 if TYPE_CHECKING:
@@ -40,14 +42,12 @@ def _fingerprint(request: FitRequest) -> dict[str, Any]:
     data |= {"y": request.y, "sample_weight": request.weight, "presence": request.present}
     if request.mediator is not None:
         data["mediator"] = np.asarray(request.mediator.values)
+    frozen: dict[str, Any] = {}
     for name, encoding in zip(request.names, request.encodings, strict=True):
         module = encoding.module
         if isinstance(module, torch.nn.Module) and is_frozen(module):
-            state = module.state_dict()
-            data |= {f"{key} of modality {name!r}": v.cpu().numpy() for key, v in state.items()}
-    sums = {
-        name: (value.shape, value.dtype.str, crc32(np.ascontiguousarray(value).data))
-        for name, value in data.items()
-    }
+            state = plain_state(module)
+            frozen |= {f"{key} of modality {name!r}": joblib.hash(v) for key, v in state.items()}
+    sums = {name: content_sum(value) for name, value in data.items()} | frozen
     simple = {n: v for n, v in request.parameters.items() if isinstance(v, (Real, str, NoneType))}
     return {**sums, **{name: v for name, v in simple.items() if name != "device"}}

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import joblib
-import torch
-
+from ._fit_keys import fit_key
 from ._fitting import FitRequest
-from .nn import Encoding
 from .training import (
     Checkpoint,
     callback_names,
     check_resumable,
     check_same_fit,
     read_checkpoint,
-    resolve_device,
 )
 
 
@@ -73,22 +68,10 @@ def remove_fold_checkpoints(directory: Any) -> None:
 
 
 def _fingerprint(request: FitRequest, *, seeded: bool) -> str:
-    callbacks = callback_names(request.parameters["callbacks"])
-    device = str(resolve_device(request.parameters["device"]))
-    parameters = {**request.parameters, "callbacks": callbacks, "device": device}
-    encodings: Any = tuple(map(_described, request.encodings))
-    seeds = request.seeds if seeded else (len(request.seeds),)
-    same = replace(request, parameters=parameters, seeds=seeds, watcher=None, checkpoints=())
-    same = replace(same, encodings=encodings)
-    return joblib.hash((same, version("skbetafd"), torch.__version__))
-
-
-def _described(encoding: Encoding) -> Any:
-    """Describe an encoding alike in every process; a pickled torch module is not."""
-    module = encoding.module
-    if isinstance(module, torch.nn.Module):
-        state = {name: value.cpu().numpy() for name, value in module.state_dict().items()}
-        frozen = [name for name, value in module.named_parameters() if not value.requires_grad]
-        return (str(module), state, frozen, *encoding._replace(module=None))
-    name = None if module is None else f"{module.__module__}.{module.__qualname__}"
-    return (name, *encoding._replace(module=None))
+    classes = None if request.classes is None else request.classes.tolist()
+    return fit_key(
+        request,
+        parameters={"callbacks": callback_names(request.parameters["callbacks"])},
+        seeds=request.seeds if seeded else (len(request.seeds),),
+        classes=classes,
+    )

@@ -171,7 +171,7 @@ class FrontDoorMultiModalClassifier(
         the log-loss of P(y | t, a), at each row's own context (or, of a row that lacks a
         modality, by what it has): what serves β = 0 best. With an observed mediator it is the
         whole loss. The rows held out move neither weights nor references.
-    validation_fraction : float in (0, 1), default=0.2
+    validation_fraction : float in (0, 0.5], default=0.2
         Share of the training rows in the inner split, stratified by label, rounded to a whole
         number of folds, of which there are at most as many as groups, or rows of the commonest
         class. Exact copies of a row stay on one side only if `groups` say so.
@@ -180,7 +180,8 @@ class FrontDoorMultiModalClassifier(
     warm_start : bool, default=False
         Start a further `fit` from the weights that are there, with their scaling and predominant
         modality, on a schedule of its own; the reference set is made of the new rows alone.
-        Classes, modalities and widths must be the same.
+        Classes, modalities, widths, `encoders` (of a frozen module also its weights), `standardize`
+        and the levels of an observed mediator must be the same.
     callbacks : list of skorch callbacks, default=None
         Added to the training loop. Monitor ``"train_loss"`` or, with `early_stopping`,
         ``"valid_loss"``. scikit-learn's own callbacks are set by ``set_callbacks``; they are told
@@ -192,15 +193,18 @@ class FrontDoorMultiModalClassifier(
     memory : str, pathlib.Path or joblib.Memory, default=None
         Where fits are kept, so that a search over what is read at prediction (`beta`, `effect`)
         fits once a fold. The key is the data's content and every other parameter. Only a fit
-        with an int `random_state` and without callbacks is kept: no other can be repeated, and
-        `fit` warns of it.
+        with an int `random_state`, without callbacks and without modules of the user's is kept: no
+        other can be told to be the same, and `fit` warns of it. Stores are read once for the key.
     checkpoint_dir : str or pathlib.Path, default=None
         Where the state of the training is written after each epoch, in a file a network; those
         of several members are then trained one by one. A fit with the same data and parameters
-        that finds the files goes on, and on a CPU ends bitwise where the uninterrupted fit ends,
+        that finds the files goes on, and on a CPU ends bitwise where the uninterrupted fit with
+        checkpoint_dir ends (several members trained together differ from it in rounding),
         durations and `callbacks` apart: those begin anew, and the ones of skorch that need their
         state (EarlyStopping, LRScheduler) are refused. Ctrl-C then raises KeyboardInterrupt. A
-        completed fit removes its files. One fit at a time may use a directory.
+        completed fit removes its files. To know the data again, stores are read once more, some
+        rows at a time; a callable of `encoders` is known by the text and the shapes of what it
+        makes. One fit at a time may use a directory.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network and its data. "bfloat16" is mixed precision for GPUs: the
         forward pass in training under torch.autocast, all else in float32.
@@ -478,7 +482,9 @@ class FrontDoorMultiModalClassifier(
             if tasks is not None:
                 tasks.begin()
                 request = replace(request, watcher=tasks)
-            self._adopt(self._learn(request))
+            result = self._learn(request)
+            self._adopt(result)
+            self._mass = result.mass / len(request.y) * request.mass
             remove_checkpoints(request)
             if tasks is not None:
                 tasks.end()
@@ -496,6 +502,19 @@ class FrontDoorMultiModalClassifier(
         repeatable = isinstance(self.random_state, Integral) and not (
             self.callbacks or hasattr(self, "_skl_callbacks")
         )
+        modules = [
+            name
+            for name, encoding in zip(request.names, request.encodings, strict=True)
+            if encoding.module is not None
+        ]
+        if self.memory is not None and modules:
+            warnings.warn(
+                "memory is not used: only a fit with the library's own encoders is kept, but "
+                f"encoders has a module or callable for modality {modules[0]!r}.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return fit_all([request], int(self.verbose))[0]
         if self.memory is not None and self.accelerate:
             warnings.warn(
                 "memory is not used with accelerate=True: the processes would find different fits.",
@@ -522,9 +541,12 @@ class FrontDoorMultiModalClassifier(
         start = Start.of(self) if self.warm_start and hasattr(self, "members_") else None
         earlier = (self.classes_, self._layout) if start is not None else None
         request = super()._request(X, y, sample_weight, mediator, groups)
-        if earlier is not None:
+        if start is not None and earlier is not None:
             check_same_data(self, *earlier)
-            request = replace(request, start=start)
+            start.check_encodings(request.names, request.encodings)
+            request = replace(request, start=start, mediator=start.ordered(request.mediator))
+        self._remember_reading()
+        self._mediator = None if request.mediator is None else request.mediator.described()
         if not self.early_stopping:
             request = replace(request, groups=None)
         if self.checkpoint_dir is not None:
@@ -552,7 +574,6 @@ class FrontDoorMultiModalClassifier(
         self.net_, self.references_ = result.members[0]
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
-        self._mass = result.mass
         self.__dict__.pop("_stream", None)
         self.__dict__.pop("best_epoch_", None)
         if self.early_stopping and "valid_loss" in self.history_[0]:

@@ -17,6 +17,7 @@ from skorch import NeuralNet
 
 from ._accelerate import joined
 from ._contribution import modality_position, probe_scores
+from ._fit_keys import fit_key
 from ._frozen import is_frozen
 from ._inner_split import check_left_present, inner_split
 from ._mediator import ObservedMediator
@@ -98,6 +99,10 @@ class FitRequest:
     """Of the classifier, without those that fit does not use; callbacks are a checked list."""
     seeds: tuple[int, ...]
     """Of the probe (and the inner split), then of network and references of every member."""
+    classes: np.ndarray | None = None
+    """Labels, for messages and checkpoints; they make no difference to what is learned."""
+    mass: float = 0.0
+    """Sum of the row weights as they came; it makes no difference to what is learned."""
     groups: np.ndarray | None = None
     """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
     start: Start | None = None
@@ -142,7 +147,7 @@ class FitResult:
     scalers: list[Any]
     members: list[Member]
     mass: float
-    """Number of rows that the references stand for."""
+    """Of the rows trained on, the sum of the request's weights, whose mean over all is 1."""
 
 
 def data_dtype(dtype: str) -> str:
@@ -173,13 +178,14 @@ def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
     versions = (version("skbetafd"), torch.__version__)
     memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
     checkpoints, request = request.checkpoints, replace(request, checkpoints=())
-    fit_one = memory.cache(_fit_one, ignore=["verbose", "checkpoints"])
-    return fit_one(request, versions, verbose, checkpoints)
+    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "checkpoints"])
+    return fit_one(fit_key(request), versions, request, verbose, checkpoints)
 
 
 def _fit_one(
-    request: FitRequest,
+    key: str,
     versions: tuple[str, ...],
+    request: FitRequest,
     verbose: int,
     checkpoints: tuple[Checkpoint, ...],
 ) -> FitResult:
@@ -201,10 +207,10 @@ def _hold_out(request: FitRequest) -> tuple[FitRequest, FitRequest | None]:
     if not request.parameters["early_stopping"]:
         return request, None
     fraction, seed = request.parameters["validation_fraction"], request.seeds[0]
-    sides = inner_split(request.y, request.groups, fraction, seed, NO_SPLIT)
+    sides = inner_split(request.y, request.groups, fraction, seed, NO_SPLIT, request.classes)
     fit, held = (request.rows(side) for side in sides)
     check_left_present(fit.present, fit.names, NO_SPLIT, together=True)
-    return _normalised(fit), _normalised(held)
+    return fit, _normalised(held)
 
 
 def _normalised(request: FitRequest) -> FitRequest:
@@ -244,6 +250,8 @@ class Preparation:
     def __init__(self, request: FitRequest, verbose: int) -> None:
         self.device, request = joined(request)
         request, held_out = _hold_out(request)
+        self.mass = float(request.weight.sum())
+        request = _normalised(request) if held_out is not None else request
         self.request, self.parameters = request, request.parameters
         self.accelerate = self.parameters["accelerate"]
         self.verbose = verbose if not self.accelerate or process_index()[0] == 0 else 0
@@ -373,8 +381,7 @@ class Preparation:
             self._member(net, seed, rows, codes)
             for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
         ]
-        mass = float(len(self.request.y))
-        return FitResult(self.predominant, self.scores, self.scalers, members, mass)
+        return FitResult(self.predominant, self.scores, self.scalers, members, self.mass)
 
     def _member(
         self,

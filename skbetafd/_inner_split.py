@@ -13,14 +13,19 @@ from ._sklearn_compat import SCARCE, Interval
 
 EARLY_STOPPING: dict[str, list[Any]] = {
     "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
 }
 """Constraints of the parameters of every classifier that can stop early."""
 
 
 def inner_split(
-    y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int, way_out: str
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    fraction: float,
+    seed: int,
+    way_out: str,
+    classes: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hold out a stratified share of the rows, groups kept together.
 
@@ -30,13 +35,15 @@ def inner_split(
         Class indices.
     groups : ndarray of shape (n_samples,) or None
         Rows of one group stay on one side.
-    fraction : float in (0, 1)
+    fraction : float in (0, 0.5]
         Share to hold out, rounded to a whole number of folds, of which there are at most as many
         as groups, or rows of the commonest class.
     seed : int
         Of the shuffling.
     way_out : str
         How the user does without a split; ends every error.
+    classes : ndarray of shape (n_classes,), optional
+        The labels, by which an error names a class.
 
     Returns
     -------
@@ -48,11 +55,13 @@ def inner_split(
     ValueError
         If a class has one row, there is one group, or no split has training rows of every class.
     """
-    classes, counts = np.unique(y, return_counts=True)
+    seen, counts = np.unique(y, return_counts=True)
     if counts.min() < 2:
+        rare = seen[counts.argmin()]
+        label = f"index {rare}" if classes is None else repr(classes.tolist()[rare])
         raise ValueError(
-            f"an inner split needs two rows of every class, but class index "
-            f"{classes[counts.argmin()]} has {counts.min()}; {way_out}"
+            f"an inner split needs two rows of every class, but class {label} has {counts.min()}; "
+            f"{way_out}"
         )
     n_folds = min(max(2, round(1 / fraction)), counts.max())
     kind = StratifiedKFold
@@ -65,7 +74,7 @@ def inner_split(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", SCARCE, UserWarning)
         for fit, held in splitter.split(y, y, groups):
-            if len(held) and len(np.unique(y[fit])) == len(classes):
+            if len(held) and len(np.unique(y[fit])) == len(seen):
                 return fit, held
     raise ValueError(f"groups leave no inner split with training rows of every class; {way_out}")
 

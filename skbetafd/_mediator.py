@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from ._levels import Levels, category_rows
+from ._levels import Levels, Row, category_rows
 from ._sklearn_compat import is_dataframe
 
 
@@ -19,6 +19,37 @@ class ObservedMediator(NamedTuple):
     """One-hot rows (n, n_levels), or standardised columns (n, k)."""
     continuous: bool
     """Whether they are columns."""
+    levels: tuple[Row, ...] | None = None
+    """Of a category, in the order of the columns."""
+
+    def described(self) -> tuple[bool, tuple[Row, ...] | None]:
+        """Tell what a further fit's mediator must have in common with it."""
+        return self.continuous, self.levels
+
+    def with_levels_of(self, earlier: tuple[bool, tuple[Row, ...] | None]) -> ObservedMediator:
+        """Order the columns as an earlier fit did.
+
+        Raises
+        ------
+        ValueError
+            If one is continuous and the other a category, or the levels are others.
+        """
+        continuous, levels = earlier
+        if continuous != self.continuous:
+            kinds = {True: "continuous", False: "categorical"}
+            raise ValueError(
+                f"warm_start needs a mediator as in the earlier fit, which was "
+                f"{kinds[continuous]}, got a {kinds[self.continuous]} one"
+            )
+        if levels is None or self.levels is None:
+            return self
+        if set(levels) != set(self.levels):
+            old, new = (", ".join(map(_said, each)) for each in (levels, self.levels))
+            raise ValueError(
+                f"warm_start needs the mediator's levels of the earlier fit, {old}, got {new}"
+            )
+        order = [self.levels.index(level) for level in levels]
+        return self._replace(values=self.values[:, order], levels=levels)
 
 
 def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
@@ -64,7 +95,12 @@ def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
         columns = array.reshape(n_samples, -1)[used].astype(float)
         return ObservedMediator(_continuous(columns, weight[used]), True)
     rows = [row for row, keep in zip(rows, used, strict=True) if keep]
-    return ObservedMediator(_categorical(Levels(rows), rows), False)
+    levels = Levels(rows)
+    return ObservedMediator(_categorical(levels, rows), False, tuple(levels.values))
+
+
+def _said(level: Row) -> str:
+    return repr(level[0]) if len(level) == 1 else repr(level)
 
 
 def _dtypes(mediator: Any, array: np.ndarray) -> list[Any]:

@@ -94,9 +94,11 @@ class NetworkClassifier(BaseEstimator):
         The `first` rows must hold every modality, and some row all of them.
         """
         names, shapes = self._layout.names, self._layout.shapes
-        padded = may_be_padded(self.encoders, names, shapes)
+        padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
         arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
         y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
+        raw = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        mass = float(np.broadcast_to(raw, len(y))[weight > 0].sum())
         observed = None if mediator is None else read_mediator(mediator, weight)
         groups = None if groups is None else read_groups(groups, len(y))
         used = np.flatnonzero(weight > 0)
@@ -116,6 +118,8 @@ class NetworkClassifier(BaseEstimator):
             present=present,
             y=y,
             n_classes=len(self.classes_),
+            classes=self.classes_,
+            mass=mass,
             weight=weight / weight.mean(),
             mediator=observed,
             groups=groups,
@@ -146,15 +150,16 @@ class NetworkClassifier(BaseEstimator):
             )
         return present
 
+    def _padded(self) -> list[str]:
+        """Name the modalities whose last steps may be NaN."""
+        named = zip(self._layout.names, self._encodings, strict=True)
+        return [name for name, encoding in named if encoding.kind == "sequence"]
+
     def _read(
         self, X: Any, network: torch.nn.Module, *, mediated: bool = False
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Rows as numeric arrays of the network's precision, and which modalities each has."""
-        padded = [
-            name
-            for name, encoding in zip(self.modality_names_, self._encodings, strict=True)
-            if encoding.kind == "sequence"
-        ]
+        padded = self._padded()
         X = read_prediction_input(self, X, self._layout, padded=padded)
         weights = next(network.parameters())
         dtype = str(weights.dtype).removeprefix("torch.")

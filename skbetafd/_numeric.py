@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from numbers import Real
 from typing import Any
 
@@ -69,13 +69,18 @@ def dense_modalities(
         Also if a sparse or stored modality has more than 2^28 values.
     """
     arrays = numeric_modalities(X, dtype, padded=padded)
-    for name, array in zip(X.names, arrays, strict=True):
+    refuse_large_sources(X.names, arrays)
+    return [np.asarray(array) for array in arrays]
+
+
+def refuse_large_sources(names: Iterable[str], arrays: Iterable[Any]) -> None:
+    """Refuse sparse and stored modalities of more than 2^28 values, which would be dense whole."""
+    for name, array in zip(names, arrays, strict=True):
         if isinstance(array, RowSource) and math.prod(array.shape) > MOST_VALUES:
             raise ValueError(
                 f"modality {name!r} of shape {array.shape} would be dense here and is too large: "
                 "pass some of the rows"
             )
-    return [np.asarray(array) for array in arrays]
 
 
 def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:

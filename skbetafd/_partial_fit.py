@@ -13,6 +13,8 @@ from ._dataset_input import labelled
 from ._fitting import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
+from ._numeric import refuse_large_sources
+from ._readings import Reading, readings_of
 from ._stream import Stream
 from ._warm_start import Start
 from .nn import MediatorNetwork
@@ -25,6 +27,8 @@ class PartialFitMixin(NetworkClassifier):
     members_: list[Any]
     _stream: Stream
     _mass: float
+    _standardize: bool
+    _readings: tuple[Reading, ...]
 
     def _adopt(self, result: FitResult) -> None:
         raise NotImplementedError
@@ -33,8 +37,9 @@ class PartialFitMixin(NetworkClassifier):
         """Learn from more rows: one pass over them, at the constant rate `learning_rate`.
 
         The optimizer goes on from call to call. Fixed by the first call (or by a `fit` before
-        it) are the modalities, the predominant one, the scaling (let the first call have rows
-        enough for means and variances) and the classes.
+        it) are the modalities, how they are read (`encoders`, `encoder_learning_rate`: later values
+        are not used), the predominant one, the scaling (let the first call have rows enough for
+        means and variances) and the classes. `dtype` and `device` may change between calls.
 
         The estimator keeps a uniform sample of all rows so far that lack no modality, at most
         4,096. As many of them as there are new rows are passed over too, so that a class that
@@ -57,7 +62,7 @@ class PartialFitMixin(NetworkClassifier):
             All labels there will be; needed in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; 0 leaves a row out. A call counts among the references by the
-            sum of its weights.
+            sum of its weights, as the rows of a `fit` do; a scalar is the weight of every row.
 
         Returns
         -------
@@ -94,14 +99,12 @@ class PartialFitMixin(NetworkClassifier):
             request = self._stream_request(X, y, classes, sample_weight, begun=begun)
             if begun:
                 request = replace(request, start=Start.of(self))
-            stream = getattr(self, "_stream", None)
+            stream, mass = getattr(self, "_stream", None), self._mass if begun else 0.0
             if stream is None:
-                members = self.members_ if begun else []
-                stream = Stream.begun(request.seeds, members, self._mass if begun else 0.0)
-            weighted = sample_weight is not None
-            mass = float(np.sum(sample_weight)) if weighted else float(len(request.y))
-            stream, result = stream.learn(request, mass, int(self.verbose))
+                stream = Stream.begun(request.seeds, self.members_ if begun else [], mass)
+            stream, result = stream.learn(request, int(self.verbose))
             self._adopt(result)
+            self._mass = mass + request.mass
             self._stream = stream
         return self
 
@@ -131,8 +134,16 @@ class PartialFitMixin(NetworkClassifier):
                 f"{self.classes_.tolist()}"
             )
         if begun:
-            X = read_prediction_input(self, X, self._layout)
+            X = read_prediction_input(self, X, self._layout, padded=self._padded())
             classes = self.classes_
         else:
             X, self._layout = read_training_input(self, X, self.modalities)
-        return self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)
+        request = self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)
+        refuse_large_sources(request.names, request.arrays)
+        if not begun:
+            self._remember_reading()
+        return request
+
+    def _remember_reading(self) -> None:
+        """Keep how this fit reads the modalities, which a further one is compared with."""
+        self._standardize, self._readings = self.standardize, readings_of(self._encodings)

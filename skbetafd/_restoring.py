@@ -14,6 +14,7 @@ from ._encodings import AXES, KINDS
 from ._fitting import Member, criterion, training_settings
 from ._inputs import Layout
 from ._json_values import decode
+from ._readings import readings_of
 from ._scaler_state import scaler_from
 from ._scaling import Scaler, network_inputs
 from .nn import Encoding, ReferenceSet, build_network, check_sizes
@@ -260,6 +261,8 @@ def _learned(
         )
         members.append(Member(net, _references(_part(tensors, f"members.{i}."), config, dtype)))
     estimator._scalers, estimator.members_ = scalers, members
+    estimator._standardize = estimator.standardize
+    estimator._readings = readings_of(estimator._encodings)
     estimator.net_, estimator.references_ = members[0]
     estimator.history_ = estimator.net_.history
     estimator.n_iter_ = len(estimator.history_)

@@ -43,6 +43,12 @@ class RowSample:
         keys = torch.rand(len(weight), generator=generator, dtype=torch.float64, device="cpu")
         return cls(TrainingRows(xs, rows.y[complete], weight), keys)._cut()
 
+    def like(self, rows: TrainingRows) -> RowSample:
+        """Cast the sample to the precision and device of other rows, which may have changed."""
+        own, place = self.rows, (rows.weight.device, rows.weight.dtype)
+        xs, y = [x.to(*place) for x in own.xs], own.y.to(place[0])
+        return RowSample(TrainingRows(xs, y, own.weight.to(*place)), self.keys)
+
     def and_more(self, other: RowSample) -> RowSample:
         """Join two samples of parts of a stream into one of both."""
         one, two = self.rows, other.rows
@@ -97,21 +103,19 @@ class Stream:
         earlier = [(Codes(*m.references[:3]), m.references.log_mass.exp() * mass) for m in members]
         return cls(seeds, 0, list(members), None, earlier)
 
-    def learn(self, request: FitRequest, mass: float, verbose: int) -> tuple[Stream, FitResult]:
-        """Pass once over the rows of a request and a replay; this stream stays as it is.
-
-        `mass` is what the rows stand for together.
-        """
+    def learn(self, request: FitRequest, verbose: int) -> tuple[Stream, FitResult]:
+        """Pass once over the rows of a request and a replay; this stream stays as it is."""
         drawn = np.random.SeedSequence([*self.seeds, self.n_calls]).generate_state(len(self.seeds))
         seeds = self.seeds if not self.n_calls else tuple(int(seed) for seed in drawn)
         with torch.inference_mode(False), torch.enable_grad():
             prepared = Preparation(replace(request, seeds=seeds), verbose)
             before: list[Any] = [m.net for m in self.members] or [None] * len(prepared.jobs)
             rows = prepared.rows.dense()
-            sample = RowSample.of(rows, mass, seeds[0])
+            sample = RowSample.of(rows, request.mass, seeds[0])
             if self.sample is not None:
-                rows = self.sample.replayed_with(rows, seeds[0])
-                sample = self.sample.and_more(sample)
+                kept = self.sample.like(rows)
+                rows = kept.replayed_with(rows, seeds[0])
+                sample = kept.and_more(sample)
             nets = [
                 train_one_pass(replace(job, rows=rows), net, keep_optimizer=self.n_calls > 0)
                 for job, net in zip(prepared.jobs, before, strict=True)

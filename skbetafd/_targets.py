@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ._null_rows import null_rows
 from ._one_label import check_one_label_a_row
 from ._sklearn_compat import check_sample_weight
 
@@ -147,10 +148,22 @@ def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     """Give the groups of rows as numbers from 0, shape (n_rows,)."""
     with _blaming("groups"):
         groups = column_or_1d(groups, input_name="groups")
-        numbers = np.unique(groups, return_inverse=True)[1]
+    _check_groups(groups)
+    numbers = np.unique(groups, return_inverse=True)[1]
     if len(groups) != n_rows:
         raise ValueError(f"groups has {len(groups)} entries for {n_rows} rows")
     return numbers
+
+
+def _check_groups(groups: np.ndarray) -> None:
+    missing = null_rows(groups[:, None])
+    if missing is not None:
+        row = int(missing.argmax())
+        raise ValueError(f"groups has no group in row {row}, got {groups[row]!r}")
+    if groups.dtype == object:
+        kinds = sorted({"str" if isinstance(g, str) else "number" for g in groups})
+        if len(kinds) > 1:
+            raise ValueError("groups mixes strings and numbers, which can't be told apart in order")
 
 
 def _check_range(sample_weight: np.ndarray) -> None:

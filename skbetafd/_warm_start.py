@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import torch
 
 from ._contribution import modality_position
+from ._mediator import ObservedMediator
+from ._readings import Reading, check_same_readings, readings_of
+from .nn import Encoding, MediatorNetwork
 
 LEARNED = (
     "classes_",
@@ -19,19 +23,28 @@ LEARNED = (
     "net_",
     "_layout",
     "_scalers",
+    "_standardize",
+    "_readings",
+    "_mediator",
 )
 """Attributes of a fitted classifier that a further fit starts from."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The state of a fitted classifier, as plain arrays, so that it can be a part of a key."""
+    """The state of a fitted classifier."""
 
     predominant: int
     scores: np.ndarray | None
     scalers: list[Any]
-    networks: tuple[dict[str, np.ndarray], ...]
-    """Parameters and buffers of every member."""
+    networks: tuple[dict[str, Any], ...]
+    """Parameters and buffers of every member, on the CPU."""
+    standardize: bool
+    readings: tuple[Reading, ...]
+    mediator: Any
+    """Of an observed mediator, whether it is continuous, and its levels."""
+
+    mediated: bool
 
     @classmethod
     def of(cls, estimator: Any) -> Start:
@@ -42,10 +55,37 @@ class Start:
             scores=None if scores is None else np.array([scores[name] for name in names]),
             scalers=estimator._scalers,
             networks=tuple(
-                {key: value.cpu().numpy() for key, value in m.net.module_.state_dict().items()}
+                {key: value.detach().cpu() for key, value in m.net.module_.state_dict().items()}
                 for m in estimator.members_
             ),
+            standardize=estimator._standardize,
+            readings=estimator._readings,
+            mediated=isinstance(estimator.module_, MediatorNetwork),
+            mediator=getattr(estimator, "_mediator", None),
         )
+
+    def ordered(self, mediator: ObservedMediator | None) -> ObservedMediator | None:
+        """Order an observed mediator as the earlier fit did; refuse one of other levels.
+
+        Raises
+        ------
+        ValueError
+            If only one of the fits has a mediator, or they differ; or if the earlier fit was
+            loaded from a file, which does not hold the levels.
+        """
+        if self.mediated and self.mediator is None:
+            raise ValueError(
+                "warm_start can't go on from a loaded fit with an observed mediator: the file "
+                "does not hold the mediator's levels"
+            )
+        if self.mediated != (mediator is not None):
+            said = "an" if self.mediated else "no"
+            raise ValueError(f"warm_start: the earlier fit has {said} observed mediator")
+        return None if mediator is None else mediator.with_levels_of(self.mediator)
+
+    def check_encodings(self, names: Sequence[str], encodings: Sequence[Encoding]) -> None:
+        """Refuse other encoders, naming the modality."""
+        check_same_readings(names, self.readings, readings_of(encodings))
 
     def check(self, parameters: dict[str, Any], names: list[str]) -> None:
         """Refuse parameters that contradict what is kept.
@@ -53,7 +93,8 @@ class Start:
         Raises
         ------
         ValueError
-            If another modality is named predominant, or there are other numbers of members.
+            If another modality is named predominant, there are other numbers of members, or
+            `standardize` is another.
         """
         named = parameters["predominant"]
         if named != "auto" and modality_position(named, names) != self.predominant:
@@ -66,7 +107,7 @@ class Start:
                 f"the earlier fit has {len(self.networks)} members, got "
                 f"n_members={parameters['n_members']}"
             )
-        if parameters["standardize"] == (self.scalers[0] is None):
+        if parameters["standardize"] != self.standardize:
             raise ValueError(
                 "the earlier fit's scaling stays, got another "
                 f"standardize={parameters['standardize']}"
@@ -84,13 +125,13 @@ class Start:
         state = network.state_dict()
         for name in [*earlier, *state]:
             found = tuple(state[name].shape) if name in state else None
-            kept = earlier[name].shape if name in earlier else None
+            kept = tuple(earlier[name].shape) if name in earlier else None
             if found != kept:
                 raise ValueError(
                     f"the network's {name!r} has shape {found}, the earlier fit's {kept}: what "
                     "shapes the network (its widths, the modalities, a mediator) must stay"
                 )
-        network.load_state_dict({name: torch.tensor(value) for name, value in earlier.items()})
+        network.load_state_dict(earlier)
 
 
 def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:

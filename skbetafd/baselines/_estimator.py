@@ -53,7 +53,7 @@ PARAMETERS = """
         "sgd" has Nesterov's momentum of .9, and wants a larger `learning_rate`.
     early_stopping : bool, default=False
         Keep the epoch with the lowest log-loss on an inner split of the training rows.
-    validation_fraction : float in (0, 1), default=0.2
+    validation_fraction : float in (0, 0.5], default=0.2
         Share of the training rows in the inner split, rounded to a whole number of folds, of
         which there are at most as many as groups, or rows of the commonest class. Used with
         `early_stopping`, `calibrate`, or a rule that is decided on held-out rows.

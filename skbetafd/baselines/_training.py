@@ -115,8 +115,9 @@ class Trainer:
         self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        fraction = self.parameters["validation_fraction"]
-        return inner_split(self.request.y, self.groups, fraction, self.request.seeds[0], NO_SPLIT)
+        request, fraction = self.request, self.parameters["validation_fraction"]
+        seed, classes = request.seeds[0], request.classes
+        return inner_split(request.y, self.groups, fraction, seed, NO_SPLIT, classes)
 
     def _tensors(self, rows: np.ndarray) -> TrainingRows:
         request, where = self.request, (self.device, self.dtype)
