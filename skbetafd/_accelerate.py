@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from numbers import Real
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
 import torch
 
 from ._fit_keys import content_sum
+from ._fit_request import FitRequest
 from ._frozen import is_frozen
 from ._readings import plain_state
 from .training import check_same_call, from_first, join_processes, resolve_device
-
-if TYPE_CHECKING:
-    from ._fitting import FitRequest
 
 
 def joined(request: FitRequest) -> tuple[torch.device, FitRequest]:

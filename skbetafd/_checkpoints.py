@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ._fit_keys import fit_key
-from ._fitting import FitRequest
+from ._fit_request import FitRequest
 from .training import (
     Checkpoint,
     callback_names,

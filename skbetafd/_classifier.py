@@ -19,16 +19,9 @@ from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._dataset_input import labelled
 from ._export import ExportMixin
+from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
-from ._fitting import (
-    NOT_IN_FIT,
-    FitRequest,
-    FitResult,
-    Member,
-    fit_all,
-    fit_cached,
-    presence_tensor,
-)
+from ._fitting import fit_all, fit_cached, presence_tensor
 from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ._partial_fit import PartialFitMixin

@@ -17,7 +17,7 @@ from ._scaler_state import scaler_state
 from .training import resolve_device
 
 if TYPE_CHECKING:
-    from ._fitting import FitRequest
+    from ._fit_request import FitRequest
 
 
 def fit_key(request: FitRequest, **replaced: Any) -> str:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._encodings import may_be_padded, resolve_encodings
-from ._fitting import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
+from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import read_prediction_input, read_training_input
 from ._mediator import read_mediator
 from ._numeric import numeric_modalities

@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
 from ._dataset_input import labelled
-from ._fitting import FitRequest, FitResult
+from ._fit_request import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
 from ._numeric import refuse_large_sources

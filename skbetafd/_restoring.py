@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ._encodings import AXES, KINDS
-from ._fitting import Member, criterion, training_settings
+from ._fit_request import Member
+from ._fitting import criterion, training_settings
 from ._inputs import Layout
 from ._json_values import decode
 from ._readings import readings_of

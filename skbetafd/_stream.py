@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._fitting import FitRequest, FitResult, Member, Preparation
+from ._fit_request import FitRequest, FitResult, Member
+from ._fitting import Preparation
 from .nn import Codes
 from .training import TrainingRows, train_one_pass
 

@@ -13,7 +13,7 @@ from skorch import NeuralNet
 from skorch.history import History
 from torch import Tensor
 
-from .._fitting import FitRequest, data_dtype
+from .._fit_request import FitRequest, data_dtype
 from .._inner_split import check_left_present, inner_split
 from .._scaling import fitted_scalers, network_inputs, training_inputs
 from ..nn import FusionNetwork
