@@ -39,7 +39,8 @@ class FrozenFeatures:
     @classmethod
     def of(cls, encoding: Encoding, device: torch.device) -> FrozenFeatures:
         """Copy a user's module to a device."""
-        assert isinstance(encoding.module, torch.nn.Module)
+        if not isinstance(encoding.module, torch.nn.Module):
+            raise TypeError(f"a frozen module is needed, got {encoding.module!r}")
         own = deepcopy(encoding.module).to(device).eval()
         module = ModuleFeatures(own, encoding.shape)
         return cls(module, n_features(module, encoding))

@@ -185,7 +185,12 @@ def strict_json(text: str | bytes) -> Any:
         Saying what is wrong.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite_number,
+        )
     except RecursionError as error:
         raise ValueError("its JSON is nested too deep") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -198,6 +203,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"its JSON has the key {twice!r} twice")
     return out
+
+
+def _finite_number(digits: str) -> float:
+    if not math.isfinite(float(digits)):
+        raise ValueError(f"its JSON holds {digits:.80}, which is infinite")
+    return float(digits)
 
 
 def _no_constant(name: str) -> Any:

@@ -16,12 +16,12 @@ from ._fitting import criterion, training_settings
 from ._inputs import Layout
 from ._json_values import decode
 from ._readings import readings_of
-from ._scaler_state import scaler_from
+from ._scaler_state import scaler_from, scaler_state
 from ._scaling import Scaler, network_inputs
-from .nn import Encoding, ReferenceSet, build_network, check_sizes
+from .nn import Encoding, ReferenceSet, build_network, check_state
 from .training import restored_net
 
-OF_THE_MACHINE = ("memory", "checkpoint_dir", "callbacks")
+OF_THE_MACHINE = ("memory", "checkpoint_dir", "callbacks", "accelerate")
 """Parameters that are objects or places of the machine that saves; no file decides over them."""
 
 OF_A_SEARCH = (
@@ -84,6 +84,10 @@ def restored(
         if key not in OF_A_SEARCH:
             raise ValueError(f"unknown result of a search, {key!r:.80}")
         setattr(estimator, key, decode(value))
+    if document["search"] and not (
+        type(estimator.beta_) in (float, int) and 0 <= estimator.beta_ <= 1
+    ):
+        raise ValueError(f"its search has found beta={estimator.beta_!r:.80}")
     if hasattr(estimator, "betas") != bool(document["search"]):
         raise ValueError(f"a {name} and the results of a search do not agree")
     return estimator
@@ -142,7 +146,10 @@ def _describe(estimator: Any, document: dict[str, Any]) -> None:
     classes = decode(document["classes"])
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
         raise ValueError("its classes are no array of two labels or more")
-    if len(set(classes.tolist())) < len(classes):
+    labels = classes.tolist()
+    if len({type(label) for label in labels}) > 1 or any(label != label for label in labels):
+        raise ValueError("its labels are of several kinds, or NaN")
+    if len(set(labels)) < len(labels):
         raise ValueError("a label is there twice")
     layout = _layout(document["layout"])
     estimator.classes_, estimator._layout = classes, layout
@@ -183,7 +190,8 @@ def _layout(found: dict[str, Any]) -> Layout:
     if sorted(positions) != list(range(len(positions))):
         raise ValueError("the columns of the modalities overlap or have gaps")
     for name, own, said in zip(names, columns, found["feature_names"], strict=True):
-        if said is not None and not (isinstance(said, list) and len(said) == len(own)):
+        words = isinstance(said, list) and all(isinstance(word, str) for word in said)
+        if said is not None and not (words and len(said) == len(own)):
             raise ValueError(f"the feature names of {name!r} are not one a column")
     return Layout(
         names=tuple(names),
@@ -239,10 +247,14 @@ def _learned(
     if document["dtype"] not in ("float32", "float64"):
         raise ValueError(f"its networks have numbers of kind {document['dtype']!r:.80}")
     dtype = getattr(torch, document["dtype"])
-    own = {f"scalers.{i}.{k}" for i in range(len(scalers)) for k in _part(tensors, f"scalers.{i}.")}
+    own = {f"scalers.{i}.{k}" for i, s in enumerate(scalers) for k in scaler_state(s)[1]}
     own |= {
         f"members.{i}.{k}" for i in range(len(histories)) for k in _part(tensors, f"members.{i}.")
     }
+    if not document["mass"] > 0:
+        raise ValueError(f"its rows have the mass {document['mass']}")
+    if estimator.n_members != len(histories):
+        raise ValueError(f"it has {len(histories)} networks, and n_members={estimator.n_members}")
     stray = [name for name in tensors if name not in own]
     if stray:
         raise ValueError(f"it has an unknown tensor {stray[0]!r:.80}")
@@ -250,9 +262,9 @@ def _learned(
     members = []
     for i, history in enumerate(histories):
         state = _part(tensors, f"members.{i}.network.")
-        check_sizes(config, inputs, state)
+        check_state(config, inputs, state, dtype)
         network = build_network(config, inputs).to(dtype)
-        _load_state(network, state)
+        network.load_state_dict(state)
         net = restored_net(
             network.to(device),
             criterion(parameters, mediated=config["mediator"] is not None),
@@ -316,20 +328,6 @@ def _network_config(found: dict[str, Any], estimator: Any) -> dict[str, Any]:
             f"{len(estimator.classes_)}"
         )
     return found
-
-
-def _load_state(network: torch.nn.Module, state: dict[str, Tensor]) -> None:
-    own = network.state_dict()
-    for name in [*own, *state]:
-        if name not in own or name not in state:
-            raise ValueError(f"the network's tensor {name!r:.80} is unknown or missing")
-        a, b = own[name], state[name]
-        if a.shape != b.shape or a.dtype != b.dtype:
-            raise ValueError(
-                f"the network's tensor {name!r} has shape {tuple(b.shape)} of {b.dtype}, expected "
-                f"{tuple(a.shape)} of {a.dtype}"
-            )
-    network.load_state_dict(state)
 
 
 def _references(

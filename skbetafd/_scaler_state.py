@@ -62,7 +62,7 @@ def scaler_from(
         return standard
     if kind == "components" and standard is not None:
         components = arrays["components"].numpy()
-        if components.ndim != 2 or components.shape[1] != width:
+        if components.dtype.kind != "f" or components.ndim != 2 or components.shape[1] != width:
             raise ValueError(f"components have shape {components.shape} for rows of {width}")
         return ComponentScaler(standard, components)
     raise ValueError(f"unknown scaler {kind!r}")
@@ -75,6 +75,9 @@ def _standard(arrays: Mapping[str, torch.Tensor], width: int) -> StandardScaler:
         array = arrays[name].numpy()
         if array.shape != (width,) and not (name == "n_samples_seen" and array.ndim == 0):
             raise ValueError(f"a scaler's {name!r} has shape {array.shape} for rows of {width}")
+        counts = name == "n_samples_seen" and array.dtype.kind in "fi"
+        if array.dtype != np.float64 and not counts:
+            raise ValueError(f"a scaler's {name!r} is of {array.dtype}")
         setattr(scaler, f"{name}_", np.array(array)[()])
     if not (scaler.scale_ > 0).all():
         raise ValueError("a scaler's 'scale' is not positive")

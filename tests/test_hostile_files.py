@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import struct
 import zipfile
 
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 
 import skbetafd
-from skbetafd import ModelFileError
+from skbetafd import FrontDoorMultiModalClassifier, ModelFileError
 from skbetafd._model_file import pack, unpack
 
 
@@ -214,6 +215,31 @@ FORGED = {
     "missing weight": (lambda d, t: t.pop(NETWORK + "head.out.bias"), "missing"),
     "missing reference": (lambda d, t: t.pop(REFERENCES + "radius"), "'radius' is missing"),
     "negative scale": (tensor("scalers.0.scale", lambda t: -t), "not positive"),
+    "scale of complex numbers": (
+        tensor("scalers.0.scale", lambda t: t.to(torch.complex64)),
+        "'scale' is of complex64",
+    ),
+    "whole means": (tensor("scalers.0.mean", lambda t: t.to(torch.int8)), "'mean' is of int8"),
+    "more of a scaler": (
+        lambda d, t: t.update({"scalers.0.zzz": torch.zeros(1)}),
+        "unknown tensor 'scalers.0.zzz'",
+    ),
+    "no mass": (put("mass", value=0.0), "the mass 0.0"),
+    "NaN labels": (
+        put("classes", value={"$array": ["<f8", [2], [{"$float": "nan"}, 1.0], None]}),
+        "NaN|holds",
+    ),
+    "labels of two kinds": (
+        put("classes", value={"$array": ["|O", [2], ["a", None], None]}),
+        "several kinds",
+    ),
+    "members": (put("parameters", "n_members", value=7), "1 networks, and n_members=7"),
+    "processes": (put("parameters", "accelerate", value=True), "sets 'accelerate'"),
+    "frozen": (
+        put("scalers", 0, value={"kind": "frozen", "standardised": True}),
+        "frozen module is needed",
+    ),
+    "numbered columns": (put("layout", "feature_names", 0, value=[1, 2, 3, 4]), "not one a column"),
     "wide scale": (tensor("scalers.0.scale", lambda t: torch.ones(9)), "has shape"),
 }
 
@@ -224,6 +250,33 @@ def test_a_forged_file_with_a_valid_hash_is_refused(name, content, refused):
     change, message = FORGED[name]
     change(document, tensors)
     refused(pack(document, tensors), message)
+
+
+def test_a_number_beyond_all_bounds_is_refused(content, refused, monkeypatch):
+    document, tensors = unpack(content)
+    text = json.dumps({**document, "mass": 1.0}).replace('"mass": 1.0', '"mass": 1e999')
+    monkeypatch.setattr("skbetafd._model_file.json.dumps", lambda *_, **__: text)
+    data = pack(document, tensors)
+    monkeypatch.undo()
+    refused(data, "1e999, which is infinite")
+
+
+def test_widths_that_the_file_does_not_hold_take_no_memory(refused, tmp_path_factory):
+    """Of a recurrent network whose other tensors are small, 5 GB would be made first."""
+    rng = np.random.default_rng(0)
+    X = {"audio": rng.normal(size=(60, 6, 2)), "video": rng.normal(size=(60, 3))}
+    small = {"max_epochs": 1, "knowledge_dim": 1, "context_dim": 1, "n_references": 2}
+    clf = FrontDoorMultiModalClassifier(**small, hidden_dim=4, predominant="audio", random_state=0)
+    path = tmp_path_factory.mktemp("saved") / "model"
+    clf.fit(X, np.arange(60) % 2).save(path)
+    document, tensors = unpack(path.read_bytes())
+    wide = 12_000
+    document["network"]["hidden_dim"] = wide
+    for name, shape in (("knowledge", (wide, 1)), ("context", (wide, 1)), ("out", (2, wide))):
+        tensors[f"{NETWORK}head.{name}.weight"] = torch.zeros(shape)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(pack(document, tensors), "has shape")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
 
 
 def test_duplicate_keys_of_the_description_are_refused(content, refused, monkeypatch):

@@ -1,7 +1,7 @@
 """The torch side: encoders, network, criterion, adjustment. It knows nothing of scikit-learn."""
 
 from .adjustment import ReferenceSet, log_proba_path
-from .config import build_network, check_sizes, network_config
+from .config import build_network, check_state, network_config
 from .criterion import Criterion
 from .encoders import (
     Encoder,
@@ -37,7 +37,7 @@ __all__ = [
     "ReferenceSet",
     "Standardisation",
     "build_network",
-    "check_sizes",
+    "check_state",
     "has_user_modules",
     "log_proba_path",
     "mediated_log_proba_path",

@@ -12,6 +12,7 @@ from torch import Tensor
 from .convolution import channels_last
 from .encoders import Encoding
 from .front_door import FrontDoorNetwork
+from .linear import without_memory
 from .mediator import MediatorNetwork
 
 
@@ -36,10 +37,37 @@ def build_network(
     )
 
 
-def check_sizes(
+def check_state(
+    config: Mapping[str, Any],
+    inputs: Sequence[Encoding],
+    state: Mapping[str, Tensor],
+    dtype: torch.dtype,
+) -> None:
+    """Refuse a state that is not a network's of this config, before memory is taken for one.
+
+    Raises
+    ------
+    ValueError
+        Naming the tensor that is unknown, missing, or of another shape or kind.
+    """
+    _check_sizes(config, inputs, state)
+    with without_memory():
+        own = build_network(config, inputs).to(dtype).state_dict()
+    for name in [*own, *state]:
+        if name not in own or name not in state:
+            raise ValueError(f"the network's tensor {name!r:.80} is unknown or missing")
+        a, b = own[name], state[name]
+        if a.shape != b.shape or a.dtype != b.dtype:
+            raise ValueError(
+                f"the network's tensor {name!r} has shape {tuple(b.shape)} of {b.dtype}, expected "
+                f"{tuple(a.shape)} of {a.dtype}"
+            )
+
+
+def _check_sizes(
     config: Mapping[str, Any], inputs: Sequence[Encoding], state: Mapping[str, Tensor]
 ) -> None:
-    """Refuse widths that a state does not have, before any memory is taken for them.
+    """Refuse widths that a state does not have; the rest of its shapes follow from them.
 
     Raises
     ------

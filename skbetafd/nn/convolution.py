@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .linear import drawn
+from .linear import birthplace, drawn
 
 CHANNELS = (16, 32, 64, 64)
 """Of the layers, the last of which is repeated."""
@@ -58,7 +58,7 @@ class Convolutions(nn.Module):
                 stride=2,
                 padding=size // 2,
                 dtype=torch.float32,
-                device="cpu",
+                device=birthplace(),
             )
             layers.append(drawn(convolution, width * size**n_axes, generator))
             sides, width = [-(-side // 2) for side in sides], out

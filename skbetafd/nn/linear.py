@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import torch
@@ -39,7 +42,7 @@ def linear(
     """
     # dtype and device are spelled out: the user's global defaults must not change a seeded fit
     layer = nn.utils.skip_init(
-        Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device="cpu"
+        Linear, input_dim, output_dim, bias=bias, dtype=torch.float32, device=birthplace()
     )
     return drawn(layer, input_dim, generator)
 
@@ -52,5 +55,24 @@ def drawn(layer: Layer, fan_in: int, generator: torch.Generator) -> Layer:
     bound = 1.0 / math.sqrt(max(fan_in, 1))
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter.uniform_(-bound, bound, generator=generator)
+            if not parameter.is_meta:
+                parameter.uniform_(-bound, bound, generator=generator)
     return layer
+
+
+_BIRTHPLACE = ContextVar("_BIRTHPLACE", default="cpu")
+
+
+def birthplace() -> str:
+    """Name the device on which layers are made: the CPU, or none."""
+    return _BIRTHPLACE.get()
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Make layers that have shapes alone."""
+    token = _BIRTHPLACE.set("meta")
+    try:
+        yield
+    finally:
+        _BIRTHPLACE.reset(token)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .encoders import Encoding, make_encoder
-from .linear import linear
+from .linear import birthplace, linear
 
 
 class PartialNetwork(nn.Module):
@@ -53,7 +53,7 @@ class PartialNetwork(nn.Module):
         self.knowledge = linear(knowledge_dim, hidden_dim, generator)
         self.context = linear(context_dim, hidden_dim, generator, bias=False)
         self.missing = nn.Parameter(
-            torch.zeros(1 + len(inputs), hidden_dim, dtype=torch.float32, device="cpu")
+            torch.zeros(1 + len(inputs), hidden_dim, dtype=torch.float32, device=birthplace())
         )
         self.out = linear(hidden_dim, n_classes, generator)
         self.subsets = _subsets_of_views(len(inputs))

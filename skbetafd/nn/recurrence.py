@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from .linear import drawn
+from .linear import birthplace, drawn
 
 
 class Recurrence(nn.Module):
@@ -36,7 +36,7 @@ class Recurrence(nn.Module):
         gru = nn.GRU(
             *sizes, batch_first=True, bidirectional=True, dtype=torch.float32, device="meta"
         )
-        self.gru = drawn(gru.to_empty(device="cpu"), state, generator)
+        self.gru = drawn(gru.to_empty(device=birthplace()), state, generator)
         self.n_features = 4 * state
 
     def forward(self, x: Tensor) -> Tensor:
