@@ -24,6 +24,7 @@ from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisatio
 from .training import whole_file
 
 OUTPUTS = ("probabilities", "label")
+INNER = "inner::"
 
 
 class ExportMixin:
@@ -92,7 +93,7 @@ class ExportMixin:
         number of rows; its outputs are "probabilities" (n, n_classes) and "label" (n,), as those
         of `to_torch` are, missing modalities included. The metadata hold, as JSON, "classes" and
         "modalities", and "beta", "effect" and "skbetafd", the library's version. Labels that are
-        no integers come as positions in "classes".
+        no integers, or are beyond int64, come as positions in "classes".
 
         Parameters
         ----------
@@ -104,7 +105,7 @@ class ExportMixin:
         Raises
         ------
         ValueError
-            As in `to_torch`; or if a modality has the name of an output.
+            As in `to_torch`; or if a modality has the name of an output, or none.
         ImportError
             Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
         OSError
@@ -113,9 +114,9 @@ class ExportMixin:
         onnx = _onnx()
         predictor = self.to_torch(beta)
         own: Any = self
-        taken = [name for name in own.modality_names_ if name in OUTPUTS]
-        if taken:
-            raise ValueError(f"modality {taken[0]!r} has the name of an output of the model")
+        for name in own.modality_names_:
+            if name in ("", *OUTPUTS) or name.startswith(INNER):
+                raise ValueError(f"modality {name!r} has the name of an output or inner value")
         model = _exported(predictor, own.modality_names_, own._layout.shapes)
         metadata = {
             "classes": json.dumps(own.classes_.tolist()),
@@ -164,7 +165,7 @@ def _standardisation(name: str, kind: str, scaler: Any) -> Standardisation:
 
 
 def _labels(classes: np.ndarray) -> torch.Tensor:
-    if classes.dtype.kind in "iu":
+    if classes.dtype.kind in "iu" and classes.max() <= np.iinfo(np.int64).max:
         return torch.tensor(classes.astype(np.int64))
     return torch.arange(len(classes))
 
@@ -177,13 +178,33 @@ def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> An
             predictor,
             rows,
             dynamo=True,
-            input_names=list(names),
+            input_names=[f"input{i}" for i in range(len(names))],
             output_names=list(OUTPUTS),
             dynamic_shapes=(tuple({0: batch} for _ in rows),),
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    return _named(program.model_proto, names)
+
+
+def _named(model: Any, names: list[str]) -> Any:
+    """Give a model's inputs the names of the modalities, and its inner values names of their own.
+
+    The exporter calls inner values by operations and parameters, as a modality may be called.
+    """
+    graph = model.graph
+    new = {value.name: name for value, name in zip(graph.input, names, strict=True)}
+    new |= {name: name for name in ("", *OUTPUTS)}
+
+    def renamed(name: str) -> str:
+        return new.get(name, f"{INNER}{name}")
+
+    for value in (*graph.input, *graph.initializer, *graph.value_info):
+        value.name = renamed(value.name)
+    for node in graph.node:
+        node.input[:] = map(renamed, node.input)
+        node.output[:] = map(renamed, node.output)
+    return model
 
 
 @contextlib.contextmanager

@@ -122,9 +122,21 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "network": network_config(network),
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
         "histories": [encode(list(member.net.history)) for member in estimator.members_],
-        "search": {n: encode(getattr(estimator, n)) for n in OF_A_SEARCH if hasattr(estimator, n)},
+        "search": _results(estimator),
     }
     return document, left_out
+
+
+def _results(estimator: Any) -> dict[str, Any]:
+    """Encode what a search has found."""
+    found = {name: getattr(estimator, name) for name in OF_A_SEARCH if hasattr(estimator, name)}
+    try:
+        return {name: encode(value) for name, value in found.items()}
+    except NotSavableError as error:
+        raise NotSavableError(
+            f"the results of the search over param_grid can't be saved: {error}; refit the best "
+            "setting as FrontDoorMultiModalClassifier(**best_params_) and save that"
+        ) from error
 
 
 def _tensors(estimator: Any) -> dict[str, Tensor]:

@@ -42,7 +42,9 @@ def mediated():
     X, label = rows(90)
     mediator = np.random.default_rng(1).normal(size=(90, 2))
     clf = FrontDoorMultiModalClassifier(**SMALL, effect="population", n_mediator_samples=4)
-    return clf.fit({"a": X["audio"], "b": X["audio"][::-1]}, 10 * label, mediator=mediator)
+    # the exporter calls inner values so
+    names = {"linear": X["audio"], "scalers.0.mean": X["audio"][::-1]}
+    return clf.fit(names, 10 * label, mediator=mediator)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_rows_that_no_prediction_is_for_get_nan(session):
 def test_a_mediated_model_with_integer_labels(mediated, tmp_path):
     mediated.to_onnx(tmp_path / "model.onnx", beta=0.5)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    X = {"a": rows()[0]["audio"], "b": rows()[0]["audio"][::-1].copy()}
+    X = {"linear": rows()[0]["audio"], "scalers.0.mean": rows()[0]["audio"][::-1].copy()}
     proba, label = session.run(None, X)
     expected = mediated.beta_path(X, [0.5])[0]
     assert np.abs(proba - expected).max() <= 1e-5
@@ -100,7 +102,7 @@ def test_a_mediated_model_with_integer_labels(mediated, tmp_path):
 @pytest.mark.parametrize("beta", [0, 0.4, 1])
 def test_the_torch_module_predicts_as_the_library(effect, beta, strings, mediated):
     X = missing_some(rows()[0])
-    Y = {"a": rows()[0]["audio"], "b": rows()[0]["audio"][::-1].copy()}
+    Y = {"linear": rows()[0]["audio"], "scalers.0.mean": rows()[0]["audio"][::-1].copy()}
     for clf, data in ((strings, X), (mediated, Y)):
         before, clf.effect = clf.effect, effect
         try:
@@ -126,6 +128,13 @@ def test_at_beta_0_no_reference_is_inside(mediated, strings):
     for member in module.members:
         member.context.fill_(torch.nan)
     assert torch.equal(module(*X)[0], expected)
+
+
+def test_labels_beyond_int64_come_as_positions():
+    X, label = rows(30)
+    y = label.astype(np.uint64) + np.uint64(2**63)
+    clf = FrontDoorMultiModalClassifier(**{**SMALL, "max_epochs": 1}).fit(X, y)
+    assert clf.to_torch().labels.tolist() == [0, 1, 2]
 
 
 def test_what_can_not_be_exported_says_so(tmp_path):

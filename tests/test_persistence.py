@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold
@@ -294,3 +295,24 @@ def test_load_says_what_to_install(quick, X, y, tmp_path, monkeypatch):
     with warnings.catch_warnings(), pytest.raises(ImportError, match="export"):
         quick().fit(X, y).save(tmp_path / "other")
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_sparse_modality_comes_back(tmp_path):
+    rng = np.random.default_rng(0)
+    words = sparse.random_array((90, 40), density=0.1, rng=rng, format="csr")
+    X = {"words": words, "table": rng.normal(size=(90, 4))}
+    clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=1, hidden_dim=8, random_state=0)
+    clf.fit(X, np.arange(90) % 3).save(tmp_path / "model")
+    again = skbetafd.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_search_over_modules_says_what_can_not_be_saved(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(2, 60, 4)), np.arange(60) % 2
+    grid = {"encoders": [{0: torch.nn.Linear(4, 3)}, "linear"]}
+    search = skbetafd.FrontDoorMultiModalClassifierCV(
+        param_grid=grid, cv=2, max_epochs=1, hidden_dim=8, random_state=0
+    )
+    with pytest.raises(ValueError, match=r"results of the search over param_grid can't be saved"):
+        search.fit(list(X), y).save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
