@@ -567,6 +567,7 @@ class FrontDoorMultiModalClassifier(
         self.net_, self.references_ = result.members[0]
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
+        self._mass = result.mass
         self.__dict__.pop("_stream", None)
         self.__dict__.pop("best_epoch_", None)
         if self.early_stopping and "valid_loss" in self.history_[0]:

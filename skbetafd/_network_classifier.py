@@ -98,7 +98,8 @@ class NetworkClassifier(BaseEstimator):
         arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
         y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
         raw = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        mass = float(np.broadcast_to(raw, len(y))[weight > 0].sum())
+        with np.errstate(over="ignore"):  # a sum beyond float64 matters to partial_fit alone
+            mass = float(np.broadcast_to(raw, len(y))[weight > 0].sum())
         observed = None if mediator is None else read_mediator(mediator, weight)
         groups = None if groups is None else read_groups(groups, len(y))
         used = np.flatnonzero(weight > 0)

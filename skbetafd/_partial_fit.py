@@ -19,6 +19,9 @@ from ._stream import Stream
 from ._warm_start import Start
 from .nn import MediatorNetwork
 
+SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
+"""Of all rows of a stream, in float32 with room to sum."""
+
 
 class PartialFitMixin(NetworkClassifier):
     """Adds `partial_fit` to the front-door classifier."""
@@ -139,6 +142,12 @@ class PartialFitMixin(NetworkClassifier):
         else:
             X, self._layout = read_training_input(self, X, self.modalities)
         request = self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)
+        mass = request.mass + (self._mass if begun else 0.0)
+        if not SMALLEST_MASS < mass < LARGEST_MASS:
+            raise ValueError(
+                f"partial_fit counts rows by the sum of their weights, which is {mass:.3g} so "
+                f"far and must be from {SMALLEST_MASS:g} to {LARGEST_MASS:g}: scale sample_weight"
+            )
         refuse_large_sources(request.names, request.arrays)
         if not begun:
             self._remember_reading()

@@ -159,11 +159,12 @@ def _check_groups(groups: np.ndarray) -> None:
     missing = null_rows(groups[:, None])
     if missing is not None:
         row = int(missing.argmax())
-        raise ValueError(f"groups has no group in row {row}, got {groups[row]!r}")
+        error = ValueError if isinstance(groups[row], Real) else TypeError
+        raise error(f"groups: row {row} has no group, got {groups[row]!r}")
     if groups.dtype == object:
         kinds = sorted({"str" if isinstance(g, str) else "number" for g in groups})
         if len(kinds) > 1:
-            raise ValueError("groups mixes strings and numbers, which can't be told apart in order")
+            raise TypeError("groups: strings and numbers are mixed; pass one kind")
 
 
 def _check_range(sample_weight: np.ndarray) -> None:

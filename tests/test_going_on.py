@@ -13,6 +13,7 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, _fit_keys, _numeric, load
 from skbetafd._accelerate import _fingerprint
+from skbetafd._mediator import read_mediator
 
 RNG = np.random.default_rng(0)
 N = 90
@@ -214,6 +215,13 @@ def test_rows_count_by_the_sum_of_their_weights(weight):
     assert clf._mass == 4 * N
 
 
+def test_a_stream_refuses_weights_whose_sum_no_float_holds():
+    clf = make().fit(X, Y, sample_weight=np.full(N, 1e308))
+    for own in (clf, make()):
+        with pytest.raises(ValueError, match=r"sum of their weights.*scale sample_weight"):
+            own.partial_fit(X, Y, classes=[0, 1, 2], sample_weight=np.full(N, 1e308))
+
+
 @pytest.mark.parametrize("encoder", [FACTORIES[0], nn.Linear(5, 6)])
 def test_memory_is_not_used_with_a_user_s_encoder_and_that_is_said(encoder, tmp_path):
     clf = make(memory=tmp_path, encoders={"a": encoder})
@@ -233,6 +241,12 @@ def test_the_levels_of_a_mediator_stay_in_the_order_of_the_earlier_fit():
         data = {name: value[rows] for name, value in X.items()}
         own.fit(data, Y[rows], mediator=LEVELS[Y][rows])
         assert own._mediator == (False, (("low",), ("mid",), ("high",)))
+
+
+def test_the_columns_of_a_mediator_follow_the_levels():
+    one = read_mediator(LEVELS[Y], np.ones(N))
+    other = read_mediator(LEVELS[Y][::-1], np.ones(N)).with_levels_of(one.described())
+    assert_array_equal(other.values[::-1], one.values)
 
 
 OTHER_MEDIATORS = {
@@ -343,15 +357,19 @@ def test_an_inner_split_names_the_label_that_is_rare():
 
 
 @pytest.mark.parametrize(
-    ("groups", "message"),
+    ("groups", "error", "message"),
     [
-        ([None] + ["x"] * (N - 1), "no group in row 0, got None"),
-        ([1.0] * (N - 1) + [np.nan], f"no group in row {N - 1}, got .*nan"),
-        (np.array(["x"] * (N - 1) + [3], dtype=object), "groups mixes strings and numbers"),
+        ([None] + ["x"] * (N - 1), TypeError, "row 0 has no group, got None"),
+        ([1.0] * (N - 1) + [np.nan], ValueError, f"row {N - 1} has no group, got .*nan"),
+        (
+            np.array(["x"] * (N - 1) + [3], dtype=object),
+            TypeError,
+            "groups: strings and numbers are mixed",
+        ),
     ],
 )
-def test_a_row_without_a_group_is_refused(groups, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_row_without_a_group_is_refused(groups, error, message):
+    with pytest.raises(error, match=message):
         make(early_stopping=True).fit(X, Y, groups=groups)
 
 

@@ -174,7 +174,7 @@ def test_an_inner_split_needs_two_rows_of_a_class(data):
     X, y = data
     y = y.copy()
     y[0] = 7
-    with pytest.raises(ValueError, match="class index 3 has 1"):
+    with pytest.raises(ValueError, match="class 7 has 1"):
         FusionClassifier(early_stopping=True, **SMALL).fit(X, y)
     FusionClassifier(**SMALL).fit(X, y)
 
