@@ -97,9 +97,10 @@ def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> Non
     """
     if content["fingerprint"] != fingerprint:
         raise ValueError(
-            f"checkpoint {str(path)!r} is of another fit: its data, parameters or versions of "
-            "torch and skbetafd differ; finish that fit, choose another checkpoint_dir, or delete "
-            "the file"
+            f"checkpoint {str(path)!r} is of another fit, perhaps one that runs now: its data, "
+            "parameters (callbacks and a module's first weights among them) or versions of torch "
+            "and skbetafd differ; finish that fit, choose another checkpoint_dir, or delete the "
+            "file"
         )
 
 
