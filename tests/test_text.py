@@ -99,7 +99,7 @@ def test_a_missing_remark_is_no_document_and_stays_missing(form, y):
     vectorizer = TfidfVectorizer()
     out = PerModality(vectorizer).fit_transform(X)["remarks"]
     assert sparse.issparse(out)
-    dense = out.toarray()
+    dense = np.asarray(MultiModalArray({"remarks": out}))
     assert np.isnan(dense[~present]).all()
     kept = [document for document, there in zip(DOCUMENTS, present, strict=True) if there]
     assert_allclose(dense[present], vectorizer.fit_transform(kept).toarray())
