@@ -103,7 +103,8 @@ class FrontDoorLoss(Criterion):
         network : FrontDoorNetwork
             The model.
         xs : sequence of Tensor of shape (n, width)
-            Standardised rows, one tensor a modality; anything finite where it is absent.
+            Standardised rows, one tensor a modality; where it is absent anything finite, or NaN in
+            a sequence.
         y : Tensor of shape (n,), int64
             Class indices.
         weight : Tensor of shape (n,)
