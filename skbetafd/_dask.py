@@ -9,6 +9,9 @@ from typing import Any
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
+ATTEMPTS = 5
+"""To bring data to the workers, while some die."""
+
 
 def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     """Make a joblib backend that puts the data of a search on every worker of a Dask cluster.
@@ -80,7 +83,23 @@ class _ScatterToAll:
         return getattr(self._client, name)
 
     def scatter(self, data: Any, **options: Any) -> Any:
-        return self._client.scatter(data, **{**options, "broadcast": True})
+        options |= {"broadcast": True}
+        if options.get("asynchronous"):
+            return self._lasting(data, options)
+        return self._client.scatter(data, **options)
+
+    async def _lasting(self, data: Any, options: dict[str, Any]) -> Any:
+        """Scatter; again where the first worker died before the others had a copy."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                future = await self._client.scatter(data, **options)
+                holders = await self._client.scheduler.who_has(keys=[future.key])
+                if holders.get(future.key):
+                    return future
+            except OSError:  # the connection to a worker that died
+                if attempt == ATTEMPTS:
+                    raise
+        raise RuntimeError(f"no worker kept a {type(data).__name__} in {ATTEMPTS} attempts")
 
 
 @contextmanager

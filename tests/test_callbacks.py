@@ -101,7 +101,6 @@ def test_scoring_monitor_logs_every_epoch(X, y, quick):
 
 
 def test_progress_bars_run_alone_in_grid_search_and_in_the_search(X, y, quick, capsys):
-    pytest.importorskip("rich")
     quick().set_callbacks(sklearn_callback.ProgressBar()).fit(X, y)
     bar = sklearn_callback.ProgressBar(max_propagation_depth=None)
     search = GridSearchCV(quick(), {"beta": [0, 1]}, cv=2).set_callbacks(bar).fit(X, y)

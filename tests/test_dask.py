@@ -1,5 +1,6 @@
 """Searches on a Dask cluster of several processes, one of which is killed."""
 
+import asyncio
 import os
 import pickle
 import signal
@@ -11,7 +12,7 @@ from sys import getsizeof
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
@@ -193,6 +194,34 @@ def test_rows_are_sent_to_the_workers_once_and_not_with_each_task(
     assert sent.count(("SearchRows", True)) == 1
     assert sent.count(("MultiModalArray", True)) == 1
     assert {everywhere for _, everywhere in sent} == {True}
+
+
+def test_data_whose_worker_dies_while_they_are_sent_are_sent_again(client: object) -> None:
+    sent = []
+
+    class Dying(type(client)):  # type: ignore[misc]
+        def scatter(self, data: object, **options: object) -> object:
+            sent.append(data)
+            if len(sent) == 1:
+                return failing()
+            scattered = super().scatter(data, **options)
+            return lost(scattered) if len(sent) == 2 else scattered
+
+    async def failing() -> None:
+        raise OSError("the worker has died")
+
+    async def lost(scattered: object) -> object:
+        future = await scattered
+        future.release()
+        await asyncio.sleep(0.2)
+        return future
+
+    with Dying(client.scheduler.address) as dying:
+        backend = dask_backend(dying)
+        with parallel_config(backend=backend):
+            sums = Parallel()(delayed(np.sum)(np.ones(1000)) for _ in range(1))
+    assert sums == [1000.0]
+    assert len(sent) == 3
 
 
 def test_a_container_has_the_size_of_its_arrays_and_of_its_pickle() -> None:
