@@ -48,8 +48,8 @@ def resolve_encodings(
     TypeError
         If an encoder is none of these.
     """
-    given = _by_name(encoders, names, "encoders")
-    rates = _by_name(encoder_learning_rate, names, "encoder_learning_rate")
+    given = by_name(encoders, names, "encoders")
+    rates = by_name(encoder_learning_rate, names, "encoder_learning_rate")
     for name in rates if isinstance(encoder_learning_rate, Mapping) else ():
         if isinstance(given.get(name, "auto"), str):
             raise ValueError(
@@ -65,12 +65,12 @@ def may_be_padded(
     encoders: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
 ) -> list[str]:
     """Name the modalities whose last steps may be NaN."""
-    given = _by_name(encoders, names, "encoders")
+    given = by_name(encoders, names, "encoders")
     sequences = [name for name, shape in zip(names, shapes, strict=True) if len(shape) == 2]
     return [name for name in sequences if str(given.get(name, "auto")) in ("auto", "sequence")]
 
 
-def _by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:
+def by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:
     """Spread one value over all modalities; a mapping's keys are names or positions."""
     if not isinstance(value, Mapping):
         return dict.fromkeys(names, value)
@@ -90,7 +90,7 @@ def _encoding(
     if isinstance(encoder, torch.nn.Module) or (callable(encoder) and not isinstance(encoder, str)):
         _check_rate(name, rate)
         encoding = Encoding("module", shape, encoder, rate)
-        _try(name, encoding)
+        try_module(name, encoding)
         return encoding
     if not isinstance(encoder, str):
         raise TypeError(
@@ -110,8 +110,16 @@ def _encoding(
     return Encoding(kind, shape)
 
 
-def _try(name: str, encoding: Encoding) -> None:
-    """Have a module read two rows of zeros."""
+def try_module(name: str, encoding: Encoding) -> None:
+    """Have a module read two rows of zeros.
+
+    Raises
+    ------
+    TypeError
+        If a factory makes no module.
+    ValueError
+        If the module can't read rows of that shape.
+    """
     generator = torch.Generator("cpu").manual_seed(0)
     module = user_module(encoding, generator)
     if not isinstance(module, torch.nn.Module):

@@ -89,11 +89,12 @@ class ExportMixin:
     def to_onnx(self, path: str | os.PathLike[str], beta: float | None = None) -> None:
         """Write the predictor as an ONNX model, which needs neither torch nor this library.
 
-        Its inputs have the names of the modalities and their own row shapes, float32, with any
-        number of rows; its outputs are "probabilities" (n, n_classes) and "label" (n,), as those
-        of `to_torch` are, missing modalities included. The metadata hold, as JSON, "classes" and
-        "modalities", and "beta", "effect" and "skbetafd", the library's version. Labels that are
-        no integers, or are beyond int64, come as positions in "classes".
+        Its inputs have the names of the modalities and their own row shapes, float32 (dense, where
+        a modality was sparse), with any number of rows; its outputs are "probabilities"
+        (n, n_classes) and "label" (n,), as those of `to_torch` are, missing modalities included.
+        The metadata hold, as JSON, "classes" and "modalities", and "beta", "effect" and
+        "skbetafd", the library's version. Labels that are no integers, or are beyond int64, come
+        as positions in "classes".
 
         Parameters
         ----------

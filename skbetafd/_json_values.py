@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-PLAIN_DTYPE = re.compile(r"[<>|]?[biufU]\d{1,5}|\|O")
+PLAIN_DTYPE = re.compile(r"[<>|]?(b1|[iu][1248]|f[248]|U\d{1,5})|\|O")
 WIDEST = 256
 """Characters of an array of strings, unless one of them is longer."""
 DEEPEST = 32
@@ -56,7 +56,7 @@ def encode(value: Any) -> Any:
 
 def _encoded_array(value: Any) -> dict[str, Any]:
     array = np.asarray(value)
-    if array.dtype.kind not in "biufUO":
+    if not PLAIN_DTYPE.fullmatch(array.dtype.str.replace("=", "")):
         raise NotSavableError(f"an array of {array.dtype} can't be saved")
     if not isinstance(value, np.ndarray):
         return {"$scalar": [array.dtype.str, encode(array.item())]}
@@ -69,6 +69,23 @@ def _encoded_array(value: Any) -> dict[str, Any]:
     if array.dtype.kind == "U":
         dtype = f"<U{min(array.dtype.itemsize // 4, max(WIDEST, *map(len, values), 1))}"
     return {"$array": [dtype, list(array.shape), [encode(v) for v in values], mask]}
+
+
+def with_keys(mapping: Mapping[Any, Any]) -> dict[str, Any]:
+    """Write a mapping of names or positions to what JSON holds; see `by_key`."""
+    if all(isinstance(key, str) for key in mapping):
+        return dict(mapping)
+    return {"$items": [[key, value] for key, value in mapping.items()]}
+
+
+def by_key(found: Mapping[str, Any]) -> dict[Any, Any]:
+    """Read what `with_keys` has written."""
+    pairs = found.get("$items")
+    if not isinstance(pairs, list):
+        return dict(found)
+    if not all(isinstance(p, list) and len(p) == 2 and type(p[0]) in (str, int) for p in pairs):
+        raise ValueError(f"a mapping holds {pairs!r:.80}")
+    return {key: value for key, value in pairs}
 
 
 def decode(value: Any, depth: int = 0) -> Any:
@@ -115,7 +132,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "u": (int,),
     "f": (float, int),
     "U": (str,),
-    "O": (str, int, float, type(None), tuple),
+    "O": (str, int, float, type(None), tuple, dict),
 }
 """What the entries of an array are, by the kind of its dtype."""
 
@@ -126,6 +143,12 @@ def _check_entries(dtype: np.dtype[Any], values: list[Any], mask: list[Any]) -> 
         foreign = not isinstance(value, allowed) or (dtype.kind in "iuf" and value is True)
         if foreign and not (hidden is True and value is None):
             raise ValueError(f"an array of {dtype.str!r} holds {value!r:.80}")
+
+
+def _check_range(array: np.ndarray, values: list[Any]) -> None:
+    for i in np.flatnonzero(np.isinf(array)):
+        if math.isfinite(values[i]):
+            raise ValueError(f"an array of {array.dtype.str!r} can't hold {values[i]!r:.80}")
 
 
 def _array(content: list[Any]) -> np.ndarray:
@@ -139,17 +162,18 @@ def _array(content: list[Any]) -> np.ndarray:
     _check_entries(dtype, values, hidden)
     blank = None if dtype.kind == "O" else dtype.type()
     flat = np.empty(len(values), dtype=dtype)
-    for i, value in enumerate(values):
-        flat[i] = blank if hidden[i] else value
+    with np.errstate(over="ignore"):
+        for i, value in enumerate(values):
+            flat[i] = blank if hidden[i] else value
+    if dtype.kind == "f":
+        _check_range(flat, values)
     array = flat.reshape(shape)
     return array if mask is None else np.ma.MaskedArray(array, np.reshape(hidden, shape))
 
 
 def _scalar(content: list[Any]) -> Any:
     name, value = content
-    dtype = _dtype(name, [value])
-    _check_entries(dtype, [value], [False])
-    return np.array(value, dtype=dtype)[()]
+    return _array([name, [], [value], None])[()]
 
 
 def _float(content: Any) -> float:

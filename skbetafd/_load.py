@@ -40,9 +40,9 @@ def load(
     device : str or torch.device, default="auto"
         Where the networks go: "auto" is a GPU where there is one, else the CPU, whatever the
         machine was that saved.
-    encoders : mapping of str to torch.nn.Module or callable, default=None
-        The user's modules, by modality, where the classifier was fitted with such; their weights
-        come from the file.
+    encoders : mapping of str or int to torch.nn.Module or callable, default=None
+        The user's modules, by name or position of the modality, where the classifier was fitted
+        with such; their weights come from the file. For a frozen module, a module.
 
     Returns
     -------

@@ -13,11 +13,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ._json_values import NotSavableError, encode
+from ._agreement import check_agreement
+from ._json_values import NotSavableError, encode, with_keys
 from ._model_file import FORMAT, pack
-from ._restoring import OF_A_SEARCH, OF_THE_MACHINE
+from ._restoring import MOST_MODALITIES, OF_A_SEARCH, of_the_machine
 from ._scaler_state import scaler_state
-from .nn import network_config
+from .nn import network_config, user_module
 from .training import whole_file
 
 
@@ -41,7 +42,9 @@ class PersistenceMixin:
         sklearn.exceptions.NotFittedError
             If there is no fit.
         ValueError
-            If labels or results are of a kind that the file has no form for.
+            If labels, results or the state of a module are of a kind that the file has no form
+            for; if `n_members`, a width or `encoders` was set anew after the fit; or of more than
+            1000 modalities.
         ImportError
             Without safetensors: ``pip install "skbetafd[export]"``.
         OSError
@@ -51,8 +54,9 @@ class PersistenceMixin:
         -----
         UserWarning
             Naming the parameters that are left out, and have their defaults after `load`:
-            `callbacks`, `memory`, `checkpoint_dir` and whatever is an object (a RandomState, a
-            splitter, a scorer). None of them counts in prediction.
+            `callbacks`, `memory`, `checkpoint_dir`, `accelerate`, a `device` other than "auto" and
+            "cpu", and whatever is an object (a RandomState, a splitter, a scorer). None of them
+            counts in prediction.
 
         Notes
         -----
@@ -61,6 +65,7 @@ class PersistenceMixin:
         does after a `fit`.
         """
         check_is_fitted(self)
+        _check_savable(self)
         document, left_out = _document(self)
         data = pack(document, _tensors(self))
         with whole_file(path) as file:
@@ -78,11 +83,12 @@ def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:
     kept, left_out = {}, []
     for name, value in estimator.get_params(deep=False).items():
         if name == "encoders" and isinstance(value, Mapping):
-            value = {k: v if isinstance(v, str) else {"$module": True} for k, v in value.items()}
-            kept[name] = dict(value)
+            kept[name] = with_keys(
+                {k: v if isinstance(v, str) else {"$module": True} for k, v in value.items()}
+            )
             continue
         try:
-            if name in OF_THE_MACHINE and value:
+            if of_the_machine(name, value):
                 raise NotSavableError(name)
             kept[name] = encode(value)
         except NotSavableError:
@@ -129,14 +135,41 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
 
 def _results(estimator: Any) -> dict[str, Any]:
     """Encode what a search has found."""
-    found = {name: getattr(estimator, name) for name in OF_A_SEARCH if hasattr(estimator, name)}
+    out = {}
+    for name in OF_A_SEARCH:
+        if not hasattr(estimator, name):
+            continue
+        try:
+            out[name] = encode(getattr(estimator, name))
+        except NotSavableError as error:
+            raise NotSavableError(
+                f"{name}: the results of the search over param_grid can't be saved: {error}; refit "
+                "the best setting as FrontDoorMultiModalClassifier(**best_params_) and save that"
+            ) from error
+    return out
+
+
+def _check_savable(estimator: Any) -> None:
+    """Refuse what `load` would refuse, or could not make again."""
+    names = estimator.modality_names_
+    if len(names) > MOST_MODALITIES:
+        raise NotSavableError(f"{len(names)} modalities can't be saved, {MOST_MODALITIES} can")
     try:
-        return {name: encode(value) for name, value in found.items()}
-    except NotSavableError as error:
+        check_agreement(estimator)
+    except ValueError as error:
         raise NotSavableError(
-            f"the results of the search over param_grid can't be saved: {error}; refit the best "
-            "setting as FrontDoorMultiModalClassifier(**best_params_) and save that"
+            f"a parameter was set after the fit: {error}; fit again, or set it back"
         ) from error
+    for name, encoding in zip(names, estimator._encodings, strict=True):
+        if encoding.module is None:
+            continue
+        module = user_module(encoding, torch.Generator("cpu").manual_seed(0))
+        for key, value in module.state_dict().items():
+            if not isinstance(value, Tensor):
+                raise NotSavableError(
+                    f"encoders: the module of modality {name!r} has {key!r} in its state, a "
+                    f"{type(value).__name__}; tensors alone can be saved"
+                )
 
 
 def _tensors(estimator: Any) -> dict[str, Tensor]:

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._encodings import AXES, KINDS
+from ._agreement import check_agreement, parameters_of_fit
+from ._encodings import AXES, KINDS, by_name, try_module
 from ._fit_request import Member
 from ._fitting import criterion, training_settings
 from ._inputs import Layout
-from ._json_values import decode
+from ._json_values import by_key, decode
 from ._readings import readings_of
 from ._scaler_state import scaler_from, scaler_state
 from ._scaling import Scaler, network_inputs
@@ -24,15 +25,21 @@ from .training import restored_net
 OF_THE_MACHINE = ("memory", "checkpoint_dir", "callbacks", "accelerate")
 """Parameters that are objects or places of the machine that saves; no file decides over them."""
 
-OF_A_SEARCH = (
-    "beta_",
-    "best_params_",
-    "best_score_",
-    "best_index_",
-    "scores_",
-    "cv_results_",
-    "n_splits_",
-)
+EVERYWHERE = ("auto", "cpu")
+"""Devices that each machine has."""
+
+OF_A_SEARCH: dict[str, Any] = {
+    "beta_": (float, int),
+    "best_params_": dict,
+    "best_score_": float,
+    "best_index_": int,
+    "scores_": np.ndarray,
+    "cv_results_": dict,
+    "n_splits_": int,
+}
+
+MOST_MODALITIES = 1000
+"""A network tells of 3 subsets a modality which modalities they have: a square of memory."""
 
 LARGEST_NUMBER = 2**40
 FIELDS: dict[str, Any] = {
@@ -75,22 +82,45 @@ def restored(
     name = document["estimator"]
     if name not in estimators:
         raise ValueError(f"it holds a {name!r:.80}, which is none of {', '.join(estimators)}")
-    estimator = estimators[name](**_parameters(estimators[name], document["parameters"], encoders))
+    layout = _layout(document["layout"])
+    encoders = by_name(encoders, layout.names, "encoders")
+    parameters = _parameters(estimators[name], document["parameters"], layout, encoders)
+    estimator = estimators[name](**parameters)
     estimator._validate_params()
-    _describe(estimator, document)
-    estimator._encodings = _encodings(document, estimator._layout, encoders)
+    _describe(estimator, document, layout)
+    _search(estimator, document["search"])
+    estimator._encodings = _encodings(document, layout, encoders)
     _learned(estimator, document, tensors, device)
-    for key, value in document["search"].items():
-        if key not in OF_A_SEARCH:
-            raise ValueError(f"unknown result of a search, {key!r:.80}")
-        setattr(estimator, key, decode(value))
-    if document["search"] and not (
-        type(estimator.beta_) in (float, int) and 0 <= estimator.beta_ <= 1
-    ):
-        raise ValueError(f"its search has found beta={estimator.beta_!r:.80}")
-    if hasattr(estimator, "betas") != bool(document["search"]):
-        raise ValueError(f"a {name} and the results of a search do not agree")
+    check_agreement(estimator)
     return estimator
+
+
+def of_the_machine(name: str, value: Any) -> bool:
+    """Tell whether a parameter's value is of the machine that saves alone."""
+    if name == "device":
+        return str(value) not in EVERYWHERE
+    return name in OF_THE_MACHINE and bool(value)
+
+
+def _search(estimator: Any, found: dict[str, Any]) -> None:
+    """Set the results of a search."""
+    unknown = [key for key in found if key not in OF_A_SEARCH]
+    if unknown:
+        raise ValueError(f"unknown result of a search, {unknown[0]!r:.80}")
+    if hasattr(estimator, "betas") != bool(found):
+        raise ValueError(f"a {type(estimator).__name__} and the results of a search do not agree")
+    if not found:
+        return
+    values = {name: decode(value) for name, value in found.items()}
+    _check_fields("the results of its search", values, OF_A_SEARCH)
+    if not 0 <= values["beta_"] <= 1:
+        raise ValueError(f"its search has found beta={values['beta_']!r:.80}")
+    known = ("beta", *type(estimator)._get_param_names())
+    unknown = [key for key in values["best_params_"] if key not in known]
+    if unknown:
+        raise ValueError(f"its search has found an unknown parameter {unknown[0]!r:.80}")
+    for key, value in values.items():
+        setattr(estimator, key, value)
 
 
 def _check_fields(what: str, found: Any, fields: Mapping[str, Any]) -> None:
@@ -114,20 +144,22 @@ def _check_finite(tensors: Mapping[str, Tensor]) -> None:
 
 
 def _parameters(
-    estimator: type, found: dict[str, Any], encoders: Mapping[str, Any]
+    estimator: type, found: dict[str, Any], layout: Layout, encoders: Mapping[str, Any]
 ) -> dict[str, Any]:
     known = estimator._get_param_names()  # type: ignore[attr-defined]
     unknown = [name for name in found if name not in known]
     if unknown:
         raise ValueError(f"it has an unknown parameter {unknown[0]!r:.80}")
-    for name in OF_THE_MACHINE:
-        if found.get(name):
-            raise ValueError(f"it sets {name!r}, which no file decides")
     values = {name: decode(value) for name, value in found.items() if name != "encoders"}
+    for name, value in values.items():
+        if of_the_machine(name, value):
+            raise ValueError(f"it sets {name!r}, which no file decides")
     given = found.get("encoders", "auto")
     if isinstance(given, dict):
         given = {
-            n: _handed_in(n, encoders) if not isinstance(e, str) else e for n, e in given.items()
+            key: entry if isinstance(entry, str) else _handed_in(name, encoders)
+            for key, entry in by_key(given).items()
+            for name in by_name({key: entry}, layout.names, "encoders")
         }
     return {**values, "encoders": given}
 
@@ -138,20 +170,27 @@ def _handed_in(name: str, encoders: Mapping[str, Any]) -> Any:
             f"modality {name!r} is read by a module of the user's, which is not in the file: pass "
             f"it by load(path, encoders={{{name!r}: module}})"
         )
-    return encoders[name]
+    module = encoders[name]
+    if not callable(module):
+        raise TypeError(f"encoders: modality {name!r} needs a torch module, got {module!r}")
+    return module
 
 
-def _describe(estimator: Any, document: dict[str, Any]) -> None:
+def _describe(estimator: Any, document: dict[str, Any], layout: Layout) -> None:
     """Set what tells of the input and of the labels."""
     classes = decode(document["classes"])
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
         raise ValueError("its classes are no array of two labels or more")
     labels = classes.tolist()
-    if len({type(label) for label in labels}) > 1 or any(label != label for label in labels):
-        raise ValueError("its labels are of several kinds, or NaN")
+    kinds = {type(label) for label in labels}
+    if len(kinds) > 1 or any(isinstance(v, float) and not math.isfinite(v) for v in labels):
+        raise ValueError("its labels are of several kinds, NaN or infinite")
+    if not kinds <= {str, int, float, bool}:
+        raise ValueError(f"its labels are of an unknown kind, {labels[0]!r:.80}")
     if len(set(labels)) < len(labels):
         raise ValueError("a label is there twice")
-    layout = _layout(document["layout"])
+    if labels != sorted(labels):
+        raise ValueError("its labels are not sorted")
     estimator.classes_, estimator._layout = classes, layout
     estimator.modality_names_, estimator.modality_slices_ = list(layout.names), layout.slices
     estimator.n_features_in_ = sum(len(columns) for columns in layout.columns.values())
@@ -178,6 +217,8 @@ def _layout(found: dict[str, Any]) -> Layout:
         raise ValueError("its modalities have no names")
     if len(set(names)) < len(names):
         raise ValueError("two modalities have the same name")
+    if len(names) > MOST_MODALITIES:
+        raise ValueError(f"it has {len(names)} modalities, more than {MOST_MODALITIES}")
     if not len(names) == len(shapes) == len(columns) == len(found["feature_names"]):
         raise ValueError("its layout tells of different numbers of modalities")
     positions = []
@@ -226,7 +267,13 @@ def _encodings(
         if tuple(entry["shape"]) != shape:
             raise ValueError(f"modality {name!r} has rows of shape {entry['shape']} and {shape}")
         module = _handed_in(name, encoders) if kind == "module" else None
-        out.append(Encoding(kind, shape, module, entry["learning_rate"]))
+        rate = entry["learning_rate"]
+        if rate is not None and not rate > 0:
+            raise ValueError(f"modality {name!r} has the learning rate {rate}")
+        encoding = Encoding(kind, shape, module, rate)
+        if module is not None:
+            try_module(name, encoding)
+        out.append(encoding)
     return tuple(out)
 
 
@@ -238,7 +285,7 @@ def _learned(
     estimator: Any, document: dict[str, Any], tensors: dict[str, Tensor], device: torch.device
 ) -> None:
     """Set what was learned; every tensor of the file must have its place."""
-    scalers = _scalers(document, tensors, estimator._encodings, device)
+    scalers = _scalers(document, tensors, estimator, device)
     config = _network_config(document["network"], estimator)
     inputs = network_inputs(estimator._encodings, scalers)
     histories = decode(document["histories"])
@@ -253,12 +300,10 @@ def _learned(
     }
     if not document["mass"] > 0:
         raise ValueError(f"its rows have the mass {document['mass']}")
-    if estimator.n_members != len(histories):
-        raise ValueError(f"it has {len(histories)} networks, and n_members={estimator.n_members}")
     stray = [name for name in tensors if name not in own]
     if stray:
         raise ValueError(f"it has an unknown tensor {stray[0]!r:.80}")
-    parameters = {**estimator.get_params(deep=False), "callbacks": None}
+    parameters = {**parameters_of_fit(estimator), "callbacks": None}
     members = []
     for i, history in enumerate(histories):
         state = _part(tensors, f"members.{i}.network.")
@@ -274,7 +319,7 @@ def _learned(
         )
         members.append(Member(net, _references(_part(tensors, f"members.{i}."), config, dtype)))
     estimator._scalers, estimator.members_ = scalers, members
-    estimator._standardize = estimator.standardize
+    estimator._standardize = parameters["standardize"]
     estimator._readings = readings_of(estimator._encodings)
     estimator.net_, estimator.references_ = members[0]
     estimator.history_ = estimator.net_.history
@@ -294,18 +339,21 @@ def _history(history: list[Any]) -> list[dict[str, Any]]:
 def _scalers(
     document: dict[str, Any],
     tensors: Mapping[str, Tensor],
-    encodings: tuple[Encoding, ...],
+    estimator: Any,
     device: torch.device,
 ) -> list[Scaler | None]:
-    found = document["scalers"]
-    if len(found) != len(encodings):
-        raise ValueError(f"it has {len(found)} scalers of {len(encodings)} modalities")
-    for entry in found:
-        _check_fields("a scaler", entry, {"kind": str, "standardised": bool})
-    return [
-        scaler_from(entry, _part(tensors, f"scalers.{i}."), encoding, device)
-        for i, (entry, encoding) in enumerate(zip(found, encodings, strict=True))
-    ]
+    found, names, scalers = document["scalers"], estimator.modality_names_, []
+    if len(found) != len(names):
+        raise ValueError(f"it has {len(found)} scalers of {len(names)} modalities")
+    for i, (name, encoding) in enumerate(zip(names, estimator._encodings, strict=True)):
+        _check_fields(f"the scaler of {name!r}", found[i], {"kind": str, "standardised": bool})
+        if found[i]["kind"] == "frozen" and not isinstance(encoding.module, torch.nn.Module):
+            raise TypeError(
+                f"modality {name!r} was read by a frozen module: a frozen module is needed, not "
+                f"what makes one, got {encoding.module!r}"
+            )
+        scalers.append(scaler_from(found[i], _part(tensors, f"scalers.{i}."), encoding, device))
+    return scalers
 
 
 def _network_config(found: dict[str, Any], estimator: Any) -> dict[str, Any]:

@@ -14,6 +14,14 @@ from ._scaling import ComponentScaler, PaddedScaler, Scaler
 from .nn import Encoding
 
 FIELDS = ("mean", "var", "scale", "n_samples_seen")
+KINDS = ("none", "standard", "components", "padded", "frozen")
+OF_ENCODERS = {
+    "sequence": ("padded",),
+    "module": ("none", "frozen"),
+    "conv1d": ("none", "standard"),
+    "conv2d": ("none", "standard"),
+}
+OF_TABLES = ("none", "standard", "components")
 
 
 def scaler_state(scaler: Scaler | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,9 +52,11 @@ def scaler_from(
     Raises
     ------
     ValueError
-        If an array has not the width of the rows, or the kind is unknown.
+        If an array has not the width of the rows, or the kind is unknown or not for such rows.
     """
     kind, width = state["kind"], encoding.width
+    if kind in KINDS and kind not in OF_ENCODERS.get(encoding.kind, OF_TABLES):
+        raise ValueError(f"a scaler {kind!r} is not for rows that {encoding.kind!r} reads")
     if kind == "frozen":
         frozen = FrozenFeatures.of(encoding, device)
         own = {k.removeprefix("module."): v for k, v in arrays.items() if k.startswith("module.")}
@@ -72,6 +82,8 @@ def _standard(arrays: Mapping[str, torch.Tensor], width: int) -> StandardScaler:
     scaler = StandardScaler().set_output(transform="default")
     scaler.n_features_in_ = width
     for name in FIELDS:
+        if arrays[name].dtype == torch.bfloat16:
+            raise ValueError(f"a scaler's {name!r} is of bfloat16")
         array = arrays[name].numpy()
         if array.shape != (width,) and not (name == "n_samples_seen" and array.ndim == 0):
             raise ValueError(f"a scaler's {name!r} has shape {array.shape} for rows of {width}")
@@ -81,4 +93,10 @@ def _standard(arrays: Mapping[str, torch.Tensor], width: int) -> StandardScaler:
         setattr(scaler, f"{name}_", np.array(array)[()])
     if not (scaler.scale_ > 0).all():
         raise ValueError("a scaler's 'scale' is not positive")
+    # of a step that no row reaches, the variance is NaN
+    if (scaler.var_ < 0).any() or np.isinf(scaler.var_).any():
+        raise ValueError("a scaler's 'var' is negative or infinite")
+    if np.any(scaler.n_samples_seen_ < 0):
+        raise ValueError("a scaler's 'n_samples_seen' is negative")
+    scaler.with_mean = bool(scaler.mean_.any())  # without means, sparse rows stay sparse
     return scaler

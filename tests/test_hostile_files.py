@@ -240,6 +240,43 @@ FORGED = {
         "frozen module is needed",
     ),
     "numbered columns": (put("layout", "feature_names", 0, value=[1, 2, 3, 4]), "not one a column"),
+    "negative variance": (tensor("scalers.0.var", lambda t: -t), "'var' is negative"),
+    "negative count": (tensor("scalers.0.n_samples_seen", lambda t: -t), "seen' is negative"),
+    "variance of bfloat16": (
+        tensor("scalers.0.var", lambda t: t.to(torch.bfloat16)),
+        "'var' is of bfloat16",
+    ),
+    "padding of a table": (
+        put("scalers", 0, value={"kind": "padded", "standardised": True}),
+        "a scaler 'padded' is not for rows that 'mlp' reads",
+    ),
+    "infinite label": (
+        put("classes", value={"$array": ["<f8", [2], [0.0, {"$float": "inf"}], None]}),
+        "infinite",
+    ),
+    "label beyond its kind": (
+        put("classes", value={"$array": ["<f2", [2], [0.0, 1e6], None]}),
+        "can't hold 1000000.0",
+    ),
+    "labels of long doubles": (
+        put("classes", value={"$array": ["<f16", [2], [0.0, 1.0], None]}),
+        "unknown kind of array, '<f16'",
+    ),
+    "labels of tuples": (
+        put("classes", value={"$array": ["|O", [2], [{"$tuple": [1]}, {"$tuple": [2]}], None]}),
+        "unknown kind",
+    ),
+    "unsorted labels": (put("classes", value={"$array": ["<i8", [2], [1, 0], None]}), "not sorted"),
+    "width of a parameter": (put("parameters", "hidden_dim", value=64), "have hidden_dim=8, it"),
+    "kind of a parameter": (
+        put("parameters", "encoders", value={"audio": "linear"}),
+        "'audio' is read by 'mlp', and encoders says 'linear'",
+    ),
+    "encoder of no modality": (put("parameters", "encoders", value={"x": "mlp"}), "names 'x'"),
+    "odd encoders": (put("parameters", "encoders", value={"$items": [[None, "mlp"]]}), "holds"),
+    "device": (put("parameters", "device", value="cuda:3"), "sets 'device'"),
+    "tagged device": (put("parameters", "device", value={"$device": "cuda:3"}), "sets 'device'"),
+    "learning rate": (put("encodings", 0, "learning_rate", value=-1.0), "the learning rate -1.0"),
     "wide scale": (tensor("scalers.0.scale", lambda t: torch.ones(9)), "has shape"),
 }
 
@@ -277,6 +314,53 @@ def test_widths_that_the_file_does_not_hold_take_no_memory(refused, tmp_path_fac
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(pack(document, tensors), "has shape")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+
+
+def test_thousands_of_modalities_are_refused_before_tables_of_them_are_made(content, refused):
+    """Which subset shows which modality is a table of the square of their number."""
+    document, tensors = unpack(content)
+    n = 20_000
+    document["layout"] |= {
+        "names": [f"m{i}" for i in range(n)],
+        "shapes": [[1]] * n,
+        "columns": [[i] for i in range(n)],
+        "feature_names": [None] * n,
+    }
+    refused(pack(document, tensors), "20000 modalities, more than 1000")
+
+
+@pytest.fixture(scope="module")
+def searched(modalities_of_two, tmp_path_factory):
+    X, y = modalities_of_two
+    small = {"max_epochs": 1, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+    path = tmp_path_factory.mktemp("searched") / "model"
+    skbetafd.FrontDoorMultiModalClassifierCV(cv=2, betas=(0, 1.0), **small).fit(X, y).save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("beta_", "evil", "'beta_' is a str"),
+        ("beta_", -0.1, "beta=-0.1"),
+        ("best_params_", "evil", "'best_params_' is a str"),
+        ("best_params_", {"spell": 1}, "unknown parameter 'spell'"),
+        ("best_params_", {"n_members": 3}, "1 networks, and n_members=3"),
+        ("best_score_", "evil", "'best_score_' is a str"),
+        ("scores_", [0.5], "'scores_' is a list"),
+        ("n_splits_", True, "'n_splits_' is a bool"),
+    ],
+)
+def test_forged_results_of_a_search_are_refused(name, value, message, searched, refused):
+    document, tensors = unpack(searched)
+    document["search"][name] = value
+    refused(pack(document, tensors), message)
+
+
+def test_a_search_that_lacks_a_result_is_refused(searched, refused):
+    document, tensors = unpack(searched)
+    del document["search"]["scores_"]
+    refused(pack(document, tensors), "lacks 'scores_'")
 
 
 def test_duplicate_keys_of_the_description_are_refused(content, refused, monkeypatch):

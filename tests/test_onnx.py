@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from scipy import sparse
 
 from skbetafd import FrontDoorMultiModalClassifier
 
@@ -135,6 +136,17 @@ def test_labels_beyond_int64_come_as_positions():
     y = label.astype(np.uint64) + np.uint64(2**63)
     clf = FrontDoorMultiModalClassifier(**{**SMALL, "max_epochs": 1}).fit(X, y)
     assert clf.to_torch().labels.tolist() == [0, 1, 2]
+
+
+def test_a_sparse_modality_is_read_from_dense_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    words = np.where(rng.random((30, 12)) < 0.3, rng.random((30, 12)), 0).astype(np.float32)
+    X = {"words": sparse.csr_array(words), "audio": rows(30)[0]["audio"]}
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, rows(30)[1])
+    clf.to_onnx(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    proba, _ = session.run(None, {**X, "words": words})
+    assert np.abs(proba - clf.predict_proba(X)).max() <= 1e-5
 
 
 def test_what_can_not_be_exported_says_so(tmp_path):

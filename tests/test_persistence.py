@@ -305,6 +305,24 @@ def test_a_sparse_modality_comes_back(tmp_path):
     clf.fit(X, np.arange(90) % 3).save(tmp_path / "model")
     again = skbetafd.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert [scaler.with_mean for scaler in again._scalers] == [False, True]
+    for one in (clf, again):
+        one.partial_fit(X, np.arange(90) % 3)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
+def test_what_was_fitted_on_a_store_predicts_arrays_and_stores(quick, y, tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"sound": rng.normal(size=(len(y), 4)), "picture": rng.normal(size=(len(y), 9, 9))}
+    stores = {}
+    for name, array in arrays.items():
+        stores[name] = np.memmap(tmp_path / name, dtype=float, mode="w+", shape=array.shape)
+        stores[name][:] = array
+    clf = quick(max_epochs=1).fit(stores, y)
+    clf.save(tmp_path / "model")
+    back = skbetafd.load(tmp_path / "model", device="cpu")
+    for X in (stores, arrays):
+        assert_same(clf, back, X)
 
 
 def test_a_search_over_modules_says_what_can_not_be_saved(tmp_path):
@@ -316,3 +334,92 @@ def test_a_search_over_modules_says_what_can_not_be_saved(tmp_path):
     with pytest.raises(ValueError, match=r"results of the search over param_grid can't be saved"):
         search.fit(list(X), y).save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [{"n_members": [2]}, {"hidden_dim": [4]}, {"encoders": [{"audio": "linear"}, {1: "mlp"}]}],
+    ids=lambda grid: next(iter(grid)),
+)
+def test_what_a_search_has_found_need_not_be_its_own_parameter(grid, X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        param_grid=grid, cv=2, betas=[1.0], max_epochs=1, hidden_dim=8, random_state=0
+    ).fit(X, y)
+    back = round_trip(search, tmp_path)
+    assert_same(search, back, X)
+    assert back.best_params_ == search.best_params_
+
+
+def test_encoders_by_position_come_back(quick, X, y, tmp_path):
+    clf = quick(encoders={0: torch.nn.Linear(4, 3), 1: "linear"}, encoder_learning_rate={0: 0.01})
+    clf.fit(X, y).save(tmp_path / "model")
+    with pytest.raises(skbetafd.ModelFileError, match="'audio' is read by a module of the user's"):
+        skbetafd.load(tmp_path / "model")
+    for key in ("audio", 0):
+        module = torch.nn.Linear(4, 3)
+        back = skbetafd.load(tmp_path / "model", device="cpu", encoders={key: module})
+        assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
+        assert back.encoders == {0: module, 1: "linear"}
+        assert back.encoder_learning_rate == {0: 0.01}
+
+
+def test_load_says_what_is_wrong_with_a_module(quick, X, y, tmp_path):
+    def factory():
+        return torch.nn.Linear(4, 3)
+
+    frozen = factory().requires_grad_(False)
+    quick(encoders={"audio": frozen}).fit(X, y).save(tmp_path / "model")
+    for encoders, message in (
+        ({"audio": factory}, "'audio' was read by a frozen module: a frozen module is needed"),
+        ({"audio": None}, "'audio' needs a torch module, got None"),
+        ({"audio": "mlp"}, "'audio' needs a torch module, got 'mlp'"),
+        ({"audio": lambda: 5}, "'audio' got 5 from"),
+        ({"audio": frozen, "radio": frozen}, "encoders names 'radio'"),
+    ):
+        with pytest.raises(skbetafd.ModelFileError, match=message):
+            skbetafd.load(tmp_path / "model", encoders=encoders)
+
+
+@pytest.mark.parametrize("changed", [{"n_members": 3}, {"hidden_dim": 16}, {"encoders": "linear"}])
+def test_save_refuses_what_was_set_after_the_fit(changed, quick, X, y, tmp_path):
+    clf = quick().fit(X, y).set_params(**changed)
+    with pytest.raises(ValueError, match=r"was set after the fit.*fit again, or set it back"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_that_other_machines_lack_is_left_out(quick, X, y, tmp_path):
+    clf = quick().fit(X, y).set_params(device="cuda:3")
+    with pytest.warns(UserWarning, match="leaves out device"):
+        clf.save(tmp_path / "model")
+    assert skbetafd.load(tmp_path / "model").device == "auto"
+
+
+class Counting(torch.nn.Linear):
+    def get_extra_state(self):
+        return {"count": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, tmp_path):
+    clf = quick(encoders={"video": Counting(3, 3).requires_grad_(not frozen)}).fit(X, y)
+    with pytest.raises(ValueError, match=r"module of modality 'video' has '_extra_state'.* a dict"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="a long double is a double here")
+def test_labels_that_the_file_has_no_form_for_are_refused(quick, X, y, tmp_path):
+    clf = quick().fit(X, np.arange(len(y)).astype(np.longdouble) % 2)
+    with pytest.raises(ValueError, match=r"an array of \w+ can't be saved"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_modalities_than_load_takes_are_not_saved(quick, X, y, tmp_path, monkeypatch):
+    monkeypatch.setattr("skbetafd._persistence.MOST_MODALITIES", 1)
+    with pytest.raises(ValueError, match="2 modalities can't be saved, 1 can"):
+        quick().fit(X, y).save(tmp_path / "model")

@@ -57,8 +57,9 @@ class PartialNetwork(nn.Module):
         )
         self.out = linear(hidden_dim, n_classes, generator)
         self.subsets = _subsets_of_views(len(inputs))
-        table = [[float(v in views) for v in range(1 + len(inputs))] for views in self.subsets]
-        shown = torch.tensor(table, dtype=torch.float32, device="cpu")
+        shown = torch.zeros(len(self.subsets), 1 + len(inputs), dtype=torch.float32, device="cpu")
+        for row, views in zip(shown, self.subsets, strict=True):
+            row[list(views)] = 1.0
         self.register_buffer("shown", shown, persistent=False)
 
     def own_shares(
