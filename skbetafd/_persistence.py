@@ -16,7 +16,8 @@ from torch import Tensor
 from ._agreement import check_agreement
 from ._json_values import NotSavableError, encode, with_keys
 from ._model_file import FORMAT, pack
-from ._restoring import MOST_MODALITIES, OF_A_SEARCH, of_the_machine
+from ._restored_input import MOST_MODALITIES
+from ._restoring import OF_A_SEARCH, of_the_machine
 from ._scaler_state import scaler_state
 from .nn import network_config, user_module
 from .training import whole_file

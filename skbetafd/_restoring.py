@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,13 @@ from torch import Tensor
 
 from ._agreement import check_agreement, parameters_of_fit
 from ._encodings import AXES, KINDS, by_name, try_module
+from ._file_fields import check_fields, check_numbers
 from ._fit_request import Member
 from ._fitting import criterion, training_settings
 from ._inputs import Layout
 from ._json_values import by_key, decode
 from ._readings import readings_of
+from ._restored_input import describe, layout_from
 from ._scaler_state import scaler_from, scaler_state
 from ._scaling import Scaler, network_inputs
 from .nn import Encoding, ReferenceSet, build_network, check_state
@@ -38,10 +39,6 @@ OF_A_SEARCH: dict[str, Any] = {
     "n_splits_": int,
 }
 
-MOST_MODALITIES = 1000
-"""A network tells of 3 subsets a modality which modalities they have: a square of memory."""
-
-LARGEST_NUMBER = 2**40
 FIELDS: dict[str, Any] = {
     "format": int,
     "library": str,
@@ -77,17 +74,17 @@ def restored(
     ValueError, TypeError, KeyError
         If they do not agree, or a value is not what it must be.
     """
-    _check_fields("its description", document, FIELDS)
+    check_fields("its description", document, FIELDS)
     _check_finite(tensors)
     name = document["estimator"]
     if name not in estimators:
         raise ValueError(f"it holds a {name!r:.80}, which is none of {', '.join(estimators)}")
-    layout = _layout(document["layout"])
+    layout = layout_from(document["layout"])
     encoders = by_name(encoders, layout.names, "encoders")
     parameters = _parameters(estimators[name], document["parameters"], layout, encoders)
     estimator = estimators[name](**parameters)
     estimator._validate_params()
-    _describe(estimator, document, layout)
+    describe(estimator, document, layout)
     _search(estimator, document["search"])
     estimator._encodings = _encodings(document, layout, encoders)
     _learned(estimator, document, tensors, device)
@@ -112,7 +109,7 @@ def _search(estimator: Any, found: dict[str, Any]) -> None:
     if not found:
         return
     values = {name: decode(value) for name, value in found.items()}
-    _check_fields("the results of its search", values, OF_A_SEARCH)
+    check_fields("the results of its search", values, OF_A_SEARCH)
     if not 0 <= values["beta_"] <= 1:
         raise ValueError(f"its search has found beta={values['beta_']!r:.80}")
     known = ("beta", *type(estimator)._get_param_names())
@@ -121,19 +118,6 @@ def _search(estimator: Any, found: dict[str, Any]) -> None:
         raise ValueError(f"its search has found an unknown parameter {unknown[0]!r:.80}")
     for key, value in values.items():
         setattr(estimator, key, value)
-
-
-def _check_fields(what: str, found: Any, fields: Mapping[str, Any]) -> None:
-    if not isinstance(found, dict):
-        raise ValueError(f"{what} is a {type(found).__name__}")
-    for name in [*found, *fields]:
-        if name not in fields:
-            raise ValueError(f"{what} has an unknown entry {name!r:.80}")
-        if name not in found:
-            raise ValueError(f"{what} lacks {name!r}")
-        value, kind = found[name], fields[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"{what}: {name!r} is a {type(value).__name__}, {value!r:.80}")
 
 
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:
@@ -176,82 +160,6 @@ def _handed_in(name: str, encoders: Mapping[str, Any]) -> Any:
     return module
 
 
-def _describe(estimator: Any, document: dict[str, Any], layout: Layout) -> None:
-    """Set what tells of the input and of the labels."""
-    classes = decode(document["classes"])
-    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
-        raise ValueError("its classes are no array of two labels or more")
-    labels = classes.tolist()
-    kinds = {type(label) for label in labels}
-    if len(kinds) > 1 or any(isinstance(v, float) and not math.isfinite(v) for v in labels):
-        raise ValueError("its labels are of several kinds, NaN or infinite")
-    if not kinds <= {str, int, float, bool}:
-        raise ValueError(f"its labels are of an unknown kind, {labels[0]!r:.80}")
-    if len(set(labels)) < len(labels):
-        raise ValueError("a label is there twice")
-    if labels != sorted(labels):
-        raise ValueError("its labels are not sorted")
-    estimator.classes_, estimator._layout = classes, layout
-    estimator.modality_names_, estimator.modality_slices_ = list(layout.names), layout.slices
-    estimator.n_features_in_ = sum(len(columns) for columns in layout.columns.values())
-    names = document["feature_names"]
-    if names is not None:
-        if len(names) != estimator.n_features_in_ or not all(isinstance(n, str) for n in names):
-            raise ValueError(f"it has {len(names)} names of {estimator.n_features_in_} features")
-        estimator.feature_names_in_ = np.asarray(names, dtype=object)
-    scores = document["scores"]
-    if document["predominant"] not in layout.names:
-        raise ValueError(f"its predominant modality {document['predominant']!r:.80} is not there")
-    if scores is not None and (
-        list(scores) != list(layout.names) or not all(type(s) is float for s in scores.values())
-    ):
-        raise ValueError("its scores are not those of the modalities")
-    estimator.predominant_, estimator.modality_scores_ = document["predominant"], scores
-
-
-def _layout(found: dict[str, Any]) -> Layout:
-    kinds = {"names": list, "named": bool, "shapes": list, "columns": list}
-    _check_fields("its layout", found, {**kinds, "feature_names": list, "flat": bool})
-    names, shapes, columns = found["names"], found["shapes"], found["columns"]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise ValueError("its modalities have no names")
-    if len(set(names)) < len(names):
-        raise ValueError("two modalities have the same name")
-    if len(names) > MOST_MODALITIES:
-        raise ValueError(f"it has {len(names)} modalities, more than {MOST_MODALITIES}")
-    if not len(names) == len(shapes) == len(columns) == len(found["feature_names"]):
-        raise ValueError("its layout tells of different numbers of modalities")
-    positions = []
-    for name, shape, own in zip(names, shapes, columns, strict=True):
-        _check_numbers(f"the shape of {name!r}", shape, least=1)
-        _check_numbers(f"the columns of {name!r}", own, least=0)
-        if math.prod(shape) != len(own):
-            raise ValueError(f"modality {name!r} has rows of shape {shape} and {len(own)} columns")
-        positions += own
-    if sorted(positions) != list(range(len(positions))):
-        raise ValueError("the columns of the modalities overlap or have gaps")
-    for name, own, said in zip(names, columns, found["feature_names"], strict=True):
-        words = isinstance(said, list) and all(isinstance(word, str) for word in said)
-        if said is not None and not (words and len(said) == len(own)):
-            raise ValueError(f"the feature names of {name!r} are not one a column")
-    return Layout(
-        names=tuple(names),
-        named=found["named"],
-        shapes=tuple(tuple(shape) for shape in shapes),
-        columns={n: np.array(own) for n, own in zip(names, columns, strict=True)},
-        feature_names=dict(zip(names, found["feature_names"], strict=True)),
-        flat=found["flat"],
-    )
-
-
-def _check_numbers(what: str, values: Any, *, least: int) -> None:
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{what} is empty or no list")
-    for value in values:
-        if type(value) is not int or not least <= value <= LARGEST_NUMBER:
-            raise ValueError(f"{what} holds {value!r:.80}")
-
-
 def _encodings(
     document: dict[str, Any], layout: Layout, encoders: Mapping[str, Any]
 ) -> tuple[Encoding, ...]:
@@ -260,7 +168,7 @@ def _encodings(
         raise ValueError(f"it has {len(found)} encoders of {len(layout.names)} modalities")
     fields = {"kind": str, "shape": list, "learning_rate": (float, int, type(None))}
     for name, shape, entry in zip(layout.names, layout.shapes, found, strict=True):
-        _check_fields(f"the encoder of {name!r}", entry, fields)
+        check_fields(f"the encoder of {name!r}", entry, fields)
         kind = entry["kind"]
         if kind not in (*KINDS, "module") or len(shape) not in AXES.get(kind, (len(shape),)):
             raise ValueError(f"modality {name!r} has an unknown encoder {kind!r:.80}")
@@ -346,7 +254,7 @@ def _scalers(
     if len(found) != len(names):
         raise ValueError(f"it has {len(found)} scalers of {len(names)} modalities")
     for i, (name, encoding) in enumerate(zip(names, estimator._encodings, strict=True)):
-        _check_fields(f"the scaler of {name!r}", found[i], {"kind": str, "standardised": bool})
+        check_fields(f"the scaler of {name!r}", found[i], {"kind": str, "standardised": bool})
         if found[i]["kind"] == "frozen" and not isinstance(encoding.module, torch.nn.Module):
             raise TypeError(
                 f"modality {name!r} was read by a frozen module: a frozen module is needed, not "
@@ -358,15 +266,15 @@ def _scalers(
 
 def _network_config(found: dict[str, Any], estimator: Any) -> dict[str, Any]:
     numbers = ("n_classes", "predominant", "hidden_dim", "knowledge_dim", "context_dim")
-    _check_fields(
+    check_fields(
         "its network", found, {**dict.fromkeys(numbers, int), "mediator": (dict, type(None))}
     )
-    _check_numbers("its network", [found[n] for n in numbers if n != "predominant"], least=1)
+    check_numbers("its network", [found[n] for n in numbers if n != "predominant"], least=1)
     mediator = found["mediator"]
     if mediator is not None:
         kinds = {"mediator_dim": int, "n_mediator_samples": (int, type(None))}
-        _check_fields("its mediator", mediator, kinds)
-        _check_numbers("its mediator", [v for v in mediator.values() if v is not None], least=1)
+        check_fields("its mediator", mediator, kinds)
+        check_numbers("its mediator", [v for v in mediator.values() if v is not None], least=1)
     names = estimator.modality_names_
     if found["predominant"] != names.index(estimator.predominant_):
         raise ValueError(f"its network has the predominant modality {found['predominant']}")
