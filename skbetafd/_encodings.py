@@ -67,7 +67,7 @@ def may_be_padded(
     """Name the modalities whose last steps may be NaN."""
     given = by_name(encoders, names, "encoders")
     sequences = [name for name, shape in zip(names, shapes, strict=True) if len(shape) == 2]
-    return [name for name in sequences if str(given.get(name, "auto")) in ("auto", "sequence")]
+    return [name for name in sequences if given.get(name, "auto") in ("auto", "sequence")]
 
 
 def by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
 import torch
 
+from ._fit_request import FitRequest
 from ._readings import described, plain_tensor
 from ._row_sources import SparseRows, chunks_of
 from ._scaler_state import scaler_state
 from .training import resolve_device
-
-if TYPE_CHECKING:
-    from ._fit_request import FitRequest
 
 
 def fit_key(request: FitRequest, **replaced: Any) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from .nn import (
     MediatorLoss,
     MediatorNetwork,
     ReferenceSet,
+    build_network,
 )
 from .training import (
     AcceleratedNet,
@@ -47,7 +47,6 @@ from .training import (
     held_out_loss,
     in_reading_order,
     process_index,
-    resolve_device,
     train_all,
 )
 
@@ -68,23 +67,13 @@ def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]
 
 def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
     """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
-    device = str(resolve_device(request.parameters["device"]))
-    request = replace(request, parameters={**request.parameters, "device": device})
-    versions = (version("skbetafd"), torch.__version__)
     memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
-    checkpoints, request = request.checkpoints, replace(request, checkpoints=())
-    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "checkpoints"])
-    return fit_one(fit_key(request), versions, request, verbose, checkpoints)
+    fit_one = memory.cache(_fit_one, ignore=["request", "verbose"])
+    return fit_one(fit_key(request), request, verbose)
 
 
-def _fit_one(
-    key: str,
-    versions: tuple[str, ...],
-    request: FitRequest,
-    verbose: int,
-    checkpoints: tuple[Checkpoint, ...],
-) -> FitResult:
-    return fit_all([replace(request, checkpoints=checkpoints)], verbose)[0]
+def _fit_one(key: str, request: FitRequest, verbose: int) -> FitResult:
+    return fit_all([request], verbose)[0]
 
 
 def presence_tensor(
@@ -242,21 +231,16 @@ class Preparation:
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
         request, p = self.request, self.parameters
+        observed, mediator = request.mediator, None
+        if observed is not None:
+            mediator = {
+                "mediator_dim": observed.values.shape[1],
+                "n_mediator_samples": p["n_mediator_samples"] if observed.continuous else None,
+            }
+        config = {name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")}
+        config |= {"n_classes": request.n_classes, "predominant": self.predominant}
         inputs = network_inputs(request.encodings, self.scalers)
-        shared: dict[str, Any] = {
-            name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")
-        }
-        shared |= {"predominant": self.predominant, "generator": generator}
-        mediator = request.mediator
-        if mediator is None:
-            return FrontDoorNetwork(inputs, request.n_classes, **shared)
-        return MediatorNetwork(
-            inputs,
-            request.n_classes,
-            mediator_dim=mediator.values.shape[1],
-            n_mediator_samples=p["n_mediator_samples"] if mediator.continuous else None,
-            **shared,
-        )
+        return build_network({**config, "mediator": mediator}, inputs, generator)
 
     def finish(
         self,

@@ -190,7 +190,8 @@ class NetworkClassifier(BaseEstimator):
         ----------
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
             Rows, in any of the forms that `fit` takes. Where a row lacks a modality, its code is
-            that of the training mean; without `standardize`, that of 0.
+            that of the training mean; without `standardize`, or where a module of the user's is
+            trained on it, that of 0.
 
         Returns
         -------

@@ -16,10 +16,11 @@ from torch import Tensor
 from ._agreement import check_agreement
 from ._json_values import NotSavableError, encode, with_keys
 from ._model_file import FORMAT, pack
+from ._readings import module_of
 from ._restored_input import MOST_MODALITIES
 from ._restoring import OF_A_SEARCH, of_the_machine
 from ._scaler_state import scaler_state
-from .nn import network_config, user_module
+from .nn import network_config
 from .training import whole_file
 
 
@@ -164,8 +165,7 @@ def _check_savable(estimator: Any) -> None:
     for name, encoding in zip(names, estimator._encodings, strict=True):
         if encoding.module is None:
             continue
-        module = user_module(encoding, torch.Generator("cpu").manual_seed(0))
-        for key, value in module.state_dict().items():
+        for key, value in module_of(encoding).state_dict().items():
             if not isinstance(value, Tensor):
                 raise NotSavableError(
                     f"encoders: the module of modality {name!r} has {key!r} in its state, a "

@@ -37,12 +37,19 @@ def plain_state(module: torch.nn.Module) -> dict[str, Any]:
     return {name: plain_tensor(value) for name, value in module.state_dict().items()}
 
 
+def module_of(encoding: Encoding) -> torch.nn.Module:
+    """Give a user's module, to look at, or what its factory makes under a fixed seed."""
+    if isinstance(encoding.module, torch.nn.Module):
+        return encoding.module
+    return user_module(encoding, torch.Generator("cpu").manual_seed(0))
+
+
 def reading_of(encoding: Encoding) -> Reading:
     """Describe how a modality is read; a factory by what it makes under a fixed seed."""
     kind, shape = encoding.kind, tuple(encoding.shape)
     if encoding.module is None:
         return Reading(kind, shape)
-    made = user_module(encoding, torch.Generator("cpu").manual_seed(0))
+    made = module_of(encoding)
     frozen = is_frozen(encoding.module)
     state = joblib.hash(plain_state(made)) if frozen else ""
     return Reading(kind, shape, str(made), frozen, state)
@@ -81,7 +88,7 @@ def described(encoding: Encoding) -> Any:
     module, rest = encoding.module, encoding._replace(module=None)
     if module is None:
         return tuple(rest)
-    made = user_module(encoding, torch.Generator("cpu").manual_seed(0))
+    made = module_of(encoding)
     if isinstance(module, torch.nn.Module):
         state: Any = plain_state(made)
     else:

@@ -216,7 +216,7 @@ def _learned(
     for i, history in enumerate(histories):
         state = _part(tensors, f"members.{i}.network.")
         check_state(config, inputs, state, dtype)
-        network = build_network(config, inputs).to(dtype)
+        network = build_network(config, inputs, torch.Generator("cpu").manual_seed(0)).to(dtype)
         network.load_state_dict(state)
         net = restored_net(
             network.to(device),

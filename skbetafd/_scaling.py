@@ -157,10 +157,8 @@ def sparse_scaler(array: SparseRows, weight: np.ndarray) -> StandardScaler:
 def _pool_steps(scaler: StandardScaler, channel: np.ndarray, n_rows: int) -> None:
     """Give all steps of a channel the mean and variance of all its values."""
     count = np.broadcast_to(scaler.n_samples_seen_, channel.shape)
-    mean, variance = (
-        np.nan_to_num(scaler.mean_),
-        np.where(_constant(scaler, n_rows), 0, scaler.var_),
-    )
+    mean = np.nan_to_num(scaler.mean_)
+    variance = np.where(_constant(scaler, n_rows), 0, scaler.var_)
     total = np.bincount(channel, count)
     pooled = np.bincount(channel, count * mean) / total
     spread = np.nan_to_num(variance) + (mean - pooled[channel]) ** 2

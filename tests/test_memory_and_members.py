@@ -18,6 +18,7 @@ from skbetafd import (
     FrontDoorMultiModalClassifier,
     MultiModalArray,
     PerModality,
+    _fit_keys,
     _fitting,
 )
 
@@ -257,7 +258,7 @@ def test_a_fit_of_another_process_is_taken(X, y, quick, fits, tmp_path):
 
 def test_another_version_of_the_library_is_another_fit(X, y, quick, fits, tmp_path, monkeypatch):
     for version in ("1", "2", "2"):
-        monkeypatch.setattr(_fitting, "version", lambda _, version=version: version)
+        monkeypatch.setattr(_fit_keys, "version", lambda _, version=version: version)
         quick(memory=str(tmp_path)).fit(X, y)
     assert len(fits) == 2
 

@@ -25,11 +25,10 @@ def network_config(network: FrontDoorNetwork | MediatorNetwork) -> dict[str, Any
 
 
 def build_network(
-    config: Mapping[str, Any], inputs: Sequence[Encoding]
+    config: Mapping[str, Any], inputs: Sequence[Encoding], generator: torch.Generator
 ) -> FrontDoorNetwork | MediatorNetwork:
-    """Build a network whose parameters are yet to be loaded."""
+    """Build a network with initial values of its own, as `network_config` tells of one."""
     shared = {k: config[k] for k in ("predominant", "hidden_dim", "knowledge_dim", "context_dim")}
-    generator = torch.Generator("cpu").manual_seed(0)
     if config["mediator"] is None:
         return FrontDoorNetwork(inputs, config["n_classes"], **shared, generator=generator)
     return MediatorNetwork(
@@ -52,7 +51,7 @@ def check_state(
     """
     _check_sizes(config, inputs, state)
     with without_memory():
-        own = build_network(config, inputs).to(dtype).state_dict()
+        own = build_network(config, inputs, torch.Generator("cpu")).to(dtype).state_dict()
     for name in [*own, *state]:
         if name not in own or name not in state:
             raise ValueError(f"the network's tensor {name!r:.80} is unknown or missing")
