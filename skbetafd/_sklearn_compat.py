@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._plotting import _validate_style_kwargs as style_keywords
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -69,6 +70,7 @@ __all__ = [
     "rows_of_params",
     "safe_indexing",
     "safe_set_output",
+    "style_keywords",
     "validate_parameters",
     "with_callbacks",
 ]

@@ -1,0 +1,5 @@
+"""Displays in scikit-learn's manner; they need matplotlib (extra ``plots``)."""
+
+from ._beta_path import BetaPathDisplay
+
+__all__ = ["BetaPathDisplay"]
