@@ -12,7 +12,7 @@ from .._beta_path import BetaPathMixin
 from .._inside import inside
 from .._sklearn_compat import safe_indexing
 from ._path_scores import is_loss, score_label, score_path, search_scores
-from ._style import BETA, check_matplotlib, finish, get_axes, line_keywords
+from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords
 
 BETAS = np.linspace(0, 1, 11)
 
@@ -133,8 +133,7 @@ class BetaPathDisplay:
                 )
                 self.bands_.append(band)
         finish(ax, xlabel=BETA, ylabel=self.score_name)
-        if ax.get_legend_handles_labels()[1]:
-            ax.legend(title=None if self.names is None else "large marker: best β")
+        legend(ax, None if self.names is None else "large marker: best β")
         return self
 
     def _mark_best(self, line: Any, scores: np.ndarray, *, named: bool) -> None:

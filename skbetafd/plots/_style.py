@@ -18,6 +18,8 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 PANEL = (5.5, 4.0)
 """Inches of a figure with one panel: a notebook's width, or a column and a half in print."""
+MOST_INSIDE = 5
+"""Entries of a legend that find room within the axes."""
 BETA = "β (0: seeing, 1: doing)"
 
 
@@ -61,3 +63,12 @@ def finish(ax: Any, *, xlabel: str, ylabel: str, title: str | None = None) -> No
     ax.set_axisbelow(True)
     if title is not None:
         ax.set_title(title)
+
+
+def legend(ax: Any, title: str | None = None) -> None:
+    """Explain what has a label; beside the axes where there is so much that it would hide lines."""
+    names = ax.get_legend_handles_labels()[1]
+    if len(names) > MOST_INSIDE:
+        ax.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif names:
+        ax.legend(title=title)
