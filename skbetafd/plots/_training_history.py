@@ -172,7 +172,8 @@ class TrainingHistoryDisplay:
                 "has no history_"
             )
         history = list(estimator.history_)
-        keys = [key for key in _ordered(history) if key.endswith("_loss")]
+        seen = {key: None for epoch in history for key in epoch if key.endswith("_loss")}
+        keys = sorted(seen, key=lambda key: key not in ("train_loss", "valid_loss"))
         losses = {
             _name(key): np.array([epoch.get(key, np.nan) for epoch in history], dtype=float)
             for key in keys
@@ -181,10 +182,6 @@ class TrainingHistoryDisplay:
         if best is None and getattr(estimator, "early_stopping", False) and "held out" in losses:
             best = 1 + int(np.nanargmin(losses["held out"]))
         return cls(losses=losses, best_epoch=best).plot(ax, terms=terms, **kwargs)
-
-
-def _ordered(history: list[dict[str, Any]]) -> dict[str, None]:
-    return {key: None for epoch in history for key in epoch}
 
 
 def _name(key: str) -> str:
