@@ -86,7 +86,7 @@ class OverlapDisplay:
             If neither one nor two axes are given, or `groups` has not a value a row.
         """
         chosen = self._groups()
-        get_panels(ax, self, 2)
+        get_panels(ax, self, (1, 2))
         if len(self.axes_) > 2:
             raise ValueError(f"ax must be one or two Axes, got {len(self.axes_)}")
         report, supported = self.report, self.axes_[0]

@@ -47,14 +47,19 @@ def get_axes(ax: Any, display: Any, size: tuple[float, float] = PANEL) -> Any:
     return ax
 
 
-def get_panels(ax: Any, display: Any, n_panels: int) -> None:
-    """Keep the user's one Axes or several, or those of a new figure, as ``axes_``."""
+def get_panels(
+    ax: Any, display: Any, shape: tuple[int, int], size: tuple[float, float] = (4.7, 4.0)
+) -> None:
+    """Keep the user's one Axes or several, or those of a new figure, as ``axes_``.
+
+    `shape` are rows and columns of a new figure, and `size` the inches of a panel in it.
+    """
     check_matplotlib(f"{type(display).__name__}.plot")
     if ax is None:
         import matplotlib.pyplot as plt
 
-        size = (PANEL[0] * n_panels * 0.85, PANEL[1])
-        _, ax = plt.subplots(1, n_panels, figsize=size, layout="constrained")
+        whole = (size[0] * shape[1], size[1] * shape[0])
+        _, ax = plt.subplots(*shape, figsize=whole, layout="constrained")
     display.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
     display.figure_ = display.axes_[0].figure
 
