@@ -93,7 +93,7 @@ def test_of_several_scores_the_one_that_refit_names_is_shown(data):
     _, scores, scoring = search_scores(search)
     assert scoring == "neg_log_loss"
     assert (scores > 0).all()
-    with pytest.raises(ValueError, match="refit must name one"):
+    with pytest.raises(ValueError, match=r"refit must name one, got refit=False"):
         search_scores(fitted_search(data, scoring=scorers, refit=False))
 
 
