@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -29,8 +30,11 @@ from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 try:  # experimental in 1.9: it may move
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
@@ -39,9 +43,14 @@ except ImportError:
         def _init_callback_context(self, **kwargs: Any) -> None:
             """There is no context."""
 
-    def with_callbacks(method: Any) -> Any:
+    def _with_callbacks(method: Any) -> Any:
         """Leave a method as it is."""
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Have scikit-learn's callbacks told of a `fit`, whose signature stays what it is."""
+    return cast(Method, _with_callbacks(method))
 
 
 __all__ = [
