@@ -70,9 +70,9 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator)
         The distinct rows of the predominant modality, and of the others side by side.
     mediator_levels_ : list of tuples or None
         The distinct rows of the mediator; None without one.
-    joint_ : ndarray of shape (n_predominant_levels, n_auxiliary_levels, n_mediator_levels, \
-n_classes)
-        The smoothed P(t, a, z, y), for the functions of `skbetafd.causal`.
+    joint_ : ndarray of shape (n_t_levels, n_a_levels, n_z_levels, n_classes)
+        The smoothed P(t, a, z, y) over the levels of the predominant modality, the auxiliaries
+        and the mediator, for the functions of `skbetafd.causal`.
 
     Raises
     ------
