@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_quickstart.py"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_0010_quickstart.py"
 
 
 @pytest.fixture(autouse=True)
