@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 0,
     "show_memory": False,
     "show_signature": False,
+    "write_computation_times": False,  # its table loads scripts from elsewhere
     "download_all_examples": False,
     "default_thumb_file": str(DOCS / "_static" / "thumbnail.png"),
     "thumbnail_size": (400, 280),
