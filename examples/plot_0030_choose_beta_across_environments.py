@@ -2,10 +2,10 @@
 Choose β across environments
 ============================
 
-β stands for a change that has not happened yet, so no split of rows that were all recorded alike can
-choose it. Rows from several sites, days or devices can, as long as these differ in the way that the
-next one will. Here cross-validation over such environments is compared with the usual one: which β
-each picks, and what that is worth at a new site.
+β stands for a change that has not happened yet, so no split of rows that were all recorded alike
+can choose it. Rows from several sites, days or devices can, as long as these differ in the way that
+the next one will. Here cross-validation over such environments is compared with the usual one:
+which β each picks, and what that is worth at a new site.
 """
 
 # %%
@@ -52,13 +52,14 @@ from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold
 from skbetafd import FrontDoorMultiModalClassifierCV
 
 betas = np.linspace(0, 1, 11)
-usual = StratifiedKFold(4, shuffle=True, random_state=0)
-searches = {}
-for name, cv in {"i.i.d. folds": usual, "sites held out": LeaveOneGroupOut()}.items():
-    search = FrontDoorMultiModalClassifierCV(
-        betas=betas, cv=cv, scoring="neg_log_loss", predominant="kar", random_state=0
-    )
-    searches[name] = search.fit(X[known], y[known], groups=site[known])
+iid = StratifiedKFold(4, shuffle=True, random_state=0)
+settings = {"scoring": "neg_log_loss", "predominant": "kar", "random_state": 0}
+usual = FrontDoorMultiModalClassifierCV(betas=betas, cv=iid, **settings)
+across = FrontDoorMultiModalClassifierCV(betas=betas, cv=LeaveOneGroupOut(), **settings)
+usual.fit(X[known], y[known])
+across.fit(X[known], y[known], groups=site[known])
+searches = {"i.i.d. folds": usual, "sites held out": across}
+for name, search in searches.items():
     print(f"{name:<15} choose beta={search.beta_:.1f}, log-loss {-search.best_score_:.2f}")
 
 # %%
@@ -75,9 +76,13 @@ for name, search in searches.items():
     print(f"{name:<15} beta={search.beta_:.1f}: accuracy {accuracy:.2f}, log-loss {loss:.2f}")
 
 # %%
-# PROSE
+# The usual folds promise a log-loss of about 1.00 at β = 0; at the new site it is 1.52, and a third
+# of the labels is right. Held-out sites promise 1.15 at β = 0.8 and get 1.17, with .57 right. The
+# second search did not only choose better, its score could also be believed.
 #
 # The whole path
+# --------------
+# One fit a fold serves every β, so the curves are there already.
 
 import matplotlib.pyplot as plt
 
@@ -88,13 +93,24 @@ for ax, (name, search) in zip(axes, searches.items(), strict=False):
     BetaPathDisplay.from_search(search, ax=ax)
     ax.set_title(name)
 BetaPathDisplay.from_estimator(
-    search, X[~known], y[~known], betas=betas, scoring="neg_log_loss", ax=axes[2]
+    across, X[~known], y[~known], betas=betas, scoring="neg_log_loss", ax=axes[2]
 )
 axes[2].set_title("the new site")
 plt.show()
 
 # %%
 # Site by site
-BetaPathDisplay.from_search(searches["sites held out"], fold_names=[f"site {s}" for s in range(4)])
+# ------------
+# The mean hides why. Sites 0 and 1 share their law, and site 3 exchanges only the two rarer values
+# of U: there seeing does no harm, and β = 1 costs about a tenth of log-loss. Site 2 exchanges the
+# two commonest, and whoever trusts the tint there is badly wrong. β near 1 is a premium that all
+# pay for the one.
+
+BetaPathDisplay.from_search(across, fold_names=[f"site {number}" for number in range(NEW)])
 plt.title("Each known site, held out")
 plt.show()
+
+# %%
+# What this can't do: four sites are four observations of how sites differ. Had none of them been
+# like site 2, the search would have chosen to see. If you know that the next site will differ more
+# than those at hand, set ``beta=1`` yourself.

@@ -95,10 +95,8 @@ for names in (["zer"], ["mor"], ["zer", "mor"], ["fou"]):
     alone = FrontDoorMultiModalClassifier(beta=0, max_epochs=30, random_state=0)
     alone.fit({name: X[name][train] for name in rest}, y[train])
     score = alone.score({name: X_test[name] for name in rest}, y_test)
-    print(
-        f"{' + '.join(names):<12}{clf.score(rows, y_test):>8.3f}{imputing.score(rows, y_test):>9.3f}"
-        f"{score:>19.3f}"
-    )
+    ours, imputed = clf.score(rows, y_test), imputing.score(rows, y_test)
+    print(f"{' + '.join(names):<12}{ours:>8.3f}{imputed:>9.3f}{score:>19.3f}")
 
 # %%
 # PROSE
