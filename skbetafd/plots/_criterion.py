@@ -11,8 +11,11 @@ import numpy as np
 from ..causal.criterion import check_criterion
 from ..causal.graphs import explicit_dag
 from ..causal.report import MEANINGS, CriterionReport
-from ._graph import CHARACTER, ROLES, Scene, arrange, draw
+from ._graph import CHARACTER, ROLES, arrange, draw
 from ._style import check_matplotlib, get_panels
+
+NARROWEST, TITLE = 4.5, 0.7
+"""Inches: the least width of a panel, and the height of its title."""
 
 
 class CriterionDisplay:
@@ -108,19 +111,20 @@ class CriterionDisplay:
         failed: list[str | None] = list(self.report.paths)
         self.conditions_ = [condition] if condition is not None else failed or [None]
         scene = arrange(explicit_dag(self.graph), self._roles())
-        titles = [self._title(shown, scene) for shown in self.conditions_]
-        height = scene.size[1] + 0.25 * max(title.count("\n") + 2 for title in titles)
-        get_panels(ax, self, (len(titles), 1), (max(scene.size[0], 4.0), height))
-        if len(self.axes_) != len(titles):
+        own = max(scene.size[0], NARROWEST), scene.size[1] + TITLE
+        get_panels(ax, self, (len(self.conditions_), 1), own)
+        if len(self.axes_) != len(self.conditions_):
             raise ValueError(
                 f"ax must be as many Axes as there are panels, {self.conditions_}, got "
                 f"{len(self.axes_)}; condition= draws one"
             )
         self.nodes_, self.edges_ = [], []
-        for axes, shown, title in zip(self.axes_, self.conditions_, titles, strict=True):
+        for axes, shown in zip(self.axes_, self.conditions_, strict=True):
+            room = axes.get_window_extent().size / self.figure_.dpi
+            inches = np.array(own if ax is None else room)
             path = self.report.paths.get(shown or "", ())
-            nodes, edges = draw(scene, axes, path, kwargs, path_kw or {})
-            axes.set_title(title, fontsize="medium")
+            title = self._title(shown, inches[0])
+            nodes, edges = draw(scene, axes, title, inches, path, kwargs, path_kw or {})
             self.nodes_.append(nodes)
             self.edges_.append(edges)
         return self
@@ -128,15 +132,15 @@ class CriterionDisplay:
     def _roles(self) -> dict[Any, str]:
         return {node: role for role in ROLES for node in getattr(self.report, role)}
 
-    def _title(self, condition: str | None, scene: Scene) -> str:
+    def _title(self, condition: str | None, inches: float) -> str:
         if condition is None:
-            text = "β-generalised front-door criterion: satisfied"
+            lines = ["β-generalised front-door criterion: satisfied"]
+        elif condition in self.report.failures:
+            failure = self.report.failures[condition]
+            lines = [f"{condition} fails: {failure}", f"asked: {MEANINGS[condition]}"]
         else:
-            verdict = "holds" if self.report.conditions[condition] else "fails"
-            text = f"{condition} {verdict}: {MEANINGS[condition]}"
-        lines = [text, self.report.failures.get(condition or "", "")]
-        longest = int(max(scene.size[0], 4.0) / CHARACTER)
-        return "\n".join(fill(line, longest) for line in lines if line)
+            lines = [f"{condition} holds: {MEANINGS[condition]}"]
+        return "\n".join(fill(line, int(inches / CHARACTER)) for line in lines)
 
     @classmethod
     def from_graph(

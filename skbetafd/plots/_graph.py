@@ -17,7 +17,7 @@ from ._style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
 ROLES = {
     "treatment": (BLUE, "square"),
-    "mediator": (GREEN, "ellipse"),
+    "mediator": (GREEN, "round,rounding_size=1.2"),
     "outcome": (ORANGE, "round4"),
     "auxiliary": (PURPLE, "round"),
 }
@@ -61,7 +61,7 @@ class Scene:
 
 def arrange(dag: Any, roles: dict[Hashable, str]) -> Scene:
     """Lay out a graph with room for its labels."""
-    layout = layered(dag)
+    layout = layered(dag, [node for node, role in roles.items() if role != "auxiliary"])
     labels = {node: _label(node, roles.get(node)) for node in dag}
     x = _columns(layout, labels)
     row = max(LINE * (1 + label.count("\n")) for label in labels.values()) + 0.45
@@ -82,22 +82,30 @@ def arrange(dag: Any, roles: dict[Hashable, str]) -> Scene:
 
 
 def draw(
-    scene: Scene, ax: Any, path: tuple[Hashable, ...], edge_kw: Mapping, path_kw: Mapping
-) -> tuple[dict, dict]:
-    """Draw the graph and mark a path; give the boxes' texts and the arrows."""
-    width, height = scene.size
-    ax.set(xlim=(0, width), ylim=(0, height))
-    ax.axis("off")
-    room = ax.get_window_extent().size / ax.figure.dpi
+    scene: Scene,
+    ax: Any,
+    title: str,
+    inches: np.ndarray,
+    path: tuple[Hashable, ...],
+    edge_kw: Mapping[str, Any],
+    path_kw: Mapping[str, Any],
+) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Draw the graph under a title and mark a path; give the boxes' texts and the arrows.
+
+    `inches` are the width and height of the axes; the title has its room within them.
+    """
+    left = max(inches[1] - LINE * (title.count("\n") + 1.5), inches[1] / 2)
+    room = np.array([inches[0], left])
     font = float(np.clip(FONT * min(room / scene.size), SMALLEST_FONT, FONT))
+    ax.set(xlim=(0, scene.size[0]), ylim=(0, scene.size[1] * inches[1] / left))
+    ax.axis("off")
+    ax.set_title(title, fontsize="medium", y=1.0, pad=0, va="top")
     nodes = {node: _box(scene, ax, node, node in path, font) for node in scene.dag}
     marked = {frozenset(pair) for pair in pairwise(path)}
-    edges = {
-        edge: _arrow(
-            scene, ax, edge, nodes, edge_kw, path_kw if frozenset(edge) in marked else None
-        )
-        for edge in scene.dag.edges
-    }
+    edges = {}
+    for edge in scene.dag.edges:
+        strong = path_kw if frozenset(edge) in marked else None
+        edges[edge] = _arrow(scene, ax, edge, nodes, edge_kw, strong)
     return nodes, edges
 
 

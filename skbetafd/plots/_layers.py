@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,6 +14,9 @@ SWEEPS = 12
 STRAIGHTENING = 60
 PASSING = 0.55
 """Room of an edge that passes through a layer, in that of a node."""
+MAIN_PULL, HIDDEN_PULL = 4.0, 0.1
+"""How much more, or less, than others such edges are straightened."""
+Links = dict[Any, dict[Any, float]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Layout:
     bends: dict[tuple[Hashable, Hashable], list[tuple[int, float]]]
 
 
-def layered(dag: Any) -> Layout:
+def layered(dag: Any, main: Collection[Hashable] = ()) -> Layout:
     """Lay out a directed acyclic graph in layers, causes on the left (Sugiyama et al. 1981).
 
     A node's layer is its topological generation, as near to its children as it can be. A hidden
@@ -46,6 +49,8 @@ def layered(dag: Any) -> Layout:
     ----------
     dag : networkx.DiGraph
         Hidden nodes have the attribute ``latent``.
+    main : collection of nodes
+        Edges between them are straightened first, and those of hidden nodes last.
     """
     layer = _layers(dag)
     chains = {(u, v): _chain(u, v, layer) for u, v in dag.edges}
@@ -55,11 +60,12 @@ def layered(dag: Any) -> Layout:
     for chain in chains.values():
         for point in chain[1:-1]:
             columns[point[2]].append(point)
-    links: dict[Any, set[Any]] = {item: set() for column in columns for item in column}
-    for chain in chains.values():
+    links: Links = {item: {} for column in columns for item in column}
+    for (u, v), chain in chains.items():
+        pull = HIDDEN_PULL if dag.nodes[u].get("latent") else 1.0
+        pull *= MAIN_PULL if u in main and v in main else 1.0
         for first, second in pairwise(chain):
-            links[first].add(second)
-            links[second].add(first)
+            links[first][second] = links[second][first] = pull
     place = {item: k for k, column in enumerate(columns) for item in column}
     columns = _ordered(columns, links, place)
     height = _heights(columns, links, set(layer))
@@ -106,7 +112,7 @@ def _chain(u: Hashable, v: Hashable, layer: Mapping[Hashable, int]) -> list[Any]
     return [u, *((u, v, k) for k in range(first + step, last, step)), v]
 
 
-def _ordered(columns: list[list[Any]], links: dict[Any, set[Any]], place: dict[Any, int]) -> Any:
+def _ordered(columns: list[list[Any]], links: Links, place: dict[Any, int]) -> Any:
     """Order each layer by the mean position of its neighbours, then swap while that helps."""
     best, least = columns, _crossings(columns, links, place)
     current = [list(column) for column in columns]
@@ -121,9 +127,7 @@ def _ordered(columns: list[list[Any]], links: dict[Any, set[Any]], place: dict[A
     return _swapped(best, links, place, least)
 
 
-def _swapped(
-    columns: list[list[Any]], links: dict[Any, set[Any]], place: dict[Any, int], least: int
-) -> Any:
+def _swapped(columns: list[list[Any]], links: Links, place: dict[Any, int], least: int) -> Any:
     improved = True
     while improved and least:
         improved = False
@@ -142,11 +146,16 @@ def _positions(columns: list[list[Any]]) -> dict[Any, float]:
     return {item: i - (len(column) - 1) / 2 for column in columns for i, item in enumerate(column)}
 
 
-def _middle(item: Any, links: dict[Any, set[Any]], position: dict[Any, float]) -> float:
+def _middle(item: Any, links: Links, position: dict[Any, float]) -> float:
     return float(np.mean([position[other] for other in links[item]] or [position[item]]))
 
 
-def _crossings(columns: list[list[Any]], links: dict[Any, set[Any]], place: dict[Any, int]) -> int:
+def _pulled(links: dict[Any, float], height: dict[Any, float], own: float) -> float:
+    pulls = list(links.values())
+    return float(np.average([height[other] for other in links], weights=pulls)) if pulls else own
+
+
+def _crossings(columns: list[list[Any]], links: Links, place: dict[Any, int]) -> int:
     position = _positions(columns)
     total = 0
     for k, column in enumerate(columns[:-1]):
@@ -162,16 +171,14 @@ def _crossings(columns: list[list[Any]], links: dict[Any, set[Any]], place: dict
     return total
 
 
-def _heights(
-    columns: list[list[Any]], links: dict[Any, set[Any]], nodes: set[Hashable]
-) -> dict[Any, float]:
+def _heights(columns: list[list[Any]], links: Links, nodes: set[Hashable]) -> dict[Any, float]:
     """Move every item towards its neighbours, as far as the room within its layer allows."""
     height = _positions(columns)
     offsets = [_offsets(column, nodes) for column in columns]
     for _ in range(STRAIGHTENING):
         for column, offset in zip(columns, offsets, strict=True):
-            wished = np.array([_middle(item, links, height) for item in column])
-            weights = np.array([float(len(links[item]) or 1) for item in column])
+            wished = np.array([_pulled(links[item], height, height[item]) for item in column])
+            weights = np.array([sum(links[item].values()) or 1.0 for item in column])
             placed = isotonic_regression(wished - offset, weights=weights).x + offset
             height.update(zip(column, placed.tolist(), strict=True))
     return height
