@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from sys import getsizeof
 from typing import Any
 
@@ -216,15 +217,14 @@ class MultiModalArray:
         return f"MultiModalArray({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{_dtype(v)}</td>"
-            f"<td>{escape(_missing(v))}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{escape(str(_dtype(v)))}</td>"
+            f"<td>{_n_missing(v)}</td></tr>"
             for name, v in self._data.items()
         )
-        head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing</th></tr>"
-        return f"<table><caption>MultiModalArray, {len(self)} rows</caption>{head}{rows}</table>"
+        head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing rows</th></tr>"
+        caption = f"<caption>MultiModalArray, {len(self)} rows</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _as_modality(name: Any, value: Any) -> Any:
@@ -279,8 +279,18 @@ def _missing(value: Any) -> str:
     if isinstance(value, np.memmap):
         return ""  # a look at the container must not read a file through
     rows = null_rows(value)
-    if rows is None:
-        return ""
+    return "" if rows is None else _share(rows)
+
+
+def _n_missing(value: Any) -> str:
+    """Spell how many rows lack a modality; a store is not read through for a look at it."""
+    if is_stored(value):
+        return "not counted"
+    rows = null_rows(value)
+    return "0" if rows is None else f"{rows.sum()} ({escape(_share(rows))})"
+
+
+def _share(rows: np.ndarray) -> str:
     share = rows.mean()
     return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 

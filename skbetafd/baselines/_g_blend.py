@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ._rule import Rule, mean_entropy, own_heads
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ._rule import Rule, Trainer, mean_entropy, own_heads
 
 
 class GBlend(Rule):
@@ -69,19 +66,10 @@ class GBlend(Rule):
         if epoch % self.period:
             return
         n_epochs = min(self.period, int(trainer.parameters["max_epochs"]) - epoch)
-        aside = self._aside(trainer)
+        aside = trainer.aside(self.generator)
         trials = [_trial(network, h, m, aside, n_epochs) for m, h in enumerate([*self.heads, None])]
         before, after = torch.tensor(trials, dtype=torch.float64, device="cpu").unbind(1)
         self.weights.copy_(blend_weights(before, after, self.floor))
-
-    def _aside(self, trainer: Trainer) -> Trainer:
-        """Give a trainer on the same rows whose draws and epochs leave the main one's alone."""
-        aside = copy(trainer)
-        seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
-        aside.generator = torch.Generator("cpu").manual_seed(seed)
-        aside.parameters = {**trainer.parameters, "callbacks": []}
-        aside.verbose = 0
-        return aside
 
     def forward(
         self,

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
-from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..nn import Criterion, FusionNetwork
 from ..nn.linear import linear
+from ..training import NeuralNet, TrainingRows
 
-if TYPE_CHECKING:
-    from ..training import TrainingRows
-    from ._training import Trainer
+
+class Trainer(Protocol):
+    """What a rule may ask of who trains it."""
+
+    parameters: dict[str, Any]
+    """The estimator's."""
+
+    rows: TrainingRows
+    """Those that are trained on."""
+
+    def run(
+        self,
+        rule: Rule,
+        *,
+        network: FusionNetwork | None = None,
+        rows: TrainingRows | None = None,
+        max_epochs: int | None = None,
+        early_stopping: bool = True,
+    ) -> NeuralNet:
+        """Train a network by a rule; fresh, on all training rows, for all epochs by default."""
+
+    def aside(self, generator: torch.Generator) -> Trainer:
+        """Give a trainer on the same rows whose draws and epochs leave this one's alone."""
+
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
+        """Logits at rows, as at prediction."""
+
+    def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
+        """Weighted mean cross-entropy, on the inner split by default."""
+
+    def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
+        """Weighted accuracy on the inner split."""
+
+    def held_out(self) -> TrainingRows:
+        """Give the rows of the inner split."""
 
 
 class Rule(Criterion):
