@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from .._beta_path import BetaPathMixin
-from .._inside import inside
-from .._sklearn_compat import safe_indexing
-from ._path_scores import is_loss, score_label, score_path, search_scores
+from ._path_scores import (
+    fold_scores,
+    is_loss,
+    score_label,
+    score_path,
+    search_scores,
+    with_beta,
+)
 from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords
 
 BETAS = np.linspace(0, 1, 11)
@@ -205,7 +208,7 @@ class BetaPathDisplay:
             If a β is outside [0, 1], or lengths differ.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        clf, X = _with_beta(estimator, X)
+        clf, X = with_beta(estimator, X)
         betas = np.sort(np.asarray(BETAS if betas is None else betas, dtype=float))
         return cls.from_predictions(
             y,
@@ -356,21 +359,9 @@ class BetaPathDisplay:
             If `cv_results` lacks estimators or indices, or there are not as many names as folds.
         """
         check_matplotlib(f"{cls.__name__}.from_cv_results")
-        missing = {"estimator", "indices"} - set(cv_results)
-        if missing:
-            raise ValueError(
-                f"cv_results lacks {sorted(missing)}: call cross_validate with "
-                "return_estimator=True and return_indices=True"
-            )
         betas = np.sort(np.asarray(BETAS if betas is None else betas, dtype=float))
-        folds = []
-        for estimator, rows in zip(
-            cv_results["estimator"], cv_results["indices"]["test"], strict=True
-        ):
-            clf, X_test = _with_beta(estimator, safe_indexing(X, rows))
-            path, y_test = clf.beta_path(X_test, betas), safe_indexing(y, rows)
-            folds.append(score_path(y_test, path, clf.classes_, scoring)[1][0])
-        return cls._of_folds(betas, np.array(folds), scoring, fold_names).plot(ax, **kwargs)
+        folds = fold_scores(cv_results, X, y, betas, scoring)
+        return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)
 
     @classmethod
     def _of_folds(
@@ -389,14 +380,3 @@ class BetaPathDisplay:
             score_name=score_label(scoring),
             greater_is_better=not is_loss(scoring),
         )
-
-
-def _with_beta(estimator: Any, X: Any) -> tuple[BetaPathMixin, Any]:
-    clf, X = inside(estimator, X)
-    if not isinstance(clf, BetaPathMixin):
-        raise TypeError(
-            "estimator must be a FrontDoorMultiModalClassifier or DiscreteFrontDoorClassifier, or "
-            f"a Pipeline or search that ends with one, got {type(clf).__name__}"
-        )
-    check_is_fitted(clf)
-    return clf, X

@@ -10,7 +10,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from .._sklearn_compat import accepts_sample_weight
+from .._beta_path import BetaPathMixin
+from .._inside import inside
+from .._sklearn_compat import accepts_sample_weight, safe_indexing
 
 LABELS = {
     "accuracy": "accuracy (share of rows)",
@@ -110,17 +112,47 @@ def _score(scoring: Any, known: Predicted, y: np.ndarray, weight: np.ndarray | N
     return -score if is_loss(scoring) else score
 
 
+def with_beta(estimator: Any, X: Any) -> tuple[BetaPathMixin, Any]:
+    """Give the classifier with a β inside a search or Pipeline, and the rows as it sees them."""
+    clf, X = inside(estimator, X)
+    if not isinstance(clf, BetaPathMixin):
+        raise TypeError(
+            "estimator must be a FrontDoorMultiModalClassifier or DiscreteFrontDoorClassifier, or "
+            f"a Pipeline or search that ends with one, got {type(clf).__name__}"
+        )
+    check_is_fitted(clf)
+    return clf, X
+
+
+def fold_scores(
+    cv_results: dict[str, Any], X: Any, y: Any, betas: np.ndarray, scoring: Any
+) -> np.ndarray:
+    """Score `cross_validate`'s classifiers on their test rows; shape (n_folds, n_betas)."""
+    missing = {"estimator", "indices"} - set(cv_results)
+    if missing:
+        raise ValueError(
+            f"cv_results lacks {sorted(missing)}: call cross_validate with "
+            "return_estimator=True and return_indices=True"
+        )
+    folds = []
+    for estimator, rows in zip(cv_results["estimator"], cv_results["indices"]["test"], strict=True):
+        clf, X_test = with_beta(estimator, safe_indexing(X, rows))
+        path, y_test = clf.beta_path(X_test, betas), safe_indexing(y, rows)
+        folds.append(score_path(y_test, path, clf.classes_, scoring)[1][0])
+    return np.array(folds)
+
+
 def search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
     """Give β, scores of shape (n_folds, n_betas) and the scorer's name of a fitted search.
 
     Of a search over more than β, the candidates that share the best one's other parameters.
     """
     check_is_fitted(search, "cv_results_")
-    if not hasattr(search, "best_params_"):
-        raise ValueError("the search has no best_params_: of several scores, refit must name one")
+    several = getattr(search, "multimetric_", False)
+    if several and not isinstance(search.refit, str):
+        raise ValueError(f"of several scores, refit must name one, got refit={search.refit!r}")
     results, best = search.cv_results_, search.best_params_
     beta = _beta_name(best)
-    several = getattr(search, "multimetric_", False)
     rows = list(_rows_of(results, best, beta, search.best_index_))
     rows.sort(key=lambda row: results["params"][row][beta])
     suffix = search.refit if several else "score"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from .._sklearn_compat import style_keywords
 
@@ -44,6 +47,23 @@ def get_axes(ax: Any, display: Any, size: tuple[float, float] = PANEL) -> Any:
     return ax
 
 
+def get_panels(
+    ax: Any, display: Any, shape: tuple[int, int], size: tuple[float, float] = (4.7, 4.0)
+) -> None:
+    """Keep the user's one Axes or several, or those of a new figure, as ``axes_``.
+
+    `shape` are rows and columns of a new figure, and `size` the inches of a panel in it.
+    """
+    check_matplotlib(f"{type(display).__name__}.plot")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        whole = (size[0] * shape[1], size[1] * shape[0])
+        _, ax = plt.subplots(*shape, figsize=whole, layout="constrained")
+    display.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    display.figure_ = display.axes_[0].figure
+
+
 def line_keywords(position: int, user: dict[str, Any], **defaults: Any) -> dict[str, Any]:
     """Colour, line and marker of the line at a position, unless the user gives them."""
     cycled = {
@@ -65,10 +85,10 @@ def finish(ax: Any, *, xlabel: str, ylabel: str, title: str | None = None) -> No
         ax.set_title(title)
 
 
-def legend(ax: Any, title: str | None = None) -> None:
+def legend(ax: Any, title: str | None = None, handles: Sequence[Any] | None = None) -> None:
     """Explain what has a label; beside the axes where there is so much that it would hide lines."""
-    names = ax.get_legend_handles_labels()[1]
-    if len(names) > MOST_INSIDE:
-        ax.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    elif names:
-        ax.legend(title=title)
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    if len(handles) > MOST_INSIDE:
+        ax.legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif handles:
+        ax.legend(handles=handles, title=title)
