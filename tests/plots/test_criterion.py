@@ -107,7 +107,7 @@ def test_long_names_are_broken_into_lines_and_boxes_do_not_touch():
 
 
 def test_boxes_stay_apart_and_under_the_title_in_a_users_small_axes(broken):
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
+    figure, axes = plt.subplots(1, 2, figsize=(6.5, 2.5))
     display = CriterionDisplay.from_graph(broken, **TZY, condition="(iii)", ax=axes[1])
     assert display.figure_ is figure
     extents = list(boxes(display)[0].values())

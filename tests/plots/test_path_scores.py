@@ -85,6 +85,11 @@ def test_a_search_over_more_than_beta_shows_the_best_ones_other_parameters(data)
     assert scoring == "neg_log_loss"
     assert_allclose(-scores.mean(axis=0).min(), search.best_score_)
     assert scores.shape == (3, 2)
+    params, means = search.cv_results_["params"], search.cv_results_["mean_test_score"]
+    for best in range(len(params)):
+        search.best_index_, search.best_params_ = best, params[best]
+        same = [i for i, p in enumerate(params) if p["dropout"] == params[best]["dropout"]]
+        assert_allclose(-search_scores(search)[1].mean(axis=0), means[same[::-1]])
 
 
 def test_of_several_scores_the_one_that_refit_names_is_shown(data):
