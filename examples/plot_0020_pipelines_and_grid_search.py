@@ -57,8 +57,8 @@ grid = {
 }
 search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(X, y)
 print(search.best_params_)
-print(f"log-loss {-search.best_score_:.2f} in cross-validation")
-print(f"i.i.d. accuracy {search.score(data.iid.X, data.iid.y):.2f} (as neg_log_loss)")
+print(f"log-loss: {-search.best_score_:.2f} in cross-validation, ", end="")
+print(f"{-search.score(data.iid.X, data.iid.y):.2f} on rows that it has not seen")
 
 # %%
 # The same search for less
