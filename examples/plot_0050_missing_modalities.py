@@ -99,7 +99,9 @@ for names in (["zer"], ["mor"], ["zer", "mor"], ["fou"]):
     print(f"{' + '.join(names):<12}{ours:>8.3f}{imputed:>9.3f}{score:>19.3f}")
 
 # %%
-# RESULT
+# What it has without a modality stays within about two points of a classifier trained on the rest
+# alone, above or below. Filled in by means, accuracy falls by up to .25. (``mor`` is of little use
+# beside the other two: without it this classifier is not worse.)
 #
 # From some rows to all
 # ---------------------
