@@ -90,18 +90,11 @@ fitted = {name: clf.fit(train.X, train.y) for name, clf in classifiers().items()
 # modalities: Shapley values, with their intervals.
 
 from skbetafd import modality_contributions
-from skbetafd.plots import AuxiliaryMaskingDisplay, ModalityContributionDisplay
 
 contributions = modality_contributions(
     fitted["joint"], test.X, test.y, background=train.X, random_state=0
 )
 print(contributions)
-ModalityContributionDisplay.from_contributions(contributions)
-
-# %%
-# Class by class it is not the same everywhere.
-
-ModalityContributionDisplay.from_contributions(contributions, by_class=True)
 
 # %%
 # :func:`~skbetafd.auxiliary_masking_curve` masks a growing share of the auxiliary's code. A line
@@ -115,7 +108,8 @@ curves = {
     )
     for name, clf in fitted.items()
 }
-AuxiliaryMaskingDisplay.from_curves(curves)
+for name, curve in curves.items():
+    print(f"{name:12}", curve.scores.mean(axis=0).round(3))
 
 # %%
 # What balancing buys, and what not
@@ -124,7 +118,11 @@ AuxiliaryMaskingDisplay.from_curves(curves)
 # ``kar``. "as trained" are test rows of the same kind, in "broken" the tint is set at random. The
 # first three columns are of the clean digits, with both modalities and with one of them missing.
 
+import numpy as np
 import pandas as pd
+
+from skbetafd import MultiModalArray
+from skbetafd.plots import BetaPathDisplay
 
 planted = confound(digits.data, digits.target, **law)
 
@@ -151,3 +149,12 @@ for name, clf in classifiers().items():
         fitted[name].set_params(beta=beta)
         table[f"front door, β = {beta}"] = scores(name, fitted[name], clf.set_params(beta=beta))
 print(pd.DataFrame(table).T.round(2).to_string())
+
+BetaPathDisplay.from_estimator(
+    clf,
+    MultiModalArray(
+        {m: np.concatenate([planted.iid.X[m], planted.broken.X[m]]) for m in ("kar", "mor")}
+    ),
+    np.concatenate([planted.iid.y, planted.broken.y]),
+    environments=np.repeat(["as trained", "broken"], len(planted.iid.y)),
+)
