@@ -44,7 +44,7 @@ def report(case, clf, X, y):
 # %%
 # Nothing changes
 # ---------------
-# Without any confounder, β = 1 costs a point at most here. Where there is a confounder and
+# Without any confounder, β = 1 costs about a point here. Where there is a confounder and
 # everything stays as it was in training, the context is a good witness, and β = 1 does not hear it.
 
 clean = confound(digits.data, digits.target, modality="kar", prior=None, **planted)
@@ -120,14 +120,16 @@ believing = fit(X, y, predominant="kar", label_weight=10)
 report("nothing shared, label_weight=10", believing, X_test, y_test)
 
 # %%
-# β = 1 takes most of what ``kar`` knows for context, and averages it away.
+# β = 1 takes much of what ``kar`` knows for context, and averages it away: .46 against .82.
 #
 # **Instead:** ``beta=0``. If the context may change all the same, say that you believe what
-# ``kar`` alone shows: a larger ``label_weight`` gives back most of it, at the risk that a context
+# ``kar`` alone shows: ``label_weight=10`` brings .74 in place of .46, at the risk that a context
 # passes for knowledge. Nothing in the data can decide that for you.
 #
 # All cases in a picture
 # ----------------------
+# Two lines rise with β, those in which the tint of the predominant modality is broken. All others
+# fall or stay.
 
 import matplotlib.pyplot as plt
 
@@ -140,7 +142,7 @@ BetaPathDisplay.from_predictions(
     environments=np.repeat(list(cases), [len(y) for y, _ in cases.values()]),
 )
 plt.gcf().set_size_inches(9, 4.5)
-plt.title("One line rises because of β, and most fall")
+plt.title("What β is worth, case by case")
 plt.show()
 
 # %%

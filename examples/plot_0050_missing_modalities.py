@@ -92,14 +92,16 @@ print(f"{'missing':<12}{'this':>8}{'imputed':>9}{'of the rest alone':>19}")
 for names in (["zer"], ["mor"], ["zer", "mor"], ["fou"]):
     rows = lacking(names, 1.0)
     rest = [name for name in X.names if name not in names]
-    alone = FrontDoorMultiModalClassifier(beta=0, max_epochs=30, random_state=0)
+    alone = FrontDoorMultiModalClassifier(beta=0, random_state=0)
     alone.fit({name: X[name][train] for name in rest}, y[train])
     score = alone.score({name: X_test[name] for name in rest}, y_test)
     ours, imputed = clf.score(rows, y_test), imputing.score(rows, y_test)
     print(f"{' + '.join(names):<12}{ours:>8.3f}{imputed:>9.3f}{score:>19.3f}")
 
 # %%
-# PROSE
+# It is level with a classifier trained on the rest alone, or up to two points better (one seed: two
+# points are little). Filled in by means, accuracy falls by up to .25. ``mor`` is of no use here
+# beside the other two: without it this classifier is a point better.
 #
 # From some rows to all
 # ---------------------
@@ -120,3 +122,10 @@ for ax, names in zip(axes, (["zer", "mor"], ["fou"]), strict=True):
 axes[0].set_ylabel("accuracy (share of rows)")
 axes[0].legend()
 plt.show()
+
+# %%
+# With nothing missing, logistic regression is the better one here, .91 against .89: try it first,
+# as always. It falls much faster, though, and fastest where the predominant modality is missing.
+#
+# Shares of missing rows are drawn at random here. If rows lack a modality *because* of what they
+# would show, the remaining rows are not like those of training, and no method here knows it.
