@@ -73,7 +73,7 @@ print(f"{-search.score(data.iid.X, data.iid.y):.2f} on rows that it has not seen
 from skbetafd import FrontDoorMultiModalClassifierCV
 
 cheap = make_pipeline(
-    PerModality({"kar": PCA(60)}),
+    PerModality({"kar": PCA(20)}),
     FrontDoorMultiModalClassifierCV(
         betas=[0, 0.25, 0.5, 0.75, 1],
         param_grid={"label_weight": [1, 3]},
