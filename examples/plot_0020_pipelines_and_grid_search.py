@@ -114,6 +114,6 @@ for name, model in models.items():
 
 # %%
 # Twenty components and a few epochs bring .69 where nothing changes, against .51 of logistic
-# regression. Once the tint is broken, it is the other way round, .45 against .50: no fold here could
-# know of that. How to choose β for it is the next page,
+# regression. Once the tint is broken, it is the other way round, .45 against .50: no fold could
+# know of that. How to choose β for it is on the next page,
 # :ref:`sphx_glr_auto_examples_plot_0030_choose_beta_across_environments.py`.
