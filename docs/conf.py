@@ -1,4 +1,4 @@
-"""How the documentation is built: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+"""Sphinx settings; ``sphinx-build -W --keep-going -b html docs docs/_build/html`` builds."""
 
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ copyright = "The skbetafd developers, BSD-3-Clause"
 version = release = skbetafd.__version__
 
 extensions = [
+    "members",
     "myst_parser",
     "numpydoc",
     "outside_names",
@@ -58,12 +59,12 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skbetafd",),
-    "reference_url": {"skbetafd": None},
     "inspect_global_variables": True,
     "matplotlib_animations": False,
     "min_reported_time": 0,
     "show_memory": False,
     "show_signature": False,
+    "write_computation_times": False,  # its table loads scripts from elsewhere
     "download_all_examples": False,
     "default_thumb_file": str(DOCS / "_static" / "thumbnail.png"),
     "thumbnail_size": (400, 280),
@@ -78,10 +79,12 @@ html_static_path = ["_static"]
 html_css_files = ["skbetafd.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "logo": {"text": "skbetafd", "alt_text": "skbetafd: home"},
     "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,

@@ -39,7 +39,7 @@ from skbetafd import FrontDoorMultiModalClassifier, PerModality
 
 pipeline = make_pipeline(
     PerModality({"kar": PCA(40)}),
-    FrontDoorMultiModalClassifier(max_epochs=15, random_state=0),  # 40 by default; quick here
+    FrontDoorMultiModalClassifier(max_epochs=20, random_state=0),  # 40 by default; quick here
 )
 pipeline
 
@@ -47,18 +47,21 @@ pipeline
 # Grid search
 # -----------
 # Parameters of any step are reached by name: here the number of components of one modality, and
-# β. The score is the log-loss; it tells more than the accuracy about probabilities that are mixed.
+# β. The score is the log-loss, which tells more than the accuracy about probabilities that are
+# mixed. The folds are shuffled: the rows of these data stand in blocks that differ.
 
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+folds = StratifiedKFold(3, shuffle=True, random_state=0)
 
 grid = {
     "permodality__kar__n_components": [20, 60],
-    "frontdoormultimodalclassifier__beta": [0, 0.5, 1],
+    "frontdoormultimodalclassifier__beta": [0, 1],
 }
-search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(X, y)
+search = GridSearchCV(pipeline, grid, cv=folds, scoring="neg_log_loss").fit(X, y)
 print(search.best_params_)
-print(f"log-loss {-search.best_score_:.2f} in cross-validation")
-print(f"i.i.d. accuracy {search.score(data.iid.X, data.iid.y):.2f} (as neg_log_loss)")
+print(f"log-loss: {-search.best_score_:.2f} in cross-validation, ", end="")
+print(f"{-search.score(data.iid.X, data.iid.y):.2f} on rows that it has not seen")
 
 # %%
 # The same search for less
@@ -74,9 +77,9 @@ cheap = make_pipeline(
     FrontDoorMultiModalClassifierCV(
         betas=[0, 0.25, 0.5, 0.75, 1],
         param_grid={"label_weight": [1, 3]},
-        cv=3,
+        cv=folds,
         scoring="neg_log_loss",
-        max_epochs=15,
+        max_epochs=20,
         random_state=0,
     ),
 ).fit(X, y)
@@ -99,11 +102,10 @@ plt.show()
 # To any other classifier the container is one flat table.
 
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-seeing = pipeline.set_params(frontdoormultimodalclassifier__beta=0)
-logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-for name, model in {"front door, beta=0": seeing, "logistic regression": logistic}.items():
-    scores = cross_val_score(model, X, y, cv=3)
-    print(f"{name:<20} {scores.mean():.2f} ± {scores.std():.2f}")
+logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
+models = {"grid search": search.best_estimator_, "cheap search": cheap, "logistic": logistic}
+for name, model in models.items():
+    accuracies = [f"{model.score(rows.X, rows.y):.2f}" for rows in (data.iid, data.broken)]
+    print(f"{name:<14} as trained {accuracies[0]}, tint broken {accuracies[1]}")
