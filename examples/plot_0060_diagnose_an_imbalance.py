@@ -171,7 +171,7 @@ print(pd.DataFrame(table).T.round(2).to_string())
 both = MultiModalArray(
     {m: np.concatenate([planted.iid.X[m], planted.broken.X[m]]) for m in ("kar", "mor")}
 )
-BetaPathDisplay.from_estimator(
+display = BetaPathDisplay.from_estimator(
     clf,
     both,
     np.concatenate([planted.iid.y, planted.broken.y]),
