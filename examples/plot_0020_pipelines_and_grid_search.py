@@ -73,7 +73,7 @@ print(f"{-search.score(data.iid.X, data.iid.y):.2f} on rows that it has not seen
 from skbetafd import FrontDoorMultiModalClassifierCV
 
 cheap = make_pipeline(
-    PerModality({"kar": PCA(60)}),
+    PerModality({"kar": PCA(20)}),
     FrontDoorMultiModalClassifierCV(
         betas=[0, 0.25, 0.5, 0.75, 1],
         param_grid={"label_weight": [1, 3]},
@@ -87,6 +87,8 @@ print(cheap[-1].best_params_, f"log-loss {-cheap[-1].best_score_:.2f}")
 
 # %%
 # Both choose to see: the folds are i.i.d., nothing changes between them, and there β = 0 is right.
+# (Its log-loss is .02 lower than the grid's because the PCA before it has seen all rows, those of
+# the test folds included. Where a step learns much, search over the whole pipeline.)
 
 import matplotlib.pyplot as plt
 
@@ -109,3 +111,9 @@ models = {"grid search": search.best_estimator_, "cheap search": cheap, "logisti
 for name, model in models.items():
     accuracies = [f"{model.score(rows.X, rows.y):.2f}" for rows in (data.iid, data.broken)]
     print(f"{name:<14} as trained {accuracies[0]}, tint broken {accuracies[1]}")
+
+# %%
+# Twenty components and a few epochs bring .69 where nothing changes, against .51 of logistic
+# regression. Once the tint is broken, it is the other way round, .45 against .50: no fold could
+# know of that. How to choose β for it is on the next page,
+# :ref:`sphx_glr_auto_examples_plot_0030_choose_beta_across_environments.py`.

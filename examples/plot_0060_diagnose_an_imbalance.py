@@ -95,13 +95,11 @@ fitted = {name: clf.fit(train.X, train.y) for name, clf in classifiers().items()
 # modalities: Shapley values, with their intervals.
 
 from skbetafd import modality_contributions
-from skbetafd.plots import AuxiliaryMaskingDisplay, ModalityContributionDisplay
 
 contributions = modality_contributions(
     fitted["joint"], test.X, test.y, background=train.X, random_state=0
 )
 print(contributions)
-ModalityContributionDisplay.from_contributions(contributions)
 
 # %%
 # :func:`~skbetafd.auxiliary_masking_curve` masks a growing share of the auxiliary's code. A line
@@ -115,7 +113,8 @@ curves = {
     )
     for name, clf in fitted.items()
 }
-AuxiliaryMaskingDisplay.from_curves(curves)
+for name, curve in curves.items():
+    print(f"{name:12}", curve.scores.mean(axis=0).round(2))
 
 # %%
 # What balancing buys, and what not
@@ -172,7 +171,7 @@ print(pd.DataFrame(table).T.round(2).to_string())
 both = MultiModalArray(
     {m: np.concatenate([planted.iid.X[m], planted.broken.X[m]]) for m in ("kar", "mor")}
 )
-BetaPathDisplay.from_estimator(
+display = BetaPathDisplay.from_estimator(
     clf,
     both,
     np.concatenate([planted.iid.y, planted.broken.y]),

@@ -43,7 +43,7 @@ for hidden in ("district", "hospital"):
 # two paths by way of the report stay open. The picture shows them.
 
 asked = {"treatment": "scan", "outcome": "operation", "mediator": "measurement"}
-CriterionDisplay.from_graph(graph, **asked)
+display = CriterionDisplay.from_graph(graph, **asked)
 
 # %%
 # With the report as auxiliary modality both are blocked, and all four conditions hold.
@@ -137,7 +137,7 @@ display = BetaPathDisplay.from_predictions(
 
 direct = graph.copy()
 direct.add_edge("scan", "operation")
-CriterionDisplay.from_graph(direct, **asked, auxiliary="report")
+display = CriterionDisplay.from_graph(direct, **asked, auxiliary="report")
 
 # %%
 # Is adjusting still better than not adjusting? Ask worlds whose every probability is known.

@@ -155,7 +155,8 @@ print("FrontDoorMultiModalClassifierCV:", (-nested[-1].scores_.mean(axis=0)).rou
 
 from skbetafd.plots import BetaPathDisplay
 
-BetaPathDisplay.from_search(nested[-1])
+display = BetaPathDisplay.from_search(nested[-1])
+display.ax_.set_ylabel("minus weighted log-loss (nats)")
 
 # %%
 # The scores are the same, and these i.i.d. folds rightly prefer β = 0: the confounder still holds

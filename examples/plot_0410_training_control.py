@@ -84,7 +84,7 @@ for name, clf in (("plain", plain), ("balanced", weighted)):
 
 stopped = fitted(early_stopping=True, n_iter_no_change=5)
 print("kept epoch", stopped.best_epoch_, "of", stopped.n_iter_)
-TrainingHistoryDisplay.from_estimator(stopped)
+display = TrainingHistoryDisplay.from_estimator(stopped)
 
 # %%
 # Schedules and clipping

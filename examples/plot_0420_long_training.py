@@ -125,6 +125,8 @@ import matplotlib.pyplot as plt
 figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
 ax.plot(days, accuracies, "o-", color="#0072B2", label="partial_fit, one pass a day")
 for (name, fit), line in zip((("warm", warm), ("cold", cold)), ("--", ":"), strict=True):
-    ax.axhline(fit.score(X_test, y_test), color="black", linestyle=line, label=f"fit, {name} start")
+    ax.axhline(
+        fit.score(X_test, y_test), color="black", linestyle=line, label=f"fit on all, {name} start"
+    )
 ax.set(xlabel="day", ylabel="accuracy (share of test rows)")
 ax.legend()

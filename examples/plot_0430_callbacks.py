@@ -68,7 +68,7 @@ for entry in clf.history_:
         f"valid_accuracy {entry['valid_accuracy']:.3f}"
     )
 print("kept epoch", clf.best_epoch_)
-TrainingHistoryDisplay.from_estimator(clf)
+display = TrainingHistoryDisplay.from_estimator(clf)
 
 # %%
 # What ``Checkpoint`` has left on disk:

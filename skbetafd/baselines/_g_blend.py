@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ._rule import Rule, Trainer, mean_entropy, own_heads
+from ._rule import OwnLosses, Rule, Trainer, mean_entropy
 
 
-class GBlend(Rule):
+class GBlend(OwnLosses):
     """Weigh each modality's loss and the joint loss by what they generalise for what they overfit.
 
     ``Σ_k w_k L_k``, k = 1..M the modalities' own linear heads and k = M+1 the joint head. Every
@@ -57,7 +57,6 @@ class GBlend(Rule):
     def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
         """Make the heads, and weights that are equal until the first weighing."""
         super().prepare(network, generator, n_steps)
-        self.heads = own_heads(network, generator)
         n_losses = len(self.heads) + 1
         self.register_buffer("weights", network.out.weight.new_full((n_losses,), 1 / n_losses))
 
@@ -81,9 +80,7 @@ class GBlend(Rule):
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate the blended loss."""
-        codes = network.encode(xs, masks)
-        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
-        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        joint, own = self.losses(network, xs, y, weight, masks)
         return {"loss": (self.weights * torch.stack([*own, joint])).sum(), "joint": joint}
 
 

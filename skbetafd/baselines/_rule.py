@@ -96,11 +96,31 @@ class Rule(Criterion):
         return self.logits(network, xs)
 
 
-def own_heads(network: FusionNetwork, generator: torch.Generator) -> nn.ModuleList:
-    """Make a linear head for the code of each modality, where the network is."""
-    where = network.out.weight
-    heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
-    return nn.ModuleList(heads).to(where.device, where.dtype)
+class OwnLosses(Rule):
+    """A rule by which each modality has a head, and so a cross-entropy L_m, of its own."""
+
+    heads: nn.ModuleList
+
+    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
+        """Make the heads."""
+        super().prepare(network, generator, n_steps)
+        where = network.out.weight
+        heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
+        self.heads = nn.ModuleList(heads).to(where.device, where.dtype)
+
+    def losses(
+        self,
+        network: FusionNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        masks: Sequence[Tensor] | None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Evaluate the joint loss L and every L_m on a batch."""
+        codes = network.encode(xs, masks)
+        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
+        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        return joint, own
 
 
 def mean_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
