@@ -95,11 +95,13 @@ fitted = {name: clf.fit(train.X, train.y) for name, clf in classifiers().items()
 # modalities: Shapley values, with their intervals.
 
 from skbetafd import modality_contributions
+from skbetafd.plots import AuxiliaryMaskingDisplay, ModalityContributionDisplay
 
 contributions = modality_contributions(
     fitted["joint"], test.X, test.y, background=train.X, random_state=0
 )
 print(contributions)
+display = ModalityContributionDisplay.from_contributions(contributions)
 
 # %%
 # :func:`~skbetafd.auxiliary_masking_curve` masks a growing share of the auxiliary's code. A line
@@ -113,8 +115,7 @@ curves = {
     )
     for name, clf in fitted.items()
 }
-for name, curve in curves.items():
-    print(f"{name:12}", curve.scores.mean(axis=0).round(2))
+display = AuxiliaryMaskingDisplay.from_curves(curves)
 
 # %%
 # What balancing buys, and what not
