@@ -2,7 +2,8 @@
 Images and audio, as they were recorded
 =======================================
 
-Written digits as pictures (28, 28) and spoken digits as sequences of 13 cepstral coefficients, as
+For whoever has pictures and recordings and would rather not turn them into tables first.
+Written digits come as pictures (28, 28), spoken digits as sequences of 13 cepstral coefficients, as
 many steps as the speaker took. Nothing is flattened and nothing is summarised: ``encoders="auto"``
 reads the pictures by convolutions, and the sequences, padded with NaN, by a recurrent network that
 does not see the padding.
@@ -30,6 +31,19 @@ some = np.random.default_rng(0).permutation(len(y))[:1200]  # of 3000, to be qui
 audio, image, y = audio[some], image[some], y[some]
 print("audio", audio.shape, "image", image.shape, "labels", y.shape)
 print("steps of the first recordings:", (~np.isnan(audio[:5, :, 0])).sum(axis=1))
+
+# %%
+# The first four cases, each a picture and a recording; where a recording has ended it is empty.
+
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots(2, 4, figsize=(8, 4), layout="constrained")
+for k in range(4):
+    axes[0, k].imshow(image[k], cmap="gray_r")
+    axes[0, k].set(title=f"label {y[k]}", xticks=[], yticks=[])
+    axes[1, k].imshow(audio[k].T, aspect="auto", cmap="viridis", interpolation="nearest")
+    axes[1, k].set(xlabel="step")
+axes[1, 0].set(ylabel="cepstral coefficient")
 
 # %%
 # Fit

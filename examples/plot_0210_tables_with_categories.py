@@ -2,7 +2,8 @@
 Tables with categories, free text and gaps
 ==========================================
 
-Most tables are not numbers: states, weather, remarks, and cells that nobody filled in. This
+For whoever has tables as they come from people.
+Most are not numbers: states, weather, remarks, and cells that nobody filled in. This
 example takes 1973 reports of birds that struck aircraft, as they were recorded, and predicts the
 strike's effect on the flight. The flight, the remarks and the surroundings are three modalities;
 each goes through scikit-learn's own encoders, inside cross-validation, and β is searched along.

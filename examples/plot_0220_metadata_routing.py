@@ -2,10 +2,12 @@
 Weights, mediators and groups through scikit-learn
 ==================================================
 
-Rows often come with more than features and a label: how many rows each stands for, what an
-annotator read off it, which case it belongs to. scikit-learn's metadata routing carries such
-things through pipelines, searches and cross-validation, to those that ask for them and to nobody
-else. A simulator with known truth shows that they arrive, and what they are worth.
+For whoever has sample weights, groups or a measured mediator, and wants them to arrive where they
+belong through pipelines and searches. Rows often come with more than features and a label: how many
+rows each stands for, what an annotator read off it, which case it belongs to. scikit-learn's
+metadata routing carries such things through pipelines, searches and cross-validation, to those that
+ask for them and to nobody else. A simulator with known truth shows that they arrive, and what they
+are worth.
 """
 
 # %%
@@ -129,8 +131,8 @@ print(f"weighted log-loss, recordings mixed:    {-mixed['test_score'].mean():.3f
 # %%
 # Through a search
 # ----------------
-# GridSearchCV routes the same way. FrontDoorMultiModalClassifierCV does it for every β at the price
-# of a fit a fold, and can be the last step of a pipeline itself.
+# GridSearchCV routes the same way. :class:`~skbetafd.FrontDoorMultiModalClassifierCV` does it for
+# every β at the price of a fit a fold, and can be the last step of a pipeline itself.
 
 search = GridSearchCV(
     pipeline,
@@ -150,6 +152,11 @@ scaler = StandardScaler().set_fit_request(sample_weight=True)
 nested = make_pipeline(PerModality(scaler), inner)
 nested.fit(X, y, **metadata, groups=case)
 print("FrontDoorMultiModalClassifierCV:", (-nested[-1].scores_.mean(axis=0)).round(3))
+
+from skbetafd.plots import BetaPathDisplay
+
+display = BetaPathDisplay.from_search(nested[-1])
+display.ax_.set_ylabel("minus weighted log-loss (nats)")
 
 # %%
 # The scores are the same, and these i.i.d. folds rightly prefer β = 0: the confounder still holds

@@ -2,6 +2,7 @@
 Text that stays sparse, beside a table
 ======================================
 
+For whoever has free text beside a table, and wonders whether the words have to be condensed first.
 Bird strikes as they were reported: a remark, which 14 % of the reports lack, and a table of the
 flight. The remarks become TF-IDF with thousands of columns, which stay sparse until a batch of
 rows is read. A row without remark is missing, not a row of zeros: that would be a remark of unknown

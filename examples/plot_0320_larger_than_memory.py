@@ -2,8 +2,9 @@
 Larger than memory
 ==================
 
-Memory maps, zarr arrays and torch Datasets are read where rows are needed: in parts for checks,
-scaling and prediction, batch by batch in training. Nothing of them is ever whole in memory.
+For whoever has more rows than fit in memory. Memory maps, zarr arrays and torch Datasets are read
+where rows are needed: in parts for checks, scaling and prediction, batch by batch in training.
+Nothing of them is ever whole in memory.
 """
 
 # %%

@@ -2,8 +2,9 @@
 Callbacks: watching a training
 ==============================
 
-A fit speaks to three kinds of listeners: a bar of its own (``verbose=1``), scikit-learn's
-callbacks (experimental there) through ``set_callbacks``, and skorch's through ``callbacks=``.
+For whoever wants to see how a training goes, or to act on it. A fit speaks to three kinds of
+listeners: a bar of its own (``verbose=1``), scikit-learn's callbacks (experimental there) through
+``set_callbacks``, and skorch's through ``callbacks=``.
 """
 
 # %%
@@ -21,6 +22,7 @@ from skorch.callbacks import Checkpoint, EpochScoring, TensorBoard
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.datasets import load_multiple_features
+from skbetafd.plots import TrainingHistoryDisplay
 
 digits = load_multiple_features(("kar", "mor"))
 X, y = digits.data, digits.target
@@ -66,6 +68,11 @@ for entry in clf.history_:
         f"valid_accuracy {entry['valid_accuracy']:.3f}"
     )
 print("kept epoch", clf.best_epoch_)
+display = TrainingHistoryDisplay.from_estimator(clf)
+
+# %%
+# What ``Checkpoint`` has left on disk:
+
 print(sorted(path.name for path in (directory / "best").iterdir()))
 
 # %%

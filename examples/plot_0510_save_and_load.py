@@ -2,8 +2,9 @@
 Save a classifier, load it elsewhere
 ====================================
 
-``save`` writes a fitted classifier to one file without pickle, and ``skbetafd.load`` reads it: no
-code in the file is run, and a file that was edited is refused.
+For whoever trains here and predicts elsewhere. ``save`` writes a fitted classifier to one file
+without pickle, and :func:`skbetafd.load` reads it: no code in the file is run, and a file that was
+edited is refused.
 """
 
 # %%
@@ -45,4 +46,4 @@ broken.write_bytes(data)
 try:
     skbetafd.load(broken)
 except skbetafd.ModelFileError as error:
-    print(error)
+    print(str(error).replace(str(path.parent), "..."))

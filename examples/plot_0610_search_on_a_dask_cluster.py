@@ -2,8 +2,9 @@
 A search on a Dask cluster, one worker of which is killed
 =========================================================
 
-A search is many fits that know nothing of each other. scikit-learn and this library share them
-out by joblib, and joblib can hand them to a Dask cluster: more machines, no other code.
+For whoever has several machines, and searches that outlive some of them. A search is many fits that
+know nothing of each other. scikit-learn and this library share them out by joblib, and joblib can
+hand them to a Dask cluster: more machines, no other code.
 """
 
 # %%

@@ -2,9 +2,9 @@
 One fit in several processes
 ============================
 
-With ``accelerate=True`` the processes that a launcher has started train one network: each takes
-its share of every batch, and the gradients are averaged. Started alone, as here, the same script
-trains in one process.
+For whoever has several GPUs, or one network too slow for one process. With ``accelerate=True`` the
+processes that a launcher has started train one network: each takes its share of every batch, and
+the gradients are averaged. Started alone, as here, the same script trains in one process.
 """
 
 # %%

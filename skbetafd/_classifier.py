@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
@@ -38,6 +39,7 @@ from ._sklearn_compat import (
 from ._warm_start import Start, check_same_data
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
+    Codes,
     FrontDoorNetwork,
     MediatorNetwork,
     log_proba_path,
@@ -602,6 +604,65 @@ class FrontDoorMultiModalClassifier(
             for m, name in enumerate(self.modality_names_)
         }
 
+    def codes(self, X: Any) -> dict[str, np.ndarray]:
+        """Give what the network takes for knowledge, context and auxiliaries in each row.
+
+        Knowledge and context are the two codes of the predominant modality; see
+        `KnowledgeContextDisplay` of :mod:`skbetafd.plots` for a map of them. Of several members,
+        the first one's are given.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes. The codes of a modality that a row lacks
+            are those of `modality_codes`: of the training mean, or of 0.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``"knowledge"``, of shape (n_samples, knowledge_dim), which is kept under an
+            intervention; ``"context"``, (n_samples, context_dim), which is replaced by those of
+            the training population; and ``"auxiliary"``, (n_samples, n_auxiliaries ·
+            knowledge_dim), the auxiliary modalities' codes side by side in the order of
+            ``modality_names_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no fit.
+        ValueError
+            If the fit had one modality, or an observed mediator: nothing has then told knowledge
+            from context. Also for bad rows, as in `predict`.
+
+        See Also
+        --------
+        modality_codes : A code for each modality, by its name, whatever the fit.
+
+        Examples
+        --------
+        >>> from skbetafd import FrontDoorMultiModalClassifier
+        >>> from skbetafd.datasets import load_multiple_features
+        >>> X, y = load_multiple_features(return_X_y=True)
+        >>> clf = FrontDoorMultiModalClassifier(max_epochs=1, context_dim=16).fit(X, y)
+        >>> {name: code.shape for name, code in clf.codes(X).items()}
+        {'knowledge': (2000, 32), 'context': (2000, 16), 'auxiliary': (2000, 32)}
+        """
+        check_is_fitted(self)
+        if isinstance(self.module_, MediatorNetwork):
+            raise ValueError(
+                "the fit had an observed mediator, which stands in the place of a learned "
+                "knowledge code: there are no knowledge and context to tell apart"
+            )
+        if len(self.modality_names_) < 2:
+            raise ValueError(
+                f"{self.modality_names_[0]!r} is the only modality: there is nothing to tell "
+                "knowledge from context"
+            )
+        with torch.no_grad():
+            parts = [[c.cpu() for c in self.module_.encode(xs)] for xs, _ in self._batches(X)]
+        columns = zip(*parts, strict=True)
+        return {n: torch.cat(c).numpy() for n, c in zip(Codes._fields, columns, strict=True)}
+
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
         arrays, having = self._read(X, self.module_)
@@ -617,20 +678,27 @@ class FrontDoorMultiModalClassifier(
         return weights, supported
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        size = self.predict_batch_size
-        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         mediated = isinstance(self.module_, MediatorNetwork)
-        arrays, having = self._read(X, self.module_, mediated=mediated)
-        size = dense_rows(arrays, size)
-        parts = []
-        for start in range(0, len(having), size):
-            rows = slice(start, start + size)
-            xs, present = self._tensors([a[rows] for a in arrays], having[rows])
-            with torch.no_grad():
-                parts.append(self._mean_path(xs, present, betas).cpu().numpy())
+        with torch.no_grad():
+            parts = [
+                self._mean_path(xs, present, betas).cpu().numpy()
+                for xs, present in self._batches(X, mediated=mediated)
+            ]
         log_proba = np.concatenate(parts, axis=1)
         refuse_overflow(log_proba[0])
         return log_proba
+
+    def _batches(
+        self, X: Any, *, mediated: bool = False
+    ) -> Iterator[tuple[list[torch.Tensor], torch.Tensor | None]]:
+        """Give the rows as tensors, `predict_batch_size` of them at once, or fewer if wide."""
+        size = self.predict_batch_size
+        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
+        arrays, having = self._read(X, self.module_, mediated=mediated)
+        size = dense_rows(arrays, size)
+        for start in range(0, len(having), size):
+            rows = slice(start, start + size)
+            yield self._tensors([a[rows] for a in arrays], having[rows])
 
     def _tensors(
         self, arrays: list[np.ndarray], having: np.ndarray

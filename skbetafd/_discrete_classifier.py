@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._contribution import modality_position
+from ._diagram import ModalityDiagram
 from ._inputs import read_prediction_input, read_training_input
 from ._levels import Levels, Row, category_rows
 from ._multimodal_array import MultiModalArray
@@ -28,7 +29,7 @@ MAX_CELLS = 2**24
 """Cells of the largest table: 128 MiB, and a few copies of it."""
 
 
-class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
+class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator):
     r"""Front-door adjustment by counting, for categorical modalities and an observed mediator.
 
     The plug-in estimator of P_β(y | t, a): probabilities are smoothed shares of the training rows,
@@ -69,9 +70,9 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
         The distinct rows of the predominant modality, and of the others side by side.
     mediator_levels_ : list of tuples or None
         The distinct rows of the mediator; None without one.
-    joint_ : ndarray of shape (n_predominant_levels, n_auxiliary_levels, n_mediator_levels, \
-n_classes)
-        The smoothed P(t, a, z, y), for the functions of `skbetafd.causal`.
+    joint_ : ndarray of shape (n_t_levels, n_a_levels, n_z_levels, n_classes)
+        The smoothed P(t, a, z, y) over the levels of the predominant modality, the auxiliaries
+        and the mediator, for the functions of `skbetafd.causal`.
 
     Raises
     ------
@@ -245,6 +246,12 @@ n_classes)
             name: _with_unknown(counts, self.smoothing, adjust)
             for name, adjust in adjustments.items()
         }
+
+    def _has_mediator(self) -> bool:
+        return self.mediator_levels_ is not None
+
+    def _beta_without_effect(self) -> str:
+        return "" if self._has_mediator() else "no mediator"
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         X = read_prediction_input(self, X, self._layout, dtype=None)

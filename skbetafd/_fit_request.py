@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from skorch import NeuralNet
 
 from ._mediator import ObservedMediator
 from ._warm_start import Start
 from .nn import Encoding, ReferenceSet
-from .training import Checkpoint
+from .training import Checkpoint, NeuralNet
 
 NOT_IN_FIT = frozenset(
     (

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils.validation import check_memory
-from skorch import NeuralNet
 
 from ._accelerate import joined
 from ._contribution import modality_position, probe_scores
@@ -36,6 +35,7 @@ from .training import (
     BestEpoch,
     Checkpoint,
     FrontDoorNet,
+    NeuralNet,
     TrainingJob,
     TrainingRows,
     TrainingSettings,

@@ -27,7 +27,7 @@ def load(
     *,
     device: str | torch.device = "auto",
     encoders: Mapping[str, Any] | None = None,
-) -> Any:
+) -> FrontDoorMultiModalClassifier:
     """Read a classifier that its ``save`` method has written.
 
     No code in the file is run, none is imported by a name in it, and nothing is written: a file

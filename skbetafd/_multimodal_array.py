@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._container_display import as_table, as_text, entry_dtype
 from ._dataset_input import unlabelled
 from ._null_rows import null_rows
 from ._presence import with_absent_rows
-from ._row_sources import RowView, is_stored
+from ._row_sources import RowView, is_stored, row_positions
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
@@ -140,7 +141,7 @@ class MultiModalArray:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        dtypes = [_dtype(value) for value in self._data.values()]
+        dtypes = [entry_dtype(value) for value in self._data.values()]
         if any(dtype.kind not in "biufc" for dtype in dtypes) and len(set(dtypes)) > 1:
             return np.dtype(object)
         return np.result_type(*dtypes)
@@ -200,7 +201,7 @@ class MultiModalArray:
             row %= len(self)
             return np.asarray(self[row : row + 1])[0]
         if not isinstance(key, slice):
-            key = _row_key(key, len(self))
+            key = row_positions(key, len(self))
         return self._like({name: _rows(value, key) for name, value in self.items()})
 
     def _like(self, data: dict[str, Any]) -> MultiModalArray:
@@ -209,22 +210,10 @@ class MultiModalArray:
         return new
 
     def __repr__(self) -> str:
-        parts = (
-            f"{name}={v.shape} {_dtype(v)}{f' ({share} missing)' if (share := _missing(v)) else ''}"
-            for name, v in self._data.items()
-        )
-        return f"MultiModalArray({', '.join(parts)})"
+        return as_text(self._data)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{v.shape}</td><td>{_dtype(v)}</td>"
-            f"<td>{escape(_missing(v))}</td></tr>"
-            for name, v in self._data.items()
-        )
-        head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing</th></tr>"
-        return f"<table><caption>MultiModalArray, {len(self)} rows</caption>{head}{rows}</table>"
+        return as_table(self._data, len(self))
 
 
 def _as_modality(name: Any, value: Any) -> Any:
@@ -268,23 +257,6 @@ def _check_same_rows(data: Mapping[str, Any]) -> None:
             )
 
 
-def _dtype(value: Any) -> np.dtype[Any]:
-    if is_dataframe(value):
-        return np.asarray(value).dtype  # of all rows: a missing value turns integers to floats
-    return np.dtype(value.dtype)
-
-
-def _missing(value: Any) -> str:
-    """Spell the share of rows that lack a modality; nothing where none does."""
-    if isinstance(value, np.memmap):
-        return ""  # a look at the container must not read a file through
-    rows = null_rows(value)
-    if rows is None:
-        return ""
-    share = rows.mean()
-    return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
-
-
 def _n_bytes(value: Any) -> int:
     if sparse.issparse(value):
         return int(value.data.nbytes + value.indices.nbytes + value.indptr.nbytes)
@@ -310,22 +282,6 @@ def _rows(value: Any, key: Any) -> Any:
 
 def _is_everything(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
-
-
-def _row_key(key: Any, n_rows: int) -> np.ndarray:
-    array = np.asarray(key)
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(int)
-    if array.ndim != 1 or array.dtype.kind not in "biu":
-        raise IndexError(
-            "rows are selected by a slice, integers or booleans, a modality by its name; "
-            f"got {key!r}"
-        )
-    if array.dtype.kind == "b":
-        if len(array) != n_rows:
-            raise IndexError(f"a mask of {len(array)} booleans does not fit {n_rows} rows")
-        array = np.flatnonzero(array)
-    return array
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._diagram import ModalityDiagram
 from ._encodings import may_be_padded, resolve_encodings
 from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import read_prediction_input, read_training_input
@@ -37,7 +38,7 @@ class CodeEncoder(NamedTuple):
     scaler: Any
 
 
-class NetworkClassifier(BaseEstimator):
+class NetworkClassifier(ModalityDiagram, BaseEstimator):
     """Parameters and input of a classifier whose network trains on several modalities."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ._classifier import FrontDoorMultiModalClassifier
-from ._sklearn_compat import BaseSearchCV
+from ._inside import inside
 from ._warnings import OverlapWarning
 
 LEAST_SUPPORT = 0.5
@@ -99,7 +98,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     >>> report.supported.shape
     (400,)
     """
-    clf, X = _inside(clf, X)
+    clf, X = inside(clf, X)
     if not isinstance(clf, FrontDoorMultiModalClassifier):
         raise TypeError(
             "clf must be a FrontDoorMultiModalClassifier, or a Pipeline or search that ends with "
@@ -127,13 +126,3 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
             stacklevel=2,
         )
     return report
-
-
-def _inside(clf: Any, X: Any) -> tuple[Any, Any]:
-    """Go through searches and pipelines to the classifier, with the rows as it sees them."""
-    if isinstance(clf, BaseSearchCV):
-        check_is_fitted(clf, "best_estimator_")
-        return _inside(clf.best_estimator_, X)
-    if isinstance(clf, Pipeline) and len(clf) > 0:
-        return _inside(clf[-1], clf[:-1].transform(X) if len(clf) > 1 else X)
-    return clf, X

@@ -348,11 +348,16 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         return tags
 
     def _sk_visual_block_(self) -> Any:
-        if isinstance(self.transformer, Mapping):
-            names, parts = zip(*self.transformer.items(), strict=True)
-        else:
-            names, parts = ("every modality",), (self.transformer,)
-        return VisualBlock("parallel", parts, names=list(names))
+        details = None
+        parts: Mapping[str, Any] = {"every modality": self.transformer}
+        if hasattr(self, "transformers_"):
+            parts = self.transformers_
+            details = [f"shape of a row: {shape}" for shape in self._layout.shapes]
+        elif isinstance(self.transformer, Mapping):
+            parts = self.transformer
+        return VisualBlock(
+            "parallel", list(parts.values()), names=list(parts), name_details=details
+        )
 
 
 def _names_out(transformer: Any, names: list[str] | None, width: int) -> list[str]:

@@ -23,11 +23,10 @@ from tqdm.auto import tqdm
 
 from ._classifier import FrontDoorMultiModalClassifier
 from .datasets import ConfoundedData, confound, load_multiple_features
+from .plots import BetaPathDisplay
 
 PICTURE = "beta_curve.png"
 TESTS = {"iid": "i.i.d.", "half_broken": "half broken", "broken": "broken (do)"}
-# blue, orange, green of Okabe and Ito: told apart by colour-blind readers, and by marker in print
-STYLES = {"iid": ("#0072B2", "o"), "half_broken": ("#E69F00", "s"), "broken": ("#009E73", "^")}
 
 
 def confounded_digits(random_state: int = 0) -> ConfoundedData:
@@ -66,42 +65,25 @@ def table_row(name: str, iid: np.ndarray, do: np.ndarray, data: ConfoundedData, 
     )
 
 
-def beta_curves(
-    clf: FrontDoorMultiModalClassifier, data: ConfoundedData, betas: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Accuracy and log-loss over β for each of the three tests."""
-    curves = {}
-    for test in TESTS:
-        split = getattr(data, test)
-        path = clf.beta_path(split.X, betas)
-        accuracy = [accuracy_score(split.y, clf.classes_[p.argmax(axis=1)]) for p in path]
-        loss = [log_loss(split.y, p, labels=clf.classes_) for p in path]
-        curves[test] = (np.array(accuracy), np.array(loss))
-    return curves
-
-
-def draw_beta_curves(
-    betas: np.ndarray, curves: dict[str, tuple[np.ndarray, np.ndarray]], path: Path
-) -> None:
+def draw_beta_curves(clf: FrontDoorMultiModalClassifier, data: ConfoundedData, file: Path) -> None:
     """Save the picture of the library: the best β depends on what the deployment breaks."""
-    from matplotlib.figure import Figure  # the extra `plots`; Figure needs no display
+    from matplotlib.figure import Figure  # needs no display
 
+    betas = np.linspace(0, 1, 21)
+    splits = [getattr(data, test) for test in TESTS]
+    path = np.concatenate([clf.beta_path(split.X, betas) for split in splits], axis=1)
+    y = np.concatenate([split.y for split in splits])
+    tests = np.repeat(list(TESTS.values()), [len(split.y) for split in splits])
     figure = Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.subplots(1, 2)
-    for axis, index, label in zip(axes, (0, 1), ("accuracy", "log-loss"), strict=True):
-        for test, (colour, marker) in STYLES.items():
-            values = curves[test][index]
-            best = values.argmax() if index == 0 else values.argmin()
-            axis.plot(betas, values, color=colour, marker=marker, markersize=3, label=TESTS[test])
-            axis.plot(betas[best], values[best], marker, color=colour, markersize=9)
-        axis.set_xlabel("β   (0: seeing, 1: doing)")
-        axis.set_ylabel(label)
-        axis.grid(alpha=0.3)
-    handles, labels = axes[0].get_legend_handles_labels()
+    for ax, scoring in zip(figure.subplots(1, 2), ("accuracy", "neg_log_loss"), strict=True):
+        display = BetaPathDisplay.from_predictions(
+            y, path, betas, classes=clf.classes_, scoring=scoring, environments=tests, ax=ax
+        )
+        ax.get_legend().remove()
     title = "test (large marker: best β)"
-    figure.legend(handles, labels, title=title, loc="outside lower center", ncols=3)
+    figure.legend(handles=display.lines_, title=title, loc="outside lower center", ncols=3)
     figure.suptitle("One fit, every β: kar/mor digits with a planted confounder")
-    figure.savefig(path, dpi=150)
+    figure.savefig(file, dpi=150)
 
 
 def main() -> None:
@@ -165,9 +147,8 @@ def best_accuracy(data: ConfoundedData) -> float:
 
 def save_picture(clf: FrontDoorMultiModalClassifier, data: ConfoundedData) -> str:
     """Draw the β curve, or say why not; give the sentence to print."""
-    betas = np.linspace(0, 1, 21)
     try:
-        draw_beta_curves(betas, beta_curves(clf, data, betas), Path(PICTURE))
+        draw_beta_curves(clf, data, Path(PICTURE))
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise

@@ -37,6 +37,23 @@ def is_stored(value: Any) -> bool:
     )
 
 
+def row_positions(key: Any, n_rows: int) -> np.ndarray:
+    """Turn integers or a mask, as an array's first axis takes them, to positions."""
+    array = np.asarray(key)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(int)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise IndexError(
+            "rows are selected by a slice, integers or booleans, a modality by its name; "
+            f"got {key!r}"
+        )
+    if array.dtype.kind == "b":
+        if len(array) != n_rows:
+            raise IndexError(f"a mask of {len(array)} booleans does not fit {n_rows} rows")
+        array = np.flatnonzero(array)
+    return array
+
+
 def rows_at_once(width: int) -> int:
     """Give how many rows of so many values are dense at once."""
     return max(1, min(ROWS_AT_ONCE, VALUES_AT_ONCE // max(1, width)))

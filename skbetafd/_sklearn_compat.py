@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -18,7 +19,9 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._plotting import _validate_style_kwargs as style_keywords
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+from sklearn.utils._repr_html.fitted_attributes import AttrsDict
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils._set_output import _safe_set_output as safe_set_output
@@ -28,8 +31,11 @@ from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 try:  # experimental in 1.9: it may move
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
@@ -38,9 +44,14 @@ except ImportError:
         def _init_callback_context(self, **kwargs: Any) -> None:
             """There is no context."""
 
-    def with_callbacks(method: Any) -> Any:
+    def _with_callbacks(method: Any) -> Any:
         """Leave a method as it is."""
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Have scikit-learn's callbacks told of a `fit`, whose signature stays what it is."""
+    return cast(Method, _with_callbacks(method))
 
 
 __all__ = [
@@ -48,6 +59,7 @@ __all__ = [
     "BaseComposition",
     "BaseSearchCV",
     "CallbackSupportMixin",
+    "DiagramHooks",
     "HasMethods",
     "Interval",
     "Options",
@@ -69,6 +81,7 @@ __all__ = [
     "rows_of_params",
     "safe_indexing",
     "safe_set_output",
+    "style_keywords",
     "validate_parameters",
     "with_callbacks",
 ]
@@ -76,6 +89,45 @@ __all__ = [
 
 SCARCE = "The least populated class in y has only"
 """scikit-learn's warning of a class with fewer rows than folds: it is in no more test folds."""
+
+
+class AttributesBelow(AttrsDict):
+    """Fitted attributes in a diagram, below HTML of the estimator's own."""
+
+    above: str = ""
+
+    def _repr_html_inner(self) -> str:
+        return self.above + super()._repr_html_inner()
+
+
+class DiagramHooks:
+    """Lets an estimator add a caption and HTML of its own to scikit-learn's diagram.
+
+    The diagram is read from a Pipeline's or a search's repr as well. There is no link to a
+    documentation: scikit-learn makes one for its own estimators alone, but where the class says
+    by ``_doc_link_module`` and ``_doc_link_template`` where its pages are.
+    """
+
+    def _diagram_caption(self) -> str:
+        """Give text for below the estimator's name; nothing leaves the line out."""
+        return ""
+
+    def _diagram_details(self) -> str:
+        """Give HTML for above the fitted attributes; text in it is escaped by who gives it."""
+        return ""
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        name = type(self).__name__
+        caption = self._diagram_caption()
+        return VisualBlock("single", self, names=name, name_details=str(self), name_caption=caption)
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> AttributesBelow:
+        own = super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]
+        attributes = AttributesBelow(
+            fitted_attrs=own.data, estimator_class=own.estimator_class, doc_link=own.doc_link
+        )
+        attributes.above = self._diagram_details()
+        return attributes
 
 
 def accepts_sample_weight(scorer: Any) -> bool:

@@ -359,8 +359,9 @@ def test_the_container_shows_the_share_of_missing_rows():
         "MultiModalArray(marks=(120, 2) object (25% missing), audio=(120, 2) float64, "
         "video=(120, 1) float64 (<1% missing))"
     )
-    assert "<td>25%</td>" in X._repr_html_()
-    assert "&lt;1%" in X._repr_html_()
+    assert "<td>30 (25%)</td>" in X._repr_html_()
+    assert "<td>0</td>" in X._repr_html_()
+    assert "<td>1 (&lt;1%)</td>" in X._repr_html_()
 
 
 # dates

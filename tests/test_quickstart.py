@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_quickstart.py"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_0010_quickstart.py"
 
 
 @pytest.fixture(autouse=True)
@@ -59,4 +59,4 @@ def test_help_says_what_the_main_job_is_and_does_not_start_it(tmp_path, monkeypa
 def test_the_example_runs(example, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(example))
-    assert "under do" in capsys.readouterr().out
+    assert "tint at random" in capsys.readouterr().out

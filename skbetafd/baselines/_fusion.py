@@ -43,7 +43,12 @@ RULES: dict[str, type[Rule]] = {
 def _described(name: str, rule: type[Rule]) -> str:
     """One line on a rule: its parameters with their defaults, and what it does."""
     summary = (rule.__doc__ or "").strip().splitlines()[0]
-    return f'- ``"{name}"`` {signature(rule)}: {summary}'
+    defaults = ", ".join(
+        f"{parameter.name}={parameter.default!r}"
+        for parameter in signature(rule).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    )
+    return f'- ``"{name}"``' + (f" (``{defaults}``)" if defaults else "") + f": {summary}"
 
 
 RULE_LIST = "\n    ".join(_described(name, RULES[name]) for name in sorted(RULES))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ._rule import Rule, mean_entropy, own_heads
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ._rule import OwnLosses, Rule, Trainer, mean_entropy
 
 
-class GBlend(Rule):
+class GBlend(OwnLosses):
     """Weigh each modality's loss and the joint loss by what they generalise for what they overfit.
 
     ``Σ_k w_k L_k``, k = 1..M the modalities' own linear heads and k = M+1 the joint head. Every
@@ -60,7 +57,6 @@ class GBlend(Rule):
     def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
         """Make the heads, and weights that are equal until the first weighing."""
         super().prepare(network, generator, n_steps)
-        self.heads = own_heads(network, generator)
         n_losses = len(self.heads) + 1
         self.register_buffer("weights", network.out.weight.new_full((n_losses,), 1 / n_losses))
 
@@ -69,19 +65,10 @@ class GBlend(Rule):
         if epoch % self.period:
             return
         n_epochs = min(self.period, int(trainer.parameters["max_epochs"]) - epoch)
-        aside = self._aside(trainer)
+        aside = trainer.aside(self.generator)
         trials = [_trial(network, h, m, aside, n_epochs) for m, h in enumerate([*self.heads, None])]
         before, after = torch.tensor(trials, dtype=torch.float64, device="cpu").unbind(1)
         self.weights.copy_(blend_weights(before, after, self.floor))
-
-    def _aside(self, trainer: Trainer) -> Trainer:
-        """Give a trainer on the same rows whose draws and epochs leave the main one's alone."""
-        aside = copy(trainer)
-        seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
-        aside.generator = torch.Generator("cpu").manual_seed(seed)
-        aside.parameters = {**trainer.parameters, "callbacks": []}
-        aside.verbose = 0
-        return aside
 
     def forward(
         self,
@@ -93,9 +80,7 @@ class GBlend(Rule):
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate the blended loss."""
-        codes = network.encode(xs, masks)
-        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
-        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        joint, own = self.losses(network, xs, y, weight, masks)
         return {"loss": (self.weights * torch.stack([*own, joint])).sum(), "joint": joint}
 
 

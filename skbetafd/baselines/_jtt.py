@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from skorch import NeuralNet
 
-from ..training import TrainingRows
-from ._rule import Rule
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ..training import NeuralNet, TrainingRows
+from ._rule import Rule, Trainer
 
 
 class JTT(Rule):

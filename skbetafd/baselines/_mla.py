@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..nn import FusionNetwork
 from ..nn.linear import linear
-from ._rule import Rule, mean_entropy
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ._rule import Rule, Trainer, mean_entropy
 
 
 class MLA(Rule):

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ._rule import Rule, mean_entropy, own_heads
+from ._rule import OwnLosses
 
 
-class MMPareto(Rule):
+class MMPareto(OwnLosses):
     """Give each encoder a direction in which neither the joint nor its own loss grows.
 
     With a = ∇L and b = ∇L_m over encoder m, L_m the cross-entropy of a linear head on its code:
@@ -42,11 +42,6 @@ class MMPareto(Rule):
         super().__init__()
         self.gamma = gamma
 
-    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
-        """Make the heads."""
-        super().prepare(network, generator, n_steps)
-        self.heads = own_heads(network, generator)
-
     def forward(
         self,
         network: FusionNetwork,
@@ -57,12 +52,8 @@ class MMPareto(Rule):
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate ``"joint"``, ``"own_0"``, ``"own_1"``, … and their sum."""
-        codes = network.encode(xs, masks)
-        terms = {
-            "joint": mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
-        }
-        for m, (head, code) in enumerate(zip(self.heads, codes, strict=True)):
-            terms[f"own_{m}"] = mean_entropy(head(code), y, weight)
+        joint, own = self.losses(network, xs, y, weight, masks)
+        terms = {"joint": joint, **{f"own_{m}": loss for m, loss in enumerate(own)}}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def backward(self, network: FusionNetwork, terms: dict[str, Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,12 +12,8 @@ from torch.nn.functional import one_hot
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ..training import dense
-from ._rule import Rule, confidence, mean_entropy
-
-if TYPE_CHECKING:
-    from ..training import TrainingRows
-    from ._training import Trainer
+from ..training import TrainingRows, dense
+from ._rule import Rule, Trainer, confidence, mean_entropy
 
 
 class PMR(Rule):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
-from skorch import NeuralNet
 from torch import Tensor
 
 from ..nn import FusionNetwork
-from ._rule import Rule, mean_entropy
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ..training import NeuralNet
+from ._rule import Rule, Trainer, mean_entropy
 
 
 class PredominantFirst(Rule):
@@ -41,7 +38,7 @@ class PredominantFirst(Rule):
 
     def fit(self, trainer: Trainer) -> NeuralNet:
         """Find the predominant modality, then the coefficient, each on the inner split."""
-        alone = [_Alone(m) for m in range(len(trainer.request.arrays))]
+        alone = [_Alone(m) for m in range(len(trainer.rows.xs))]
         scores = [trainer.accuracy(r, trainer.run(r).module_) for r in alone]
         predominant = scores.index(max(scores))
         nets = [trainer.run(_Slowed(predominant, k)) for k in self.coefficients]

@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 import warnings
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
-from skorch import NeuralNet
 from torch import Tensor
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ..training import TrainingRows
-from ._rule import Rule, codes_of
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ..training import NeuralNet, TrainingRows
+from ._rule import Rule, Trainer, codes_of
 
 
 class Relearn(Rule):

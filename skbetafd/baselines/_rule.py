@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
-from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..nn import Criterion, FusionNetwork
 from ..nn.linear import linear
+from ..training import NeuralNet, TrainingRows
 
-if TYPE_CHECKING:
-    from ..training import TrainingRows
-    from ._training import Trainer
+
+class Trainer(Protocol):
+    """What a rule may ask of who trains it."""
+
+    parameters: dict[str, Any]
+    """The estimator's."""
+
+    rows: TrainingRows
+    """Those that are trained on."""
+
+    def run(
+        self,
+        rule: Rule,
+        *,
+        network: FusionNetwork | None = None,
+        rows: TrainingRows | None = None,
+        max_epochs: int | None = None,
+        early_stopping: bool = True,
+    ) -> NeuralNet:
+        """Train a network by a rule; fresh, on all training rows, for all epochs by default."""
+
+    def aside(self, generator: torch.Generator) -> Trainer:
+        """Give a trainer on the same rows whose draws and epochs leave this one's alone."""
+
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
+        """Logits at rows, as at prediction."""
+
+    def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
+        """Weighted mean cross-entropy, on the inner split by default."""
+
+    def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
+        """Weighted accuracy on the inner split."""
+
+    def held_out(self) -> TrainingRows:
+        """Give the rows of the inner split."""
 
 
 class Rule(Criterion):
@@ -64,11 +96,31 @@ class Rule(Criterion):
         return self.logits(network, xs)
 
 
-def own_heads(network: FusionNetwork, generator: torch.Generator) -> nn.ModuleList:
-    """Make a linear head for the code of each modality, where the network is."""
-    where = network.out.weight
-    heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
-    return nn.ModuleList(heads).to(where.device, where.dtype)
+class OwnLosses(Rule):
+    """A rule by which each modality has a head, and so a cross-entropy L_m, of its own."""
+
+    heads: nn.ModuleList
+
+    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
+        """Make the heads."""
+        super().prepare(network, generator, n_steps)
+        where = network.out.weight
+        heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
+        self.heads = nn.ModuleList(heads).to(where.device, where.dtype)
+
+    def losses(
+        self,
+        network: FusionNetwork,
+        xs: Sequence[Tensor],
+        y: Tensor,
+        weight: Tensor,
+        masks: Sequence[Tensor] | None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Evaluate the joint loss L and every L_m on a batch."""
+        codes = network.encode(xs, masks)
+        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
+        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        return joint, own
 
 
 def mean_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:

@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import factorial
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
-from skorch import NeuralNet
 from torch import Tensor
 
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
-from ..training import TrainingRows
-from ._rule import Rule, codes_of, mean_entropy
-
-if TYPE_CHECKING:
-    from ._training import Trainer
+from ..training import NeuralNet, TrainingRows
+from ._rule import Rule, Trainer, codes_of, mean_entropy
 
 MOST_COPIES = 3
 

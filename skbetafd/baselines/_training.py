@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from skorch import NeuralNet
-from skorch.history import History
 from torch import Tensor
 
 from .._fit_request import FitRequest, data_dtype
@@ -20,6 +19,8 @@ from ..nn import FusionNetwork
 from ..training import (
     BeforeEpoch,
     BestEpoch,
+    History,
+    NeuralNet,
     TrainingJob,
     TrainingRows,
     TrainingSettings,
@@ -164,6 +165,15 @@ class Trainer:
     def _spawn(self) -> torch.Generator:
         seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))
         return torch.Generator("cpu").manual_seed(seed)
+
+    def aside(self, generator: torch.Generator) -> Trainer:
+        """Give a trainer on the same rows whose draws and epochs leave this one's alone."""
+        aside = copy(self)
+        seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
+        aside.generator = torch.Generator("cpu").manual_seed(seed)
+        aside.parameters = {**self.parameters, "callbacks": []}
+        aside.verbose = 0
+        return aside
 
     def _settings(
         self, rule: Rule, max_epochs: int | None, early_stopping: bool

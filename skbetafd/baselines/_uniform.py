@@ -8,16 +8,11 @@ import torch
 from torch import Tensor
 
 from ..nn import FusionNetwork
-from ._rule import Rule, mean_entropy, own_heads
+from ._rule import OwnLosses
 
 
-class Uniform(Rule):
+class Uniform(OwnLosses):
     """``L + Σ_m L_m``, L_m the cross-entropy of a linear head on modality m's code."""
-
-    def prepare(self, network: FusionNetwork, generator: torch.Generator, n_steps: int) -> None:
-        """Make the heads."""
-        super().prepare(network, generator, n_steps)
-        self.heads = own_heads(network, generator)
 
     def forward(
         self,
@@ -29,7 +24,5 @@ class Uniform(Rule):
         masks: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
         """Evaluate the joint and every own loss."""
-        codes = network.encode(xs, masks)
-        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
-        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        joint, own = self.losses(network, xs, y, weight, masks)
         return {"loss": joint + sum(own, torch.zeros_like(joint)), "joint": joint}

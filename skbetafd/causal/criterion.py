@@ -15,6 +15,7 @@ from .graphs import (
     explicit_dag,
     listed,
     open_path,
+    spelled,
     without_in,
     without_out,
 )
@@ -233,16 +234,23 @@ def _check(
     dag: Any, *, treatment: Nodes, outcome: Nodes, mediator: Nodes, auxiliary: Nodes
 ) -> CriterionReport:
     found = {
-        "(0)": _effect_among(dag, treatment + mediator, auxiliary),
-        "(i)": _path_around(dag, treatment, outcome, mediator),
+        "(0)": directed_path(dag, treatment + mediator, auxiliary),
+        "(i)": directed_path(_without(dag, mediator), treatment, outcome),
         "(ii)": open_path(without_out(dag, treatment), treatment, mediator, auxiliary),
         "(iii)": open_path(without_out(dag, mediator), mediator, outcome, treatment + auxiliary),
     }
-    failures = {name: words for name, words in found.items() if words is not None}
+    paths = {name: path for name, path in found.items() if path is not None}
+    words = {
+        "(0)": lambda path, way: f"{path[-1]} is a descendant of {path[0]}, {way}",
+        "(i)": lambda path, way: f"{way} avoids {listed(mediator)}",
+        "(ii)": lambda path, way: f"{way} is open given {listed(auxiliary)}",
+        "(iii)": lambda path, way: f"{way} is open given {listed(treatment + auxiliary)}",
+    }
     return CriterionReport(
-        satisfied=not failures,
-        conditions={name: name not in failures for name in found},
-        failures=failures,
+        satisfied=not paths,
+        conditions={name: name not in paths for name in found},
+        failures={name: words[name](path, spelled(dag, path)) for name, path in paths.items()},
+        paths=paths,
         vacuous=not any(
             directed_path(dag, treatment, [z]) and directed_path(dag, [z], outcome)
             for z in mediator
@@ -259,18 +267,10 @@ def _check(
     )
 
 
-def _effect_among(dag: Any, causes: Nodes, auxiliary: Nodes) -> str | None:
-    path = directed_path(dag, causes, auxiliary)
-    if path is None:
-        return None
-    return f"{path[-1]} is a descendant of {path[0]}, {' → '.join(map(str, path))}"
-
-
-def _path_around(dag: Any, treatment: Nodes, outcome: Nodes, mediator: Nodes) -> str | None:
-    around = dag.copy()
-    around.remove_nodes_from(mediator)
-    path = directed_path(around, treatment, outcome)
-    return path and f"{' → '.join(map(str, path))} avoids {listed(mediator)}"
+def _without(dag: Any, nodes: Nodes) -> Any:
+    left = dag.copy()
+    left.remove_nodes_from(nodes)
+    return left
 
 
 def _disjoint(dag: Any, **sets: Any) -> dict[str, Nodes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 Nodes = tuple[Hashable, ...]
@@ -21,16 +22,20 @@ class Confounder:
         return f"U({self.first}, {self.second})"
 
 
-def directed_path(dag: Any, sources: Iterable[Hashable], targets: Collection[Hashable]) -> Any:
+def directed_path(
+    dag: Any, sources: Iterable[Hashable], targets: Collection[Hashable]
+) -> Nodes | None:
     """Shortest directed path from any source to any target, or None."""
     nx = _networkx()
     pairs = [(source, target) for source in sources for target in targets]
-    paths = [nx.shortest_path(dag, *pair) for pair in pairs if nx.has_path(dag, *pair)]
+    paths = [tuple(nx.shortest_path(dag, *pair)) for pair in pairs if nx.has_path(dag, *pair)]
     return min(paths, key=len, default=None)
 
 
-def open_path(dag: Any, sources: Nodes, targets: Collection[Hashable], given: Nodes) -> str | None:
-    """Shortest path that d-connects sources and targets, in words; None if they are d-separated.
+def open_path(
+    dag: Any, sources: Nodes, targets: Collection[Hashable], given: Nodes
+) -> Nodes | None:
+    """Shortest path that d-connects sources and targets; None if they are d-separated.
 
     Breadth-first over (node, whether the last edge points into it): a chain or fork is open
     outside of `given`, a collider at the ancestors of `given` (Geiger, Verma, Pearl 1990). The
@@ -44,7 +49,7 @@ def open_path(dag: Any, sources: Nodes, targets: Collection[Hashable], given: No
         state = queue.popleft()
         node, into = state
         if node in targets:
-            return f"{_walk(origin, state)} is open given {listed(given)}"
+            return _walk(origin, state)
         blocked = node in given
         steps = [] if blocked else [(child, True) for child in dag.successors(node)]
         if (node in opened) if into else not blocked:
@@ -56,13 +61,20 @@ def open_path(dag: Any, sources: Nodes, targets: Collection[Hashable], given: No
     return None
 
 
-def _walk(origin: dict[tuple[Hashable, bool], Any], state: tuple[Hashable, bool]) -> str:
-    words = [str(state[0])]
-    while origin[state] is not None:
-        words.append("→" if state[1] else "←")
+def _walk(origin: dict[tuple[Hashable, bool], Any], state: Any) -> Nodes:
+    nodes = []
+    while state is not None:
+        nodes.append(state[0])
         state = origin[state]
-        words.append(str(state[0]))
-    return " ".join(reversed(words))
+    return tuple(reversed(nodes))
+
+
+def spelled(dag: Any, path: Nodes) -> str:
+    """Spell a path with its arrows."""
+    words = [str(path[0])]
+    for node, following in pairwise(path):
+        words += ["→" if dag.has_edge(node, following) else "←", str(following)]
+    return " ".join(words)
 
 
 def without_out(dag: Any, nodes: Nodes) -> Any:

@@ -28,6 +28,9 @@ class CriterionReport:
         Whether each of ``"(0)"``, ``"(i)"``, ``"(ii)"``, ``"(iii)"`` holds.
     failures : dict of str to str
         For each condition that fails, a path that breaks it, in words.
+    paths : dict of str to tuple of nodes
+        The same paths as nodes, in order. A bidirected edge u ↔ v counts as the hidden node that
+        it stands for, spelled U(u, v).
     vacuous : bool
         Whether there is no directed path treatment → mediator → outcome: the adjustment then says
         that doing the treatment leaves the outcome alone.
@@ -43,6 +46,7 @@ class CriterionReport:
     satisfied: bool
     conditions: dict[str, bool]
     failures: dict[str, str]
+    paths: dict[str, Nodes]
     vacuous: bool
     population_effect_shortcut: bool
     anti_causal: bool

@@ -1,5 +1,8 @@
 """The skorch glue: whole-tensor batches, the training loop, stacks, reference sets, callbacks."""
 
+from skorch import NeuralNet
+from skorch.history import History
+
 from .accelerated import (
     AcceleratedNet,
     check_same_call,
@@ -32,6 +35,8 @@ __all__ = [
     "BestEpoch",
     "Checkpoint",
     "FrontDoorNet",
+    "History",
+    "NeuralNet",
     "StreamedRows",
     "TrainingJob",
     "TrainingRows",

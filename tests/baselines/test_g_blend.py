@@ -105,6 +105,8 @@ def test_a_weight_scales_the_gradient_of_its_loss(network, rule, batch):
 class ScriptedTrainer:
     """Gives losses that are set beforehand; a run only turns "before" into "after"."""
 
+    aside = Trainer.aside
+
     def __init__(self, max_epochs):
         self.parameters, self.rows, self.verbose = {"max_epochs": max_epochs}, "training", 2
         self.generator, self.lengths = torch.Generator().manual_seed(3), []

@@ -1,0 +1,186 @@
+"""OverlapDisplay: how much of the adjustment rests on what training has seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from .._overlap import LEAST_SUPPORT, Overlap, overlap
+from ._style import GREY, MOST_INSIDE, check_matplotlib, finish, get_panels, legend, line_keywords
+
+
+class OverlapDisplay:
+    """Which share of rows has how much support, and how many references stand behind it.
+
+    Two cumulative distributions over rows: of the supported weight, on whose left the weak rows
+    are, and of the effective number of references. Make it by `from_estimator` or `from_overlap`.
+    All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    report : Overlap
+        What `skbetafd.overlap` has found.
+    groups : array-like of shape (n_samples,), default=None
+        The class or the environment of each row: one line for each. None draws all rows as one.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Of the supported weight and, unless one Axes was given, of the effective references.
+    figure_ : matplotlib Figure
+        Figure with the axes.
+    lines_ : list of lists of matplotlib Line2D
+        The lines on each of the axes.
+    threshold_ : matplotlib artist
+        The strip in which rows are weak.
+
+    See Also
+    --------
+    skbetafd.overlap : The numbers behind it.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skbetafd import FrontDoorMultiModalClassifier
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> from skbetafd.plots import OverlapDisplay
+    >>> data = make_confounded_modalities(400, random_state=0)
+    >>> clf = FrontDoorMultiModalClassifier(max_epochs=5, random_state=0).fit(data.X, data.y)
+    >>> display = OverlapDisplay.from_estimator(clf, data.X, groups=data.y)
+    >>> display.axes_.shape
+    (2,)
+    >>> plt.close(display.figure_)
+    """
+
+    axes_: np.ndarray
+    figure_: Any
+    lines_: list[list[Any]]
+    threshold_: Any
+
+    def __init__(self, *, report: Overlap, groups: Any = None) -> None:
+        self.report = report
+        self.groups = groups
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> OverlapDisplay:
+        """Draw the two distributions.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or sequence of two, default=None
+            Where to draw; one Axes is for the supported weight alone. None makes a figure of two.
+        **kwargs : dict
+            Passed to matplotlib's ``Axes.ecdf`` for every line.
+
+        Returns
+        -------
+        OverlapDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If neither one nor two axes are given, or `groups` has not a value a row.
+        """
+        chosen = self._groups()
+        get_panels(ax, self, (1, 2))
+        if len(self.axes_) > 2:
+            raise ValueError(f"ax must be one or two Axes, got {len(self.axes_)}")
+        report, supported = self.report, self.axes_[0]
+        self.threshold_ = supported.axvspan(
+            0,
+            LEAST_SUPPORT,
+            color=GREY,
+            alpha=0.15,
+            linewidth=0,
+            label=f"weak: less than {LEAST_SUPPORT:g}",
+        )
+        supported.set_xlim(0, 1.02)
+        values = (report.supported, report.effective_references)
+        names = ("supported weight (share)", "effective references (number)")
+        self.lines_ = []
+        for axis, value, name in zip(self.axes_, values, names, strict=False):
+            self.lines_.append(
+                [
+                    axis.ecdf(value[rows], **line_keywords(i, kwargs, label=label, markevery=0.1))
+                    for i, (label, rows) in enumerate(chosen)
+                ]
+            )
+            finish(axis, xlabel=name, ylabel="share of rows at or below")
+        handles = [*self.lines_[0], self.threshold_]
+        legend(self.axes_[-1 if len(handles) > MOST_INSIDE else 0], handles=handles)
+        return self
+
+    def _groups(self) -> list[tuple[str, np.ndarray]]:
+        """Label and rows of each line; the label tells the share of weak rows."""
+        weak = self.report.weak
+        if self.groups is None:
+            every = np.ones(len(weak), dtype=bool)
+            return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
+        check_consistent_length(weak, self.groups)
+        groups = np.asarray(self.groups)
+        chosen = [(group, groups == group) for group in np.unique(groups)]
+        return [
+            (f"{group}: {weak[rows].mean():.0%} of {rows.sum()} rows weak", rows)
+            for group, rows in chosen
+        ]
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, groups: Any = None, ax: Any = None, **kwargs: Any
+    ) -> OverlapDisplay:
+        """Ask a fitted classifier at which rows its adjustment extrapolates, and draw it.
+
+        Parameters
+        ----------
+        estimator : FrontDoorMultiModalClassifier, Pipeline or search
+            As in `skbetafd.overlap`.
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows without missing modalities.
+        groups : array-like of shape (n_samples,), default=None
+            The class or the environment of each row: one line for each, sorted.
+        ax : matplotlib Axes or sequence of two, default=None
+            Where to draw; one Axes is for the supported weight alone. None makes a figure of two.
+        **kwargs : dict
+            Passed to matplotlib's ``Axes.ecdf`` for every line.
+
+        Returns
+        -------
+        OverlapDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `skbetafd.overlap`.
+
+        Warns
+        -----
+        OverlapWarning
+            If more than 5 % of the rows are weak, as `skbetafd.overlap` does.
+        """
+        check_matplotlib(f"{cls.__name__}.from_estimator")
+        return cls.from_overlap(overlap(estimator, X), groups=groups, ax=ax, **kwargs)
+
+    @classmethod
+    def from_overlap(
+        cls, report: Overlap, *, groups: Any = None, ax: Any = None, **kwargs: Any
+    ) -> OverlapDisplay:
+        """Draw what `skbetafd.overlap` has found.
+
+        Parameters
+        ----------
+        report : Overlap
+            Of the rows.
+        groups, ax, **kwargs
+            As in `from_estimator`.
+
+        Returns
+        -------
+        OverlapDisplay
+            Drawn.
+        """
+        return cls(report=report, groups=groups).plot(ax, **kwargs)

@@ -1,0 +1,184 @@
+"""Scores along β: from predictions, and from what a search has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, log_loss
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from .._beta_path import BetaPathMixin
+from .._inside import inside
+from .._sklearn_compat import accepts_sample_weight, safe_indexing
+
+LABELS = {
+    "accuracy": "accuracy (share of rows)",
+    "balanced_accuracy": "balanced accuracy (mean recall of the classes)",
+    "neg_log_loss": "log-loss (nats)",
+    "neg_brier_score": "Brier score",
+    "roc_auc": "area under the ROC curve",
+}
+
+
+class Predicted(ClassifierMixin, BaseEstimator):
+    """What a scorer takes for a classifier: its predictions are known, whatever the rows."""
+
+    def __init__(self, proba: np.ndarray, classes: np.ndarray) -> None:
+        self.proba, self.classes_ = proba, classes
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the known probabilities."""
+        return self.proba
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable labels."""
+        return self.classes_[self.proba.argmax(axis=1)]
+
+
+def is_loss(scoring: Any) -> bool:
+    """Tell scorers that are a loss's negative: they are drawn as the loss."""
+    return isinstance(scoring, str) and scoring.startswith("neg_")
+
+
+def score_label(scoring: Any) -> str:
+    """Name a score for an axis, with its unit where that is known."""
+    if not isinstance(scoring, str):
+        return "accuracy (share of rows)" if scoring is None else "score"
+    return LABELS.get(scoring, scoring.removeprefix("neg_").replace("_", " "))
+
+
+def score_path(
+    y: Any,
+    path: np.ndarray,
+    classes: np.ndarray,
+    scoring: Any = None,
+    *,
+    environments: Any = None,
+    sample_weight: Any = None,
+) -> tuple[list[Any] | None, np.ndarray]:
+    """Score each environment at each β.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    path : ndarray of shape (n_betas, n_samples, n_classes)
+    classes : ndarray of shape (n_classes,)
+    scoring : str or callable
+    environments, sample_weight : array-like of shape (n_samples,) or None
+
+    Returns
+    -------
+    names : list or None
+        The environments in the order in which they appear.
+    scores : ndarray of shape (n_environments or 1, n_betas)
+        Of a loss, the loss.
+    """
+    y = np.asarray(y)
+    weight = None if sample_weight is None else np.asarray(sample_weight)
+    check_consistent_length(y, path[0], environments, weight)
+    names, chosen = None, [np.arange(len(y))]
+    if environments is not None:
+        environments = np.asarray(environments)
+        values, first = np.unique(environments, return_index=True)
+        names = list(values[np.argsort(first)])
+        chosen = [np.flatnonzero(environments == name) for name in names]
+    scores = [
+        [
+            _score(scoring, Predicted(proba[rows], classes), y[rows], _at(weight, rows))
+            for proba in path
+        ]
+        for rows in chosen
+    ]
+    return names, np.array(scores, dtype=float)
+
+
+def _at(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[rows]
+
+
+def _score(scoring: Any, known: Predicted, y: np.ndarray, weight: np.ndarray | None) -> float:
+    if scoring == "neg_log_loss":  # the scorer asks every environment to hold every class
+        return log_loss(y, known.proba, labels=known.classes_, sample_weight=weight)
+    scorer = get_scorer(scoring or "accuracy")
+    if weight is None:
+        score = scorer(known, known.proba, y)
+    elif accepts_sample_weight(scorer):
+        score = scorer(known, known.proba, y, sample_weight=weight)
+    else:
+        raise ValueError(f"sample_weight is given, and scoring={scoring!r} takes none")
+    return -score if is_loss(scoring) else score
+
+
+def with_beta(estimator: Any, X: Any) -> tuple[BetaPathMixin, Any]:
+    """Give the classifier with a β inside a search or Pipeline, and the rows as it sees them."""
+    clf, X = inside(estimator, X)
+    if not isinstance(clf, BetaPathMixin):
+        raise TypeError(
+            "estimator must be a FrontDoorMultiModalClassifier or DiscreteFrontDoorClassifier, or "
+            f"a Pipeline or search that ends with one, got {type(clf).__name__}"
+        )
+    check_is_fitted(clf)
+    return clf, X
+
+
+def fold_scores(
+    cv_results: dict[str, Any], X: Any, y: Any, betas: np.ndarray, scoring: Any
+) -> np.ndarray:
+    """Score `cross_validate`'s classifiers on their test rows; shape (n_folds, n_betas)."""
+    missing = {"estimator", "indices"} - set(cv_results)
+    if missing:
+        raise ValueError(
+            f"cv_results lacks {sorted(missing)}: call cross_validate with "
+            "return_estimator=True and return_indices=True"
+        )
+    folds = []
+    for estimator, rows in zip(cv_results["estimator"], cv_results["indices"]["test"], strict=True):
+        clf, X_test = with_beta(estimator, safe_indexing(X, rows))
+        path, y_test = clf.beta_path(X_test, betas), safe_indexing(y, rows)
+        folds.append(score_path(y_test, path, clf.classes_, scoring)[1][0])
+    return np.array(folds)
+
+
+def search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Give β, scores of shape (n_folds, n_betas) and the scorer's name of a fitted search.
+
+    Of a search over more than β, the candidates that share the best one's other parameters.
+    """
+    check_is_fitted(search, "cv_results_")
+    several = getattr(search, "multimetric_", False)
+    if several and not isinstance(search.refit, str):
+        raise ValueError(f"of several scores, refit must name one, got refit={search.refit!r}")
+    results, best = search.cv_results_, search.best_params_
+    beta = _beta_name(best)
+    rows = list(_rows_of(results, best, beta, search.best_index_))
+    rows.sort(key=lambda row: results["params"][row][beta])
+    suffix = search.refit if several else "score"
+    folds = [results[f"split{fold}_test_{suffix}"][rows] for fold in range(search.n_splits_)]
+    scoring = search.refit if several else search.scoring
+    scores = np.array(folds, dtype=float)
+    betas = np.array([results["params"][row][beta] for row in rows], dtype=float)
+    return betas, -scores if is_loss(scoring) else scores, scoring
+
+
+def _beta_name(best: dict[str, Any]) -> str:
+    names = [name for name in best if name == "beta" or name.endswith("__beta")]
+    if len(names) != 1:
+        raise ValueError(
+            f"the search must be over one beta, got {names or 'none'} among {sorted(best)}"
+        )
+    return names[0]
+
+
+def _rows_of(results: dict[str, Any], best: dict[str, Any], beta: str, index: int) -> Iterator[int]:
+    others = {name: value for name, value in best.items() if name != beta}
+    rounds: Sequence[int] = results.get("iter", np.zeros(len(results["params"]), dtype=int))
+    seen = set()
+    for row, params in enumerate(results["params"]):
+        rest = {name: value for name, value in params.items() if name != beta}
+        same_round = rounds[row] == rounds[index]  # halving searches score on ever more rows
+        if beta in params and rest == others and same_round and params[beta] not in seen:
+            seen.add(params[beta])
+            yield row

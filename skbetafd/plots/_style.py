@@ -1,0 +1,94 @@
+"""What every display shares: colours, lines that can be told apart in grey, axes, matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._sklearn_compat import style_keywords
+
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
+GREY = "#767676"
+
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, BLACK, SKY)
+"""Okabe and Ito's, told apart by colour-blind readers; without yellow, faint on white paper."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+"""Colours, markers and lines cycle at lengths without a common divisor but 1: 280 differ."""
+
+PANEL = (5.5, 4.0)
+"""Inches of a figure with one panel: a notebook's width, or a column and a half in print."""
+MOST_INSIDE = 5
+"""Entries of a legend that find room within the axes."""
+BETA = "β (0: seeing, 1: doing)"
+
+
+def check_matplotlib(caller: str) -> None:
+    """Raise where matplotlib is missing; the error names who needs it and the extra."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"{caller} needs matplotlib: pip install 'skbetafd[plots]'", name="matplotlib"
+        ) from error
+
+
+def get_axes(ax: Any, display: Any, size: tuple[float, float] = PANEL) -> Any:
+    """Give the user's axes, or those of a new figure; the display keeps ``ax_`` and ``figure_``."""
+    check_matplotlib(f"{type(display).__name__}.plot")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    display.ax_, display.figure_ = ax, ax.figure
+    return ax
+
+
+def get_panels(
+    ax: Any, display: Any, shape: tuple[int, int], size: tuple[float, float] = (4.7, 4.0)
+) -> None:
+    """Keep the user's one Axes or several, or those of a new figure, as ``axes_``.
+
+    `shape` are rows and columns of a new figure, and `size` the inches of a panel in it.
+    """
+    check_matplotlib(f"{type(display).__name__}.plot")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        whole = (size[0] * shape[1], size[1] * shape[0])
+        _, ax = plt.subplots(*shape, figsize=whole, layout="constrained")
+    display.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    display.figure_ = display.axes_[0].figure
+
+
+def line_keywords(position: int, user: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Colour, line and marker of the line at a position, unless the user gives them."""
+    cycled = {
+        "color": COLOURS[position % len(COLOURS)],
+        "linestyle": LINES[position % len(LINES)],
+        "marker": MARKERS[position % len(MARKERS)],
+        "markersize": 4,
+        "linewidth": 1.5,
+    }
+    return style_keywords({**cycled, **defaults}, user)
+
+
+def finish(ax: Any, *, xlabel: str, ylabel: str, title: str | None = None) -> None:
+    """Label the axes and lay a faint grid behind what is drawn."""
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.grid(alpha=0.3)
+    ax.set_axisbelow(True)
+    if title is not None:
+        ax.set_title(title)
+
+
+def legend(ax: Any, title: str | None = None, handles: Sequence[Any] | None = None) -> None:
+    """Explain what has a label; beside the axes where there is so much that it would hide lines."""
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    if len(handles) > MOST_INSIDE:
+        ax.legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif handles:
+        ax.legend(handles=handles, title=title)

@@ -1,0 +1,190 @@
+"""TrainingHistoryDisplay: losses over the epochs of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._inside import inside
+from ._style import BLACK, check_matplotlib, finish, get_axes, legend, line_keywords
+
+WIDE = (7.5, 4.0)
+"""Inches; the legend of many terms stands beside the axes."""
+
+
+class TrainingHistoryDisplay:
+    """The loss over the epochs, its terms, and the epoch that early stopping kept.
+
+    Make it by `from_estimator`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    losses : mapping of str to ndarray of shape (n_epochs,)
+        Mean loss a row in each epoch, by the name in the legend; NaN where an epoch has none.
+    best_epoch : int, default=None
+        The epoch that was kept, from 1; None marks none.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the lines.
+    figure_ : matplotlib Figure
+        Figure with the axes.
+    lines_ : dict of str to matplotlib Line2D
+        By the keys of `losses`.
+    best_epoch_line_ : matplotlib Line2D or None
+        The vertical line at `best_epoch`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skbetafd import FrontDoorMultiModalClassifier
+    >>> from skbetafd.datasets import make_confounded_modalities
+    >>> from skbetafd.plots import TrainingHistoryDisplay
+    >>> data = make_confounded_modalities(400, random_state=0)
+    >>> clf = FrontDoorMultiModalClassifier(max_epochs=5, random_state=0).fit(data.X, data.y)
+    >>> display = TrainingHistoryDisplay.from_estimator(clf)
+    >>> list(display.losses)
+    ['criterion', 'outcome', 'label', 'partial', 'knowledge', 'disentangle']
+    >>> plt.close(display.figure_)
+    """
+
+    ax_: Any
+    figure_: Any
+    lines_: dict[str, Any]
+    best_epoch_line_: Any
+
+    def __init__(self, *, losses: Mapping[str, np.ndarray], best_epoch: int | None = None) -> None:
+        self.losses = losses
+        self.best_epoch = best_epoch
+
+    def plot(
+        self, ax: Any = None, *, terms: Sequence[str] | None = None, **kwargs: Any
+    ) -> TrainingHistoryDisplay:
+        """Draw the losses; on a log scale where the largest is ten times the smallest.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        terms : sequence of str, default=None
+            Keys of `losses` to draw; None draws all.
+        **kwargs : dict
+            Passed to matplotlib's ``Axes.plot`` for every line.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If a term is unknown.
+        """
+        chosen = list(self.losses) if terms is None else list(terms)
+        unknown = [term for term in chosen if term not in self.losses]
+        if unknown or not chosen:
+            raise ValueError(f"terms must be some of {list(self.losses)}, got {terms!r}")
+        ax = get_axes(ax, self, WIDE)
+        self.lines_, self.best_epoch_line_ = {}, None
+        for term in chosen:
+            values = np.asarray(self.losses[term], dtype=float)
+            every = max(1, len(values) // 10)
+            style = line_keywords(
+                list(self.losses).index(term), kwargs, markevery=every, label=term
+            )
+            (self.lines_[term],) = ax.plot(np.arange(1, len(values) + 1), values, **style)
+        if self.best_epoch is not None:
+            label = f"kept: epoch {self.best_epoch}"
+            self.best_epoch_line_ = ax.axvline(self.best_epoch, color=BLACK, ls=":", label=label)
+        self._scale(logarithmic=self._spread(chosen) > 10)
+        legend(ax)
+        return self
+
+    def _scale(self, *, logarithmic: bool) -> None:
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+        ax, label = self.ax_, "mean loss a row"
+        if logarithmic:
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter(NullFormatter())
+        finish(ax, xlabel="epoch", ylabel=f"{label} (log scale)" if logarithmic else label)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+    def _spread(self, terms: list[str]) -> float:
+        """Ratio of the largest to the smallest finite loss; 1 where one is not positive."""
+        values = np.concatenate([np.asarray(self.losses[term], dtype=float) for term in terms])
+        values = values[np.isfinite(values)]
+        return float(values.max() / values.min()) if len(values) and values.min() > 0 else 1.0
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        terms: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> TrainingHistoryDisplay:
+        """Draw the ``history_`` of a fitted network.
+
+        Parameters
+        ----------
+        estimator : FrontDoorMultiModalClassifier, one of skbetafd.baselines, Pipeline or search
+            Fitted; a Pipeline or search must end with one of these classifiers. Of several
+            networks, members or modalities, the first one's history is drawn.
+        terms : sequence of str, default=None
+            What to draw: ``"criterion"``, the weighted sum that is minimised; its terms before
+            they are weighted, such as ``"outcome"`` (nats); and with early stopping
+            ``"held out"``, the cross-entropy of the rows that are held out (nats). None draws all
+            that there are.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed to matplotlib's ``Axes.plot`` for every line.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` keeps no history.
+        ValueError
+            If a term is unknown.
+        """
+        check_matplotlib(f"{cls.__name__}.from_estimator")
+        estimator, _ = inside(estimator)
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            raise TypeError(
+                f"estimator must have trained a network, got {type(estimator).__name__}, which "
+                "has no history_"
+            )
+        history = list(estimator.history_)
+        seen = {key: None for epoch in history for key in epoch if key.endswith("_loss")}
+        keys = sorted(seen, key=lambda key: key not in ("train_loss", "valid_loss"))
+        losses = {
+            _name(key): np.array([epoch.get(key, np.nan) for epoch in history], dtype=float)
+            for key in keys
+        }
+        best = getattr(estimator, "best_epoch_", None)
+        if best is None and getattr(estimator, "early_stopping", False) and "held out" in losses:
+            best = 1 + int(np.nanargmin(losses["held out"]))
+        return cls(losses=losses, best_epoch=best).plot(ax, terms=terms, **kwargs)
+
+
+def _name(key: str) -> str:
+    """Name a loss for the legend: "train_loss" is the criterion, "train_label_loss" its term."""
+    known = {"train_loss": "criterion", "valid_loss": "held out"}
+    return known.get(key, key.removeprefix("train_").removesuffix("_loss").replace("_", " "))

@@ -1,0 +1,137 @@
+import matplotlib.pyplot as plt
+import networkx as nx
+import pytest
+from matplotlib.colors import to_rgba
+
+from skbetafd import AntiCausalWarning, VacuousAdjustmentWarning
+from skbetafd.causal import check_criterion
+from skbetafd.plots import CriterionDisplay
+from skbetafd.plots._style import VERMILLION
+
+TZY = {"treatment": "T", "outcome": "Y", "mediator": "Z"}
+
+
+@pytest.fixture
+def broken():
+    """Two conditions fail: T → Y avoids Z, and A confounds Z and Y."""
+    graph = nx.MultiDiGraph([("T", "Z"), ("Z", "Y"), ("A", "Z"), ("A", "Y"), ("T", "Y")])
+    graph.add_edge("T", "Y", latent=True)
+    return graph
+
+
+@pytest.fixture
+def sound():
+    graph = nx.DiGraph([("T", "Z"), ("Z", "Y")])
+    graph.add_edge("T", "Y", latent=True)
+    return graph
+
+
+def marked(edges):
+    return {edge for edge, arrow in edges.items() if arrow.get_edgecolor() == to_rgba(VERMILLION)}
+
+
+def boxes(display):
+    display.figure_.canvas.draw()
+    return [
+        {node: text.get_bbox_patch().get_window_extent() for node, text in nodes.items()}
+        for nodes in display.nodes_
+    ]
+
+
+def test_each_failed_condition_has_a_panel_with_its_path_marked_and_told(broken):
+    display = CriterionDisplay.from_graph(broken, **TZY)
+    assert display.conditions_ == ["(i)", "(iii)"]
+    assert [marked(edges) for edges in display.edges_] == [
+        {("T", "Y")},
+        {("A", "Z"), ("A", "Y")},
+    ]
+    title = display.axes_[1].get_title()
+    assert title.startswith("(iii) fails: Z ← A → Y is open given T\nasked: treatment and")
+
+
+def test_where_the_criterion_holds_nothing_is_marked_and_the_title_says_so(sound):
+    display = CriterionDisplay.from_graph(sound, **TZY)
+    assert display.conditions_ == [None]
+    assert not marked(display.edges_[0])
+    assert display.axes_[0].get_title().endswith("criterion: satisfied")
+
+
+def test_one_condition_can_be_chosen_whether_it_fails_or_holds(broken):
+    report = check_criterion(broken, **TZY)
+    _, ax = plt.subplots()
+    fails = CriterionDisplay.from_report(broken, report, condition="(i)", ax=ax)
+    assert fails.axes_.tolist() == [ax]
+    holds = CriterionDisplay.from_report(broken, report, condition="(0)")
+    assert holds.axes_[0].get_title().startswith("(0) holds: no auxiliary")
+    assert not marked(holds.edges_[0])
+
+
+def test_too_few_axes_and_unknown_conditions_are_refused(broken):
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"panels, \['\(i\)', '\(iii\)'\], got 1; condition="):
+        CriterionDisplay.from_graph(broken, **TZY, ax=ax)
+    with pytest.raises(ValueError, match=r"condition must be one of .* got 'ii'"):
+        CriterionDisplay.from_graph(broken, **TZY, condition="ii")
+
+
+def test_roles_are_written_in_the_boxes_and_hidden_nodes_are_dashed(broken):
+    graph = broken
+    nx.set_node_attributes(graph, {"A": True}, "latent")
+    nodes = CriterionDisplay.from_graph(graph, **TZY, condition="(i)").nodes_[0]
+    assert nodes["T"].get_text() == "T\n(treatment)"
+    assert {text.get_text() for text in nodes.values()} >= {"A", "U", "Y\n(outcome)"}
+    dashed = {n for n, text in nodes.items() if text.get_bbox_patch().get_linestyle() == "--"}
+    assert "A" in dashed
+    assert not dashed & {"T", "Z", "Y"}
+
+
+def test_long_names_are_broken_into_lines_and_boxes_do_not_touch():
+    graph = nx.DiGraph(
+        [
+            ("a_very_long_name_of_the_scanner_image", "knowledge of the visible lesions"),
+            ("knowledge of the visible lesions", "diagnosis-at-the-second-visit"),
+            ("referring_hospital_of_the_patient", "a_very_long_name_of_the_scanner_image"),
+            ("referring_hospital_of_the_patient", "diagnosis-at-the-second-visit"),
+        ]
+    )
+    display = CriterionDisplay.from_graph(
+        graph,
+        treatment="a_very_long_name_of_the_scanner_image",
+        mediator="knowledge of the visible lesions",
+        outcome="diagnosis-at-the-second-visit",
+    )
+    extents = list(boxes(display)[0].values())
+    assert not any(a.overlaps(b) for i, a in enumerate(extents) for b in extents[:i])
+    for text in display.nodes_[0].values():
+        assert max(map(len, text.get_text().split("\n"))) <= 14
+
+
+def test_boxes_stay_apart_and_under_the_title_in_a_users_small_axes(broken):
+    figure, axes = plt.subplots(1, 2, figsize=(6.5, 2.5))
+    display = CriterionDisplay.from_graph(broken, **TZY, condition="(iii)", ax=axes[1])
+    assert display.figure_ is figure
+    extents = list(boxes(display)[0].values())
+    assert not any(a.overlaps(b) for i, a in enumerate(extents) for b in extents[:i])
+    title = axes[1].title.get_window_extent()
+    assert title.y1 <= figure.bbox.y1
+    assert max(extent.y1 for extent in extents) < title.y0
+
+
+def test_keywords_reach_the_arrows_of_the_path_and_the_others(broken):
+    display = CriterionDisplay.from_graph(
+        broken, **TZY, condition="(i)", lw=2, path_kw={"linewidth": 6}
+    )
+    widths = {edge: arrow.get_linewidth() for edge, arrow in display.edges_[0].items()}
+    assert widths["T", "Y"] == 6
+    assert widths["T", "Z"] == 2
+
+
+def test_warnings_of_the_check_come_through():
+    graph = nx.DiGraph([("Y", "T"), ("T", "Z")])
+    with pytest.warns(AntiCausalWarning), pytest.warns(VacuousAdjustmentWarning):
+        CriterionDisplay.from_graph(graph, **TZY, condition="(i)")
+
+
+def test_without_matplotlib_the_error_names_the_extra(no_matplotlib, sound):
+    with pytest.raises(ImportError, match=r"from_graph needs matplotlib.*\[plots\]"):
+        CriterionDisplay.from_graph(sound, **TZY)
