@@ -1,0 +1,58 @@
+"""Points in categories: told apart by colour and marker, however many categories there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._sklearn_compat import style_keywords
+from ._style import BLUE, COLOURS, GREY, MARKERS
+
+MOST_NAMED = 20
+"""Categories that a legend names; the rarer ones are drawn alike."""
+
+
+def categories(values: Any) -> list[tuple[str, np.ndarray]]:
+    """Give the label and the rows of each category, sorted; of more than 20, the rarer as one.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    list of (str, ndarray of bool of shape (n_samples,))
+    """
+    values = np.asarray(values)
+    names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(names) <= MOST_NAMED:
+        return [(str(name), codes == i) for i, name in enumerate(names)]
+    named = np.sort(np.argsort(-counts, kind="stable")[: MOST_NAMED - 1])
+    shown = [(str(names[i]), codes == i) for i in named]
+    return [*shown, (f"{len(names) - len(named)} others", ~np.isin(codes, named))]
+
+
+def scatter_categories(
+    ax: Any,
+    points: np.ndarray,
+    shown: list[tuple[str, np.ndarray]] | None,
+    user: dict[str, Any],
+) -> list[Any]:
+    """Draw points (n, 2), each category in a colour and a marker of its own; None is one."""
+    if shown is None:
+        style = style_keywords({"color": BLUE, "s": 14, "alpha": 0.7, "linewidths": 0}, user)
+        return [ax.scatter(*points.T, **style)]
+    drawn = []
+    for position, (name, rows) in enumerate(shown):
+        rest = position == MOST_NAMED - 1
+        own = {
+            "color": GREY if rest else COLOURS[position % len(COLOURS)],
+            "marker": "." if rest else MARKERS[position % len(MARKERS)],
+            "s": 14,
+            "alpha": 0.7,
+            "linewidths": 0,
+            "label": name,
+        }
+        drawn.append(ax.scatter(*points[rows].T, **style_keywords(own, user)))
+    return drawn
