@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from .._classifier import FrontDoorMultiModalClassifier
-from .._contribution import probe_scores
 from .._inside import inside
 from .._sklearn_compat import safe_indexing
 from ._categories import categories, scatter_categories
+from ._code_maps import code_map, code_probes
 from ._style import check_matplotlib, get_panels
 
 METHODS = ("pca", "tsne")
@@ -137,6 +135,7 @@ class KnowledgeContextDisplay:
                     bbox_to_anchor=(1.0, 0.5),
                     ncols=1 + (len(shown) > 12),
                     fontsize="small",
+                    markerscale=1.5,
                 )
         return self
 
@@ -182,8 +181,9 @@ class KnowledgeContextDisplay:
         environments : array-like of shape (n_samples,), default=None
             The site, device or day of each row: the second row of maps.
         method : {"pca", "tsne"}, default="pca"
-            Principal components, whose axes tell their share of the code's variance; or t-SNE,
-            which shows groups better, but whose distances between groups mean little.
+            Principal components, whose axes tell their share of the variance; or t-SNE, which
+            shows groups better, but whose distances between groups mean little. Both see the
+            columns of the code standardised, as the loss that keeps the codes apart does.
         max_rows : int, default=2000
             Of more rows, as many are drawn at random: a map of more is a blot.
         random_state : int, RandomState or None, default=None
@@ -270,38 +270,10 @@ class KnowledgeContextDisplay:
         seed = rng.randint(2**31 - 1)
         chosen = {name: np.asarray(codes[name])[rows] for name in CODES}
         shown = {name: np.asarray(safe_indexing(v, rows)) for name, v in colourings.items()}
-        maps = {name: _map(code, method, seed) for name, code in chosen.items()}
+        maps = {name: code_map(code, method, seed) for name, code in chosen.items()}
         return cls(
             points={name: points for name, (points, _) in maps.items()},
             axis_names={name: names for name, (_, names) in maps.items()},
             colourings=shown,
-            probes=_probes(chosen, shown, seed),
+            probes=code_probes(chosen, shown, seed),
         ).plot(ax, **kwargs)
-
-
-def _map(code: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
-    """Two dimensions of a code, and the names of their axes."""
-    if method == "tsne":
-        perplexity = min(30.0, (len(code) - 1) / 3)
-        tsne = TSNE(perplexity=perplexity, random_state=seed)
-        return tsne.fit_transform(code), ("t-SNE 1", "t-SNE 2")
-    pca = PCA(min(2, code.shape[1]), random_state=seed)
-    points = pca.fit_transform(code)
-    shares = [*pca.explained_variance_ratio_, 0.0]
-    if points.shape[1] == 1:
-        points = np.column_stack([points, np.zeros(len(points))])
-    first, second = (f"component {i + 1} ({shares[i]:.0%} of variance)" for i in range(2))
-    return points, (first, second)
-
-
-def _probes(
-    codes: Mapping[str, np.ndarray], colourings: Mapping[str, np.ndarray], seed: int
-) -> dict[tuple[str, str], float]:
-    """Accuracy of the probe for each pair; a colouring of one value has none."""
-    probes: dict[tuple[str, str], float] = {}
-    for name, values in colourings.items():
-        classes, y = np.unique(values, return_inverse=True)
-        if len(classes) > 1:
-            scores = probe_scores([codes[code] for code in CODES], y, np.ones(len(y)), seed)
-            probes |= {(code, name): float(s) for code, s in zip(CODES, scores, strict=True)}
-    return probes

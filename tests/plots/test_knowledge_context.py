@@ -50,8 +50,8 @@ def test_the_numbers_tell_what_each_code_says_of_each_colouring(codes):
 
 def test_a_map_is_of_principal_components_and_the_axes_tell_their_share(codes):
     display = shown(codes)
-    centred = codes["knowledge"] - codes["knowledge"].mean(axis=0)
-    values = np.linalg.svd(centred, compute_uv=False) ** 2
+    scaled = StandardScaler().fit_transform(codes["knowledge"])
+    values = np.linalg.svd(scaled, compute_uv=False) ** 2
     assert_allclose(np.square(display.points["knowledge"]).sum(axis=0), values[:2])
     share = values[0] / values.sum()
     assert display.axes_[0, 0].get_xlabel() == f"component 1 ({share:.0%} of variance)"
