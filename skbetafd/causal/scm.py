@@ -25,7 +25,7 @@ class StructuralCausalModel:
     graph_or_parents : networkx.DiGraph, or mapping of node to list of nodes
         The graph, or each node's parents. Hidden variables are nodes as well.
     cardinalities : int or mapping of node to int
-        How many values each node has, at least 1; they are 0, 1, …
+        How many values each node has, at least 1, counted from 0.
     tables : mapping of node to array-like, default=None
         P(node | parents), of shape (cardinality of each parent in order, …, cardinality of the
         node); a graph's parents come in the order in which their edges were added. Nodes left out
