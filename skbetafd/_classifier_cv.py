@@ -92,7 +92,7 @@ dtype, device, accelerate, random_state, verbose
         Its place in ``cv_results_``.
     scores_ : ndarray of shape (n_folds, n_betas)
         Score of every fold and β, with the other parameters at their best.
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray of shape (n_candidates,)
         As in GridSearchCV, a candidate a setting and β; ``"mean_fit_time"`` is the time of the
         whole search over the number of fits, and there are no times of scoring.
     n_splits_ : int

@@ -40,6 +40,10 @@ class FrontDoorSample:
         The hidden U.
     randomised : ndarray of shape (n_samples,), bool
         Rows in which the predominant modality was drawn without regard to U.
+
+    See Also
+    --------
+    ContinuousFrontDoorModel : Its `sample` gives it.
     """
 
     X: dict[str, np.ndarray]
@@ -153,8 +157,10 @@ class ContinuousFrontDoorModel:
 
         Parameters
         ----------
-        t, a : array-like
-            As in `proba_doing`.
+        t : array-like of shape (n_samples, 8)
+            The predominant modality, content columns first.
+        a : array-like of shape (n_samples, 3)
+            The auxiliary modality.
 
         Returns
         -------
@@ -174,8 +180,10 @@ class ContinuousFrontDoorModel:
 
         Parameters
         ----------
-        t, a : array-like
-            As in `proba_doing`.
+        t : array-like of shape (n_samples, 8)
+            The predominant modality, content columns first.
+        a : array-like of shape (n_samples, 3)
+            The auxiliary modality.
 
         Returns
         -------
