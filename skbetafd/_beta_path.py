@@ -101,7 +101,27 @@ class BetaPathMixin(ClassifierMixin):
         return self.classes_[log_proba.argmax(axis=1)]
 
     def log_beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Log of `beta_path`, without a rounding to 0."""
+        """Log of `beta_path`, without a rounding to 0.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+        betas : sequence of float in [0, 1]
+            The values of β.
+
+        Returns
+        -------
+        ndarray of shape (n_betas, n_samples, n_classes)
+            In the order of `betas` and `classes_`.
+
+        Raises
+        ------
+        TypeError
+            If `betas` is no sequence.
+        ValueError
+            If a β is outside [0, 1], or there is none.
+        """
         check_is_fitted(self)
         try:
             betas = list(betas)

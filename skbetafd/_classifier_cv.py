@@ -92,7 +92,7 @@ dtype, device, accelerate, random_state, verbose
         Its place in ``cv_results_``.
     scores_ : ndarray of shape (n_folds, n_betas)
         Score of every fold and β, with the other parameters at their best.
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray of shape (n_candidates,)
         As in GridSearchCV, a candidate a setting and β; ``"mean_fit_time"`` is the time of the
         whole search over the number of fits, and there are no times of scoring.
     n_splits_ : int
@@ -105,14 +105,14 @@ dtype, device, accelerate, random_state, verbose
     ValueError, TypeError
         From `fit`, for bad input or parameters; nothing half-fitted is left behind.
 
-    Notes
-    -----
-    There is no ``error_score``: a fold that can't be fitted or scored ends the search, by name.
-
     See Also
     --------
     FrontDoorMultiModalClassifier : The classifier itself; `memory` makes GridSearchCV over β
         fit once a fold too.
+
+    Notes
+    -----
+    There is no ``error_score``: a fold that can't be fitted or scored ends the search, by name.
 
     Examples
     --------
@@ -237,7 +237,23 @@ dtype, device, accelerate, random_state, verbose
         return getattr(self, "beta_", 1.0)
 
     def set_params(self, **params: Any) -> FrontDoorMultiModalClassifierCV:
-        """Set parameters by name; ``beta`` is none of them, as it is what is searched."""
+        """Set parameters by name; ``beta`` is none of them, as it is what is searched.
+
+        Parameters
+        ----------
+        **params : dict
+            New values.
+
+        Returns
+        -------
+        FrontDoorMultiModalClassifierCV
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
         if "beta" in params:
             raise ValueError(
                 f"Invalid parameter 'beta' for estimator {type(self).__name__}, got beta="
@@ -409,7 +425,13 @@ dtype, device, accelerate, random_state, verbose
         return Bunch(splitter=Bunch(split=params), scorer=Bunch(score=score))
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn what `fit` passes on: to the splitter and to the scorer."""
+        """Tell scikit-learn what `fit` passes on: to the splitter and to the scorer.
+
+        Returns
+        -------
+        MetadataRouter
+            For scikit-learn.
+        """
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)

@@ -58,11 +58,11 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator)
         The labels.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, where the input had them.
     modality_names_ : list of str
         The modalities, in order.
-    modality_slices_ : dict of str to slice or ndarray
+    modality_slices_ : dict of str to slice or ndarray of shape (width,)
         Each modality's columns in a flat table.
     predominant_ : str
         The predominant modality.

@@ -36,7 +36,7 @@ class ExportMixin:
         Parameters
         ----------
         beta : float in [0, 1], default=None
-            β of the module; None is the estimator's. At 0, no reference counts.
+            The β of the module; None is the estimator's. At 0, no reference counts.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class ExportMixin:
         path : str or path-like
             The file; one that is there is replaced when the new one is complete.
         beta : float in [0, 1], default=None
-            β of the model; None is the estimator's.
+            The β of the model; None is the estimator's.
 
         Raises
         ------

@@ -154,15 +154,33 @@ class MultiModalArray:
         return [f"{name}__{column}" for name, group in columns for column in group]
 
     def keys(self) -> tuple[str, ...]:
-        """Return the modalities' names, so that ``dict(X)`` works."""
+        """Return the modalities' names, so that ``dict(X)`` works.
+
+        Returns
+        -------
+        tuple of str
+            In order.
+        """
         return self.names
 
     def values(self) -> tuple[Any, ...]:
-        """Return the modalities' arrays, in order."""
+        """Return the modalities' arrays.
+
+        Returns
+        -------
+        tuple of array, matrix, frame or store, each of shape (n_samples, ...)
+            In the order of the names.
+        """
         return tuple(self._data.values())
 
     def items(self) -> Iterator[tuple[str, Any]]:
-        """Iterate over (name, array) pairs."""
+        """Iterate over (name, array) pairs.
+
+        Returns
+        -------
+        iterator of (str, array)
+            In the order of the names.
+        """
         return iter(self._data.items())
 
     def __len__(self) -> int:

@@ -32,6 +32,10 @@ class Overlap:
         Rows with less than half of it.
     share_weak : float
         Their share in [0, 1].
+
+    See Also
+    --------
+    overlap : Gives it.
     """
 
     effective_references: np.ndarray

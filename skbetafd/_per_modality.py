@@ -57,7 +57,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         The modalities, in order.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, where the input had them.
 
     Raises
@@ -128,13 +128,40 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         self.transformer = dict(value)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters, and with `deep` those of the transformers."""
+        """Get the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            With those of the transformers, under ``modality__name``.
+
+        Returns
+        -------
+        dict of str to object
+            Values by name.
+        """
         if not isinstance(self.transformer, Mapping):
             return super().get_params(deep=deep)
         return self._get_params("_named_transformers", deep=deep)
 
     def set_params(self, **params: Any) -> PerModality:
-        """Set parameters by name, those of a modality's transformer by ``modality__name``."""
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            New values; those of a modality's transformer by ``modality__name``.
+
+        Returns
+        -------
+        PerModality
+            This transformer.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
         if isinstance(params.get("transformer", self.transformer), Mapping):
             self._set_params("_named_transformers", **params)
         else:
@@ -180,6 +207,11 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         """Tell scikit-learn what is passed on to the transformers, and by which method.
 
         The one for all modalities is called ``transformer``, those of a mapping by their modality.
+
+        Returns
+        -------
+        MetadataRouter
+            For scikit-learn.
         """
         router = MetadataRouter(owner=self)
         for name, transformer in self._given().items():
@@ -209,6 +241,11 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             (``StandardScaler().set_fit_request(sample_weight=True)``); only with
             ``sklearn.set_config(enable_metadata_routing=True)``.
 
+        Returns
+        -------
+        PerModality
+            This transformer.
+
         Raises
         ------
         ValueError
@@ -221,7 +258,23 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Fit to `X` and transform it; parameters and errors as in `fit`."""
+        """Fit to `X` and transform it.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in `fit`.
+
+        Returns
+        -------
+        MultiModalArray
+            As `transform` returns.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit`.
+        """
         return self._collect(self._fit(X, y, params, "fit_transform", fit_transform_one))
 
     def transform(self, X: Any, **params: Any) -> Any:
@@ -255,9 +308,19 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
 
         Parameters
         ----------
-        input_features : array-like of str, default=None
+        input_features : array-like of str of shape (n_features_in_,), default=None
             Names of the input's flat columns; by default those seen in fit, else ``x0``, …
             within each modality.
+
+        Returns
+        -------
+        ndarray of str of shape (n_features_out,)
+            The names.
+
+        Raises
+        ------
+        ValueError
+            If `input_features` has another length, or differs from ``feature_names_in_``.
         """
         check_is_fitted(self)
         names = self._input_names(input_features)

@@ -9,7 +9,7 @@ from importlinter.cli import lint_imports
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skbetafd"
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_LINES = 300
+MOST_LINES = 320
 LONGER = {
     "_classifier.py": "one estimator: half of it is its manual, and scikit-learn wants each of "
     "the 38 parameters in the signature and assigned",
@@ -17,9 +17,9 @@ LONGER = {
     "wants",
     "_per_modality.py": "one transformer: half of it is docstrings",
     "causal/continuous.py": "one model: half of it is docstrings with the mathematics",
-    "causal/criterion.py": "one criterion: half of it is docstrings with the mathematics",
     "causal/scm.py": "one simulator: half of it is docstrings",
     "datasets/_confound.py": "one function and what it returns: half of it is docstrings",
+    "plots/_beta_path.py": "one display, made from four kinds of input, each a documented method",
 }
 """Files with more lines, each with the reason why it is not split."""
 

@@ -26,8 +26,10 @@ PARAMETERS = """
     modalities : mapping or sequence, default=None
         For flat input, which columns belong to which modality, as in
         FrontDoorMultiModalClassifier.
-    encoders, encoder_learning_rate
+    encoders : str, or mapping of str or int to str, torch.nn.Module or callable, default="auto"
         How each modality is read, as in FrontDoorMultiModalClassifier.
+    encoder_learning_rate : float or mapping of str to float, default=None
+        Peak learning rate of the user's modules, as in FrontDoorMultiModalClassifier.
     hidden_dim : int, default=128
         Width of each hidden layer.
     knowledge_dim : int, default=32
@@ -190,7 +192,25 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         return self.parts_[0].network
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Log of `predict_proba`, shape (n_samples, n_classes)."""
+        """Log of `predict_proba`, without a rounding to 0.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read.
+        """
         check_is_fitted(self)
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
@@ -217,11 +237,47 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         return logsumexp(np.stack(log_proba), axis=0, b=weight).astype(log_proba[0].dtype)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes), in the order of ``classes_``."""
+        """Class probabilities P(y | modalities).
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read.
+        """
         return normalised(np.exp(self.predict_log_proba(X)))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Most probable label, shape (n_samples,)."""
+        """Most probable label.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Of the labels in `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read.
+        """
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 

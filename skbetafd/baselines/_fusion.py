@@ -74,6 +74,8 @@ class FusionClassifier(Baseline):
         The labels.
     modality_names_ : list of str
         The modalities, in order.
+    modality_slices_ : dict of str to slice or ndarray of shape (width,)
+        Each modality's columns in a flat table.
     parts_ : list of one Part
         The trained network, with its scalers, rule and temperature.
     module_ : FusionNetwork
@@ -84,7 +86,7 @@ class FusionClassifier(Baseline):
         Number of epochs run.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, where the input had them.
 
     Raises

@@ -22,6 +22,8 @@ class LateFusionClassifier(Baseline):
         The labels.
     modality_names_ : list of str
         The modalities, in order.
+    modality_slices_ : dict of str to slice or ndarray of shape (width,)
+        Each modality's columns in a flat table.
     parts_ : list of Part
         Each modality's trained network, with its scalers and temperature.
     module_ : FusionNetwork
@@ -32,7 +34,7 @@ class LateFusionClassifier(Baseline):
         The first one's number of epochs.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, where the input had them.
 
     Raises

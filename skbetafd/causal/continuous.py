@@ -40,6 +40,10 @@ class FrontDoorSample:
         The hidden U.
     randomised : ndarray of shape (n_samples,), bool
         Rows in which the predominant modality was drawn without regard to U.
+
+    See Also
+    --------
+    ContinuousFrontDoorModel : Its `sample` gives it.
     """
 
     X: dict[str, np.ndarray]
@@ -149,12 +153,48 @@ class ContinuousFrontDoorModel:
         self._label_confounder = confounding * np.eye(n_classes)[favoured]
 
     def mediator_mean(self, t: Any, a: Any) -> np.ndarray:
-        """Compute f(c, a), shape (n_samples,); parameters as in `proba_doing`."""
+        """Compute f(c, a), the mean of the mediator.
+
+        Parameters
+        ----------
+        t : array-like of shape (n_samples, 8)
+            The predominant modality, content columns first.
+        a : array-like of shape (n_samples, 3)
+            The auxiliary modality.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The mean at each row.
+
+        Raises
+        ------
+        ValueError
+            If `t` or `a` has another shape.
+        """
         t, a = _checked(t, a)
         return 2 * np.tanh(t[:, :N_CONTENT] @ self._from_content) + a @ self._from_auxiliary
 
     def proba_seeing(self, t: Any, a: Any) -> np.ndarray:
-        """Compute the exact P(y | t, a); parameters and result as in `proba_doing`."""
+        """Compute the exact P(y | t, a).
+
+        Parameters
+        ----------
+        t : array-like of shape (n_samples, 8)
+            The predominant modality, content columns first.
+        a : array-like of shape (n_samples, 3)
+            The auxiliary modality.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            As in `proba_doing`.
+
+        Raises
+        ------
+        ValueError
+            If `t` or `a` has another shape.
+        """
         t, a = _checked(t, a)
         density = self._log_pairs(a)
         density += _log_density(t[:, :N_CONTENT], self._content)[:, None, :]

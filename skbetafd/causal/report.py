@@ -41,6 +41,10 @@ class CriterionReport:
         Whether the outcome is a cause of the treatment.
     treatment, outcome, mediator, auxiliary : tuple of nodes
         The sets that were checked, in the graph's order.
+
+    See Also
+    --------
+    check_criterion : Gives it.
     """
 
     satisfied: bool

@@ -25,7 +25,7 @@ class StructuralCausalModel:
     graph_or_parents : networkx.DiGraph, or mapping of node to list of nodes
         The graph, or each node's parents. Hidden variables are nodes as well.
     cardinalities : int or mapping of node to int
-        How many values each node has, at least 1; they are 0, 1, …
+        How many values each node has, at least 1, counted from 0.
     tables : mapping of node to array-like, default=None
         P(node | parents), of shape (cardinality of each parent in order, …, cardinality of the
         node); a graph's parents come in the order in which their edges were added. Nodes left out
@@ -115,9 +115,9 @@ class StructuralCausalModel:
 
         Parameters
         ----------
-        interventions : mapping of node to int or array-like of shape (cardinality,)
+        interventions : mapping of node to int or array-like of shape (cardinality,), optional
             The value, or the distribution that it is drawn from whatever its causes are.
-        **named : int or array-like
+        **named : int or array-like of shape (cardinality,)
             The same, for nodes whose names are identifiers.
 
         Returns
@@ -143,10 +143,10 @@ class StructuralCausalModel:
 
         Parameters
         ----------
-        tables : mapping of node to array-like
-            New tables P(node | parents), shaped as the old ones.
+        tables : mapping of node to array-like, optional
+            New tables P(node | parents), of the shape of the old ones.
         **named : array-like
-            The same, for nodes whose names are identifiers.
+            The same, of the same shapes, for nodes whose names are identifiers.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class StructuralCausalModel:
             What the distribution is of.
         treatment : node or list of nodes, default=()
             Set to each of its values in turn, an axis a node.
-        do : mapping of node to int or array-like, default=None
+        do : mapping of node to int or array-like of shape (cardinality,), default=None
             Further interventions as in `do`, without an axis.
         given : node or list of nodes, default=()
             Conditioned on after the intervention.
@@ -186,7 +186,7 @@ class StructuralCausalModel:
         Returns
         -------
         ndarray
-            The axes are those of treatment, given and outcome, in this order.
+            One axis a variable: treatment, given and outcome, in this order.
 
         Raises
         ------

@@ -42,6 +42,10 @@ class ConfoundedSplit:
         In ``redrawn``, P(y | do(t), a) for one who knows the real classes of both.
     rows : ndarray of shape (n_samples,), int
         Positions of the rows in the X that was given, so that ``groups[rows]`` are their groups.
+
+    See Also
+    --------
+    confound : Gives several of it.
     """
 
     X: MultiModalArray
@@ -76,6 +80,10 @@ class ConfoundedData:
         knowledge then disagree as they never did in training (see `skbetafd.overlap`).
     classes : ndarray of shape (C,)
         The sorted labels.
+
+    See Also
+    --------
+    confound : Gives it.
     """
 
     train: ConfoundedSplit

@@ -36,6 +36,10 @@ class SimulatedModalities:
         Exact P(y | t, a) under the training law (``broken=0``), for these rows.
     proba_doing : ndarray of shape (n_samples, n_classes)
         Exact P(y | content columns, do(context columns), a), for these rows.
+
+    See Also
+    --------
+    make_confounded_modalities : Gives it.
     """
 
     X: MultiModalArray

@@ -60,6 +60,10 @@ class Diagnosis:
         Number of rows.
     confidence_level : float
         Of the intervals; a rule is significant at one minus this.
+
+    See Also
+    --------
+    diagnose : Gives it.
     """
 
     predominant: str

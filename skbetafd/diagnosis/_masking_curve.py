@@ -38,6 +38,10 @@ class MaskingCurve:
         Whether dimensions of the auxiliary codes or columns of the auxiliary inputs were masked.
     n_dimensions : int
         How many there are.
+
+    See Also
+    --------
+    auxiliary_masking_curve : Gives it.
     """
 
     shares: np.ndarray

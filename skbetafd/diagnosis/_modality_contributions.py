@@ -52,6 +52,10 @@ class ModalityContributions:
     confidence_level : float
         Of `interval`.
 
+    See Also
+    --------
+    modality_contributions : Gives it.
+
     References
     ----------
     .. [1] Rubin, The Bayesian Bootstrap, Annals of Statistics 9, 1981.

@@ -52,6 +52,10 @@ class UnimodalGap:
         Best of `alone` − `joint`; positive means that joint training failed.
     by_fold : dict of str to ndarray
         ``"alone"`` and ``"probe"`` of shape (n_folds, n_modalities), ``"joint"`` of (n_folds,).
+
+    See Also
+    --------
+    unimodal_gap : Gives it.
     """
 
     names: tuple[str, ...]

@@ -39,7 +39,7 @@ def conditional_utilisation(
     Returns
     -------
     dict of str to float
-        u(m | rest) under each modality's name: at most 1 where the score can't be negative,
+        The u(m | rest) under each modality's name: at most 1 where the score can't be negative,
         negative where the classifier does better without.
 
     Raises

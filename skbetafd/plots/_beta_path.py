@@ -343,10 +343,12 @@ class BetaPathDisplay:
             ``return_indices=True``.
         X, y : as given to `cross_validate`
             The same rows and labels.
-        betas, scoring, ax, **kwargs
+        betas, scoring
             As in `from_estimator`.
         fold_names : sequence of n_folds values, default=None
             Draws a line a fold by these names; None draws the mean in a band of one sd.
+        ax, **kwargs
+            As in `from_estimator`.
 
         Returns
         -------
