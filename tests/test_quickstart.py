@@ -59,4 +59,4 @@ def test_help_says_what_the_main_job_is_and_does_not_start_it(tmp_path, monkeypa
 def test_the_example_runs(example, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(example))
-    assert "tint at random" in capsys.readouterr().out
+    assert "once the tint is random" in capsys.readouterr().out
