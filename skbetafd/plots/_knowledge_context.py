@@ -241,7 +241,7 @@ class KnowledgeContextDisplay:
 
         Parameters
         ----------
-        codes : dict of str to ndarray
+        codes : dict of str to ndarray of shape (n_samples, n_dimensions)
             With ``"knowledge"`` and ``"context"``, as the classifier's `codes` gives them.
         y, environments, method, max_rows, random_state, ax, **kwargs
             As in `from_estimator`.
