@@ -11,7 +11,7 @@ from .._inside import inside
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
 from ._path_scores import is_loss, score_label
-from ._style import check_matplotlib, finish, get_axes, legend, line_keywords
+from ._style import check_matplotlib, finish, get_axes, legend, line_keywords, plain
 
 
 class AuxiliaryMaskingDisplay:
@@ -91,7 +91,7 @@ class AuxiliaryMaskingDisplay:
         self.lines_, self.bands_ = [], []
         kinds = sorted({curve.masked for curve in self.curves.values()})
         for position, (name, curve) in enumerate(self.curves.items()):
-            label = f"{name} ({curve.masked})" if len(kinds) > 1 else str(name)
+            label = plain(f"{name} ({curve.masked})" if len(kinds) > 1 else name)
             order = np.argsort(curve.shares, kind="stable")
             scores = curve.scores[:, order] * (-1 if is_loss(self.scoring) else 1)
             shares, mean, sd = curve.shares[order], scores.mean(axis=0), scores.std(axis=0)
@@ -107,7 +107,7 @@ class AuxiliaryMaskingDisplay:
         finish(ax, xlabel=f"share masked of the auxiliary {whose}dimensions", ylabel=label)
         orders = sorted({len(curve.scores) for curve in self.curves.values()})
         same = f"mean ± sd of {orders[0]} orders" if len(orders) == 1 else "mean ± sd over orders"
-        legend(ax, same if self.bands_ else None)
+        legend(ax, same if self.bands_ else None, named=self.lines_)
         return self
 
     @classmethod

@@ -15,7 +15,7 @@ from ._path_scores import (
     search_scores,
     with_beta,
 )
-from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords
+from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords, plain
 
 BETAS = np.linspace(0, 1, 11)
 
@@ -119,7 +119,7 @@ class BetaPathDisplay:
         ax = get_axes(ax, self)
         self.lines_, self.bests_, self.bands_ = [], [], []
         for position, scores in enumerate(self.scores):
-            name = None if self.names is None else str(self.names[position])
+            name = None if self.names is None else plain(self.names[position])
             style = line_keywords(position, kwargs, label=name)
             (line,) = ax.plot(self.betas, scores, **style)
             self.lines_.append(line)
@@ -136,7 +136,10 @@ class BetaPathDisplay:
                 )
                 self.bands_.append(band)
         finish(ax, xlabel=BETA, ylabel=self.score_name)
-        legend(ax, None if self.names is None else "large marker: best β")
+        if self.names is None:
+            legend(ax)
+        else:
+            legend(ax, "large marker: best β", named=self.lines_)
         return self
 
     def _mark_best(self, line: Any, scores: np.ndarray, *, named: bool) -> None:
@@ -148,7 +151,7 @@ class BetaPathDisplay:
             self.betas[best],
             scores[best],
             linestyle="none",
-            marker="o" if marker in ("None", "", " ", None) else marker,
+            marker="o" if str(marker).strip().lower() in ("none", "") else marker,
             markersize=max(10, 2 * line.get_markersize()),
             color=line.get_color(),
             label=None if named else f"best β = {self.betas[best]:g}",
@@ -270,6 +273,9 @@ class BetaPathDisplay:
                 f"proba_path must be of shape (n_betas, n_samples, n_classes) = ({len(betas)}, "
                 f"{len(y_true)}, {len(labels)}), got {path.shape}"
             )
+        outside = betas[~((betas >= 0) & (betas <= 1))]
+        if not len(betas) or len(outside):
+            raise ValueError(f"betas must be one or more values in [0, 1], got {betas.tolist()}")
         order = np.argsort(betas, kind="stable")
         names, scores = score_path(
             y_true,

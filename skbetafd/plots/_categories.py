@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 
 from .._sklearn_compat import style_keywords
-from ._style import BLUE, COLOURS, GREY, MARKERS
+from ._style import BLUE, COLOURS, GREY, MARKERS, plain
 
 MOST_NAMED = 20
 """Categories that a legend names; the rarer ones are drawn alike."""
+
+
+def row_labels(values: Any, name: str = "labels") -> np.ndarray:
+    """Read one value a row, none of them missing; the error says which row lacks one."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one value a row, got an array of shape {array.shape}")
+    for row, value in enumerate(array.tolist()):
+        if value is None or value != value:
+            raise ValueError(f"{name} must not be missing, got {value!r} in row {row}")
+    return array
 
 
 def categories(values: Any) -> list[tuple[str, np.ndarray]]:
@@ -24,12 +35,12 @@ def categories(values: Any) -> list[tuple[str, np.ndarray]]:
     -------
     list of (str, ndarray of bool of shape (n_samples,))
     """
-    values = np.asarray(values)
+    values = row_labels(values)
     names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(names) <= MOST_NAMED:
-        return [(str(name), codes == i) for i, name in enumerate(names)]
+        return [(plain(name), codes == i) for i, name in enumerate(names)]
     named = np.sort(np.argsort(-counts, kind="stable")[: MOST_NAMED - 1])
-    shown = [(str(names[i]), codes == i) for i in named]
+    shown = [(plain(names[i]), codes == i) for i in named]
     return [*shown, (f"{len(names) - len(named)} others", ~np.isin(codes, named))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from textwrap import fill
 from typing import Any
 
@@ -108,6 +109,7 @@ class CriterionDisplay:
         """
         if condition is not None and condition not in MEANINGS:
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
+        self._check_graph()
         failed: list[str | None] = list(self.report.paths)
         self.conditions_ = [condition] if condition is not None else failed or [None]
         scene = arrange(explicit_dag(self.graph), self._roles())
@@ -128,6 +130,15 @@ class CriterionDisplay:
             self.nodes_.append(nodes)
             self.edges_.append(edges)
         return self
+
+    def _check_graph(self) -> None:
+        dag = explicit_dag(self.graph)
+        strange = [node for node in self._roles() if node not in dag]
+        for path in self.report.paths.values():
+            pairs = pairwise(path)
+            strange += [p for p in pairs if not (dag.has_edge(*p) or dag.has_edge(*p[::-1]))]
+        if strange:
+            raise ValueError(f"report is about another graph: {strange[0]!r} is not in graph")
 
     def _roles(self) -> dict[Any, str]:
         return {node: role for role in ROLES for node in getattr(self.report, role)}

@@ -13,7 +13,7 @@ import numpy as np
 from .._sklearn_compat import style_keywords
 from ..causal.graphs import Confounder
 from ._layers import Layout, layered
-from ._style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from ._style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain
 
 ROLES = {
     "treatment": (BLUE, "square"),
@@ -99,7 +99,7 @@ def draw(
     font = float(np.clip(FONT * min(room / scene.size), SMALLEST_FONT, FONT))
     ax.set(xlim=(0, scene.size[0]), ylim=(0, scene.size[1] * inches[1] / left))
     ax.axis("off")
-    ax.set_title(title, fontsize="medium", y=1.0, pad=0, va="top")
+    ax.set_title(plain(title), fontsize="medium", y=1.0, pad=0, va="top")
     nodes = {node: _box(scene, ax, node, node in path, font) for node in scene.dag}
     marked = {frozenset(pair) for pair in pairwise(path)}
     edges = {}
@@ -122,7 +122,7 @@ def _box(scene: Scene, ax: Any, node: Hashable, marked: bool, font: float) -> An
         "linewidth": 2.5 if marked else 1.2,
     }
     place = {"ha": "center", "va": "center", "fontsize": font, "zorder": 3, "bbox": box}
-    return ax.text(*scene.points[node], scene.labels[node], **place)
+    return ax.text(*scene.points[node], plain(scene.labels[node]), **place)
 
 
 def _arrow(

@@ -9,7 +9,7 @@ import numpy as np
 from .._sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
 from ._path_scores import is_loss, score_label
-from ._style import BLUE, GREY, check_matplotlib, finish, get_axes
+from ._style import BLUE, GREY, check_matplotlib, finish, get_axes, plain
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
@@ -120,7 +120,7 @@ class ModalityContributionDisplay:
                 (low + high) / 2, places, xerr=(high - low) / 2, label="interval", **style
             )
         ax.axvline(0, color="black", linewidth=0.8)
-        ax.set_yticks(places, found.names)
+        ax.set_yticks(places, list(map(plain, found.names)))
         ax.set_ylim(len(places) - 0.5, -0.5)
         said = f"\nwhiskers: {found.confidence_level:.0%} interval over rows" if has else ""
         label = f"Shapley value of {self._score_name()}{said}"
@@ -151,8 +151,10 @@ class ModalityContributionDisplay:
         bar = self.figure_.colorbar(self.image_, ax=ax)
         bar.set_label("Shapley value of the class's recall\n(share of its rows)")
         font, step = _font_and_step(ax, n_classes)
-        ax.set_xticks(range(n_modalities), found.names, rotation=30, ha="right")
-        ax.set_yticks(range(0, n_classes, step), found.classes[::step], fontsize=max(font, 6))
+        names = list(map(plain, found.names))
+        ax.set_xticks(range(n_modalities), names, rotation=30, ha="right")
+        classes = list(map(plain, found.classes[::step]))
+        ax.set_yticks(range(0, n_classes, step), classes, fontsize=max(font, 6))
         ax.set(xlabel="modality", ylabel="class")
         empty = np.flatnonzero(np.isnan(values).all(axis=1))
         for row in empty:

@@ -8,7 +8,17 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from .._overlap import LEAST_SUPPORT, Overlap, overlap
-from ._style import GREY, MOST_INSIDE, check_matplotlib, finish, get_panels, legend, line_keywords
+from ._categories import row_labels
+from ._style import (
+    GREY,
+    MOST_INSIDE,
+    check_matplotlib,
+    finish,
+    get_panels,
+    legend,
+    line_keywords,
+    plain,
+)
 
 
 class OverlapDisplay:
@@ -121,8 +131,8 @@ class OverlapDisplay:
             every = np.ones(len(weak), dtype=bool)
             return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
         check_consistent_length(weak, self.groups)
-        groups = np.asarray(self.groups)
-        chosen = [(group, groups == group) for group in np.unique(groups)]
+        groups = row_labels(self.groups, "groups")
+        chosen = [(plain(group), groups == group) for group in np.unique(groups)]
         return [
             (f"{group}: {weak[rows].mean():.0%} of {rows.sum()} rows weak", rows)
             for group, rows in chosen

@@ -85,9 +85,24 @@ def finish(ax: Any, *, xlabel: str, ylabel: str, title: str | None = None) -> No
         ax.set_title(title)
 
 
-def legend(ax: Any, title: str | None = None, handles: Sequence[Any] | None = None) -> None:
-    """Explain what has a label; beside the axes where there is so much that it would hide lines."""
-    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+def plain(name: Any) -> str:
+    """Write a user's name as it is: matplotlib would read formulas between dollars."""
+    return str(name).replace("$", r"\$")
+
+
+def legend(
+    ax: Any,
+    title: str | None = None,
+    handles: Sequence[Any] | None = None,
+    named: Sequence[Any] = (),
+) -> None:
+    """Explain what has a label; beside the axes where there is so much that it would hide lines.
+
+    matplotlib leaves out what a user's name hides by a leading underscore; `named` is shown.
+    """
+    if handles is None:
+        shown = ax.get_legend_handles_labels()[0]
+        handles = [*shown, *(line for line in named if line not in shown)]
     if len(handles) > MOST_INSIDE:
         ax.legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
     elif handles:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._inside import inside
-from ._style import BLACK, check_matplotlib, finish, get_axes, legend, line_keywords
+from ._style import BLACK, check_matplotlib, finish, get_axes, legend, line_keywords, plain
 
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""
@@ -97,14 +97,14 @@ class TrainingHistoryDisplay:
             values = np.asarray(self.losses[term], dtype=float)
             every = max(1, len(values) // 10)
             style = line_keywords(
-                list(self.losses).index(term), kwargs, markevery=every, label=term
+                list(self.losses).index(term), kwargs, markevery=every, label=plain(term)
             )
             (self.lines_[term],) = ax.plot(np.arange(1, len(values) + 1), values, **style)
         if self.best_epoch is not None:
             label = f"kept: epoch {self.best_epoch}"
             self.best_epoch_line_ = ax.axvline(self.best_epoch, color=BLACK, ls=":", label=label)
         self._scale(logarithmic=self._spread(chosen) > 10)
-        legend(ax)
+        legend(ax, named=list(self.lines_.values()))
         return self
 
     def _scale(self, *, logarithmic: bool) -> None:
