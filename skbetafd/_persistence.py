@@ -74,7 +74,7 @@ class PersistenceMixin:
             file.write(data)
         if left_out:
             warnings.warn(
-                f"save leaves out {', '.join(left_out)}: after load they have their defaults",
+                f"save leaves out {', '.join(left_out)}: set it again after load, before a refit",
                 UserWarning,
                 stacklevel=2,
             )

@@ -151,6 +151,11 @@ def search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
 
     Of a search over more than β, the candidates that share the best one's other parameters.
     """
+    if isinstance(search, BetaPathMixin) and not hasattr(search, "betas"):
+        raise TypeError(
+            f"search must be a search over beta, got {type(search).__name__}; `from_estimator` "
+            "draws a classifier"
+        )
     check_is_fitted(search, "cv_results_")
     several = getattr(search, "multimetric_", False)
     if several and not isinstance(search.refit, str):
@@ -161,7 +166,9 @@ def search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
     rows.sort(key=lambda row: results["params"][row][beta])
     suffix = search.refit if several else "score"
     folds = [results[f"split{fold}_test_{suffix}"][rows] for fold in range(search.n_splits_)]
-    scoring = search.refit if several else search.scoring
+    scoring = search.scoring
+    if several:
+        scoring = scoring[search.refit] if isinstance(scoring, dict) else search.refit
     scores = np.array(folds, dtype=float)
     betas = np.array([results["params"][row][beta] for row in rows], dtype=float)
     return betas, -scores if is_loss(scoring) else scores, scoring

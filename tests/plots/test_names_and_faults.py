@@ -3,6 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")
@@ -94,3 +95,18 @@ def test_a_report_about_another_graph_is_refused():
         CriterionDisplay.from_report(nx.DiGraph([("x", "m"), ("m", "y")]), report)
     with pytest.raises(ValueError, match="another graph: 'x' is not in graph"):
         CriterionDisplay.from_report(nx.DiGraph([("p", "q")]), report)
+
+
+def test_a_classifier_is_no_search(fitted):
+    with pytest.raises(TypeError, match="search over beta, got FrontDoorMultiModalClassifier"):
+        BetaPathDisplay.from_search(fitted[0])
+
+
+def test_a_loss_under_another_name_is_drawn_as_a_loss(fitted):
+    _, X, y = fitted
+    clf = FrontDoorMultiModalClassifier(max_epochs=1, random_state=0)
+    scoring = {"mine": "neg_log_loss", "other": "accuracy"}
+    search = GridSearchCV(clf, {"beta": [0, 1]}, cv=2, scoring=scoring, refit="mine").fit(X, y)
+    display = BetaPathDisplay.from_search(search)
+    assert display.score_name == "log-loss (nats)"
+    assert (display.scores > 0).all() and not display.greater_is_better
