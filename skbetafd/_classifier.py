@@ -220,7 +220,7 @@ class FrontDoorMultiModalClassifier(
         The labels.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Column names, where the input had them.
     modality_names_ : list of str
         The modalities, in order.

@@ -57,7 +57,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         The modalities, in order.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Column names, where the input had them.
 
     Raises
@@ -308,7 +308,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (n_features,), default=None
             Names of the input's flat columns; by default those seen in fit, else ``x0``, …
             within each modality.
 

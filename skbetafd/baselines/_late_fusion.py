@@ -34,7 +34,7 @@ class LateFusionClassifier(Baseline):
         The first one's number of epochs.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Column names, where the input had them.
 
     Raises

@@ -39,7 +39,7 @@ class UnimodalClassifier(Baseline):
         Number of epochs run.
     n_features_in_ : int
         Total flattened width of the input.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Column names, where the input had them.
 
     Raises
