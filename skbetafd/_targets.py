@@ -72,7 +72,7 @@ def read_targets(
         assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
-        _check_known(y, encoder.classes_)
+        check_known(y, encoder.classes_)
     with _blaming("sample_weight"):
         sample_weight = check_sample_weight(
             sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
@@ -130,7 +130,8 @@ def label_weights(
     return out
 
 
-def _check_known(y: np.ndarray, classes: np.ndarray) -> None:
+def check_known(y: np.ndarray, classes: np.ndarray) -> None:
+    """Refuse labels that are none of the classes; the error names the first."""
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._null_rows import null_rows
 from .._sklearn_compat import style_keywords
 from ._style import BLUE, COLOURS, GREY, MARKERS, plain
 
@@ -18,9 +19,10 @@ def row_labels(values: Any, name: str = "labels") -> np.ndarray:
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one value a row, got an array of shape {array.shape}")
-    for row, value in enumerate(array.tolist()):
-        if value is None or value != value:
-            raise ValueError(f"{name} must not be missing, got {value!r} in row {row}")
+    missing = null_rows(array[:, None])
+    if missing is not None:
+        row = int(missing.argmax())
+        raise ValueError(f"{name} must not be missing, got {array.tolist()[row]!r} in row {row}")
     return array
 
 

@@ -109,10 +109,11 @@ class CriterionDisplay:
         """
         if condition is not None and condition not in MEANINGS:
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
-        self._check_graph()
+        dag = explicit_dag(self.graph)
+        self._check_graph(dag)
         failed: list[str | None] = list(self.report.paths)
         self.conditions_ = [condition] if condition is not None else failed or [None]
-        scene = arrange(explicit_dag(self.graph), self._roles())
+        scene = arrange(dag, self._roles())
         own = max(scene.size[0], NARROWEST), scene.size[1] + TITLE
         get_panels(ax, self, (len(self.conditions_), 1), own)
         if len(self.axes_) != len(self.conditions_):
@@ -131,8 +132,7 @@ class CriterionDisplay:
             self.edges_.append(edges)
         return self
 
-    def _check_graph(self) -> None:
-        dag = explicit_dag(self.graph)
+    def _check_graph(self, dag: Any) -> None:
         strange = [node for node in self._roles() if node not in dag]
         for path in self.report.paths.values():
             pairs = pairwise(path)

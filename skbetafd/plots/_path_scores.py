@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._beta_path import BetaPathMixin
 from .._inside import inside
 from .._sklearn_compat import accepts_sample_weight, safe_indexing
+from .._targets import check_known
 from ._categories import row_labels
 
 LABELS = {
@@ -78,9 +79,7 @@ def score_path(
         Of a loss, the loss.
     """
     y = np.asarray(y)
-    strange = [label for label in np.unique(y).tolist() if label not in classes.tolist()]
-    if strange:
-        raise ValueError(f"y has labels that are not among the classes {list(classes)}: {strange}")
+    check_known(y, classes)
     weight = None if sample_weight is None else np.asarray(sample_weight)
     check_consistent_length(y, path[0], environments, weight)
     names, chosen = None, [np.arange(len(y))]
