@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -19,6 +19,7 @@ from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._dataset_input import labelled
+from ._device_memory import in_parts, training_memory
 from ._export import ExportMixin
 from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
@@ -472,7 +473,7 @@ class FrontDoorMultiModalClassifier(
         X, y = labelled(X, y)
         # before all_or_nothing, which would take the context from who closes it
         tasks = self._fit_tasks(X, y, sample_weight, self.max_epochs)
-        with all_or_nothing(self):
+        with all_or_nothing(self), training_memory(self.batch_size):
             request = self._request(X, y, sample_weight, mediator, groups)
             if tasks is not None:
                 tasks.begin()
@@ -659,7 +660,7 @@ class FrontDoorMultiModalClassifier(
                 "knowledge from context"
             )
         with torch.no_grad():
-            parts = [[c.cpu() for c in self.module_.encode(xs)] for xs, _ in self._batches(X)]
+            parts = self._in_batches(X, lambda xs, _: [c.cpu() for c in self.module_.encode(xs)])
         columns = zip(*parts, strict=True)
         return {n: torch.cat(c).numpy() for n, c in zip(Codes._fields, columns, strict=True)}
 
@@ -680,25 +681,23 @@ class FrontDoorMultiModalClassifier(
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         mediated = isinstance(self.module_, MediatorNetwork)
         with torch.no_grad():
-            parts = [
-                self._mean_path(xs, present, betas).cpu().numpy()
-                for xs, present in self._batches(X, mediated=mediated)
-            ]
+            parts = self._in_batches(
+                X, lambda *rows: self._mean_path(*rows, betas).cpu().numpy(), mediated=mediated
+            )
         log_proba = np.concatenate(parts, axis=1)
         refuse_overflow(log_proba[0])
         return log_proba
 
-    def _batches(
-        self, X: Any, *, mediated: bool = False
-    ) -> Iterator[tuple[list[torch.Tensor], torch.Tensor | None]]:
-        """Give the rows as tensors, `predict_batch_size` of them at once, or fewer if wide."""
+    def _in_batches(self, X: Any, work: Callable[..., Any], *, mediated: bool = False) -> list[Any]:
+        """Work through the rows as tensors, `predict_batch_size` at once, or fewer if wide."""
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         arrays, having = self._read(X, self.module_, mediated=mediated)
-        size = dense_rows(arrays, size)
-        for start in range(0, len(having), size):
-            rows = slice(start, start + size)
-            yield self._tensors([a[rows] for a in arrays], having[rows])
+        return in_parts(
+            lambda rows: work(*self._tensors([a[rows] for a in arrays], having[rows])),
+            len(having),
+            dense_rows(arrays, size),
+        )
 
     def _tensors(
         self, arrays: list[np.ndarray], having: np.ndarray

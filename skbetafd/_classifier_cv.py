@@ -25,6 +25,7 @@ from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
 from ._dataset_input import labelled
+from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
 from ._search_results import search_results
@@ -299,7 +300,7 @@ dtype, device, accelerate, random_state, verbose
         self._validate_params()
         X, y = labelled(X, y)
         told = self._fit_tasks(X, y, sample_weight, 1 + self.refit)  # the search and the refit
-        with all_or_nothing(self):
+        with all_or_nothing(self), training_memory(self.batch_size):
             if told is not None:
                 told.begin()
             earlier = self._forget()

@@ -10,6 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
 from ._dataset_input import labelled
+from ._device_memory import training_memory
 from ._fit_request import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
@@ -94,7 +95,7 @@ class PartialFitMixin(NetworkClassifier):
         >>> clf.n_iter_
         3
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()
             self._check_streamable()
             X, y = labelled(X, y)

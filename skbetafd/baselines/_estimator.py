@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._atomic import all_or_nothing
 from .._beta_path import normalised
 from .._dataset_input import labelled
+from .._device_memory import in_parts, training_memory
 from .._inner_split import EARLY_STOPPING
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
@@ -173,7 +174,7 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
@@ -215,9 +216,11 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
         arrays, _ = self._read(X, self.module_)
-        size = dense_rows(arrays, size)
-        chunks = range(0, len(arrays[0]), size)
-        parts = [self._log_proba([a[s : s + size] for a in arrays]) for s in chunks]
+        parts = in_parts(
+            lambda rows: self._log_proba([a[rows] for a in arrays]),
+            len(arrays[0]),
+            dense_rows(arrays, size),
+        )
         log_proba = np.concatenate(parts)
         refuse_overflow(log_proba)
         return log_proba
