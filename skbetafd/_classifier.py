@@ -682,7 +682,9 @@ class FrontDoorMultiModalClassifier(
         mediated = isinstance(self.module_, MediatorNetwork)
         with torch.no_grad():
             parts = self._in_batches(
-                X, lambda *rows: self._mean_path(*rows, betas).cpu().numpy(), mediated=mediated
+                X,
+                lambda xs, present: self._mean_path(xs, present, betas).cpu().numpy(),
+                mediated=mediated,
             )
         log_proba = np.concatenate(parts, axis=1)
         refuse_overflow(log_proba[0])

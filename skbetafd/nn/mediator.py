@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 from torch.nn.functional import cross_entropy, softplus
 
-from .adjustment import CHUNK_ELEMENTS, ReferenceSet, average_proba, log_reference_weights, mix
+from .adjustment import ReferenceSet, average_proba, chunks_of_rows, log_reference_weights, mix
 from .criterion import Criterion
 from .encoders import Encoding, MLPEncoder
 from .front_door import Codes, ModalityEncoders
@@ -228,11 +228,11 @@ def mediated_log_proba_path(
     """
     nodes = network.mediator.nodes(xs[0].new_zeros(network.mediator.n_parameters))[1]
     widest = max(network.head.out.in_features, network.head.out.out_features)
-    rows = max(1, CHUNK_ELEMENTS // (widest * len(nodes) * len(references.log_mass)))
+    used = references if any(betas) else None
+    elements = widest * len(nodes) * (1 if used is None else len(references.log_mass))
     chunks = []
-    for start in range(0, len(xs[0]), rows):
-        part = [x[start : start + rows] for x in xs]
-        seeing, done = _seeing_and_doing(network, part, references if any(betas) else None, effect)
+    for rows in chunks_of_rows(xs[0], elements):
+        seeing, done = _seeing_and_doing(network, [x[rows] for x in xs], used, effect)
         chunks.append(torch.stack([mix(seeing, done, beta) for beta in betas]))
     return torch.cat(chunks, dim=1)
 

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from .streamed import Rows, StreamedRows, dense, epoch_order, rows_ahead, streams
 
+VALUES_AHEAD = 2**20
+"""Values of rows and masks that are made at once for batches to come (4 MB in float32)."""
+
 
 class Batch(NamedTuple):
     """Aligned rows of every modality, and the masks of each hidden layer."""
@@ -123,27 +126,42 @@ class BatchIterator:
             yield Batch(rows.dense().xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
             return
         order = epoch_order(rows.xs, len(rows), self.generator).to(rows.y.device)
-        for part, xs in self._read(order.tensor_split(self.n_batches)):
-            y, weight = rows.y.index_select(0, part), rows.weight.index_select(0, part)
-            present = None if rows.present is None else rows.present.index_select(0, part)
-            yield Batch(xs, y, weight, present, self._masks(len(part)))
-
-    def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
-        """Give the rows of each batch; those that are streamed are read for several at once."""
-        xs = self.rows.xs
-        if not streams(xs):
-            for part in parts:
-                yield part, [x.index_select(0, part) for x in xs]
-            return
-        n_ahead = max(1, rows_ahead(xs) // len(parts[0]))
+        parts = order.tensor_split(self.n_batches)
+        n_ahead = max(1, self._rows_ahead() // len(parts[0]))
         for start in range(0, len(parts), n_ahead):
-            several = parts[start : start + n_ahead]
-            together, sizes = torch.cat(list(several)), [len(part) for part in several]
-            read = [
-                x[together].read() if isinstance(x, StreamedRows) else x.index_select(0, together)
-                for x in xs
-            ]
-            yield from zip(several, zip(*(x.split(sizes) for x in read), strict=True), strict=True)
+            yield from self._several(parts[start : start + n_ahead])
+
+    def _rows_ahead(self) -> int:
+        """Tell for how many rows the batches are made at once."""
+        width = sum(x.shape[1] for x in self.rows.xs) + sum(self.mask_dims)
+        most = max(1, VALUES_AHEAD // width)
+        return rows_ahead(self.rows.xs) if streams(self.rows.xs) else most
+
+    def _several(self, parts: Sequence[Tensor]) -> Iterator[Batch]:
+        """Make several batches with as many operations as one: a GPU waits for each of them."""
+        rows, together = self.rows, torch.cat(list(parts))
+        sizes = [len(part) for part in parts]
+
+        def cut(x: Tensor) -> Sequence[Tensor]:
+            return x.split(sizes)
+
+        xs = [
+            x[together].read() if isinstance(x, StreamedRows) else x.index_select(0, together)
+            for x in rows.xs
+        ]
+        y, weight = rows.y.index_select(0, together), rows.weight.index_select(0, together)
+        present = None if rows.present is None else rows.present.index_select(0, together)
+        masks = self._masks(len(together))
+        nothing = [None] * len(parts)
+        for batch in zip(
+            zip(*map(cut, xs), strict=True),
+            cut(y),
+            cut(weight),
+            nothing if present is None else cut(present),
+            nothing if masks is None else zip(*map(cut, masks), strict=True),
+            strict=True,
+        ):
+            yield Batch(*batch)
 
     def _masks(self, n: int) -> Sequence[Tensor] | None:
         if self.keep == 1.0:

@@ -5,8 +5,13 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from skbetafd.nn import MediatorLoss, MediatorNetwork, ReferenceSet, mediated_log_proba_path
-from skbetafd.nn import mediator as module
+from skbetafd.nn import (
+    MediatorLoss,
+    MediatorNetwork,
+    ReferenceSet,
+    adjustment,
+    mediated_log_proba_path,
+)
 
 DIMS = (5, 4, 3)
 N_CLASSES, N_LEVELS, N_POINTS = 3, 4, 6
@@ -132,7 +137,7 @@ def test_chunks_do_not_change_the_result(kind, effect, monkeypatch):
     net = make(kind).double()
     references = references_of(net)
     whole = mediated_log_proba_path(net, rows(), references, [0, 0.5, 1], effect)
-    monkeypatch.setattr(module, "CHUNK_ELEMENTS", 1)
+    monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 1)
     encoded = []
     monkeypatch.setattr(net, "encode", lambda xs: encoded.append(len(xs[0])) or one_row(xs))
     one_row = type(net).encode.__get__(net)
