@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +16,7 @@ from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import read_prediction_input, read_training_input
 from ._mediator import read_mediator
 from ._numeric import numeric_modalities
+from ._portable import Portable
 from ._presence import check_some_present, present_rows
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
@@ -38,7 +38,7 @@ class CodeEncoder(NamedTuple):
     scaler: Any
 
 
-class NetworkClassifier(ModalityDiagram, BaseEstimator):
+class NetworkClassifier(ModalityDiagram, Portable):
     """Parameters and input of a classifier whose network trains on several modalities."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -71,6 +71,10 @@ class NetworkClassifier(ModalityDiagram, BaseEstimator):
     def module_(self) -> torch.nn.Module:
         """The (first) trained torch module."""
         raise NotImplementedError
+
+    def _device_in_use(self) -> torch.device | None:
+        fitted = any(name in vars(self) for name in ("members_", "parts_"))
+        return next(self.module_.parameters()).device if fitted else None
 
     def _request(
         self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None

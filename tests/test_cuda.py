@@ -126,7 +126,7 @@ def test_pickles_of_a_gpu_are_read_on_a_cpu(tmp_path):
         pickle.dump(kept, file)
     on_the_cpu(
         "import pickle, sys, warnings, numpy as np\n"
-        "warnings.filterwarnings('ignore', message='.*CUDA')\n"
+        "warnings.filterwarnings('ignore', message='.*not here')\n"
         "for case, (clf, X, expected) in pickle.load(open(sys.argv[1], 'rb')).items():\n"
         "    assert clf.module_.head.out.weight.device.type == 'cpu', case\n"
         "    found = clf.predict_proba(X)\n"
@@ -157,7 +157,7 @@ def test_a_stream_goes_on_on_a_cpu(tmp_path):
         pickle.dump((clf, [A, B], Y), file)
     on_the_cpu(
         "import pickle, sys, warnings\n"
-        "warnings.filterwarnings('ignore', message='.*CUDA')\n"
+        "warnings.filterwarnings('ignore', message='.*not here')\n"
         "clf, X, y = pickle.load(open(sys.argv[1], 'rb'))\n"
         "clf.set_params(device='cpu').partial_fit(X, y)\n"
         "assert len(clf.predict(X)) == len(y)\n",
@@ -236,7 +236,7 @@ def test_a_prediction_that_does_not_fit_falls_to_fewer_rows():
     expected = clf.predict_proba([x[-1000:] for x in X])
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    share = (torch.cuda.memory_allocated() + 1e9) / total
+    share = (torch.cuda.memory_allocated() + 4e8) / total
     torch.cuda.set_per_process_memory_fraction(share)
     try:
         clf.set_params(predict_batch_size=rows)

@@ -73,7 +73,7 @@ def train_one_pass(
     with own_draws(job):
         net.fit_loop(job.rows, epochs=1)
     net.notify("on_train_end", X=job.rows, y=None)
-    net.release()
+    net.release(keep_optimizer=True)
     return net
 
 

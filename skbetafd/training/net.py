@@ -64,10 +64,12 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     def _default_callbacks(self) -> list[Any]:
         return []  # given one by one by `train`, which knows the number of steps
 
-    def release(self) -> None:
-        """Let go of the data, once there is no more training."""
-        for name in ("batches_", "held_out_"):
+    def release(self, *, keep_optimizer: bool = False) -> None:
+        """Let go of the data and, where no stream goes on with it, of the optimizer's state."""
+        for name in ("batches_", "held_out_", *(() if keep_optimizer else ("optimizer_",))):
             self.__dict__.pop(name, None)
+        for _, callback in self.callbacks_:
+            vars(callback).pop("lr_scheduler_", None)  # it holds the optimizer too
 
     @property
     def classes_(self) -> np.ndarray:

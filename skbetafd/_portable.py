@@ -1,0 +1,56 @@
+"""Pickles of what a GPU trained are read where there is none."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+
+ELSEWHERE = "_of_another_device"
+
+
+class Portable(BaseEstimator):
+    """An estimator whose pickle knows no device that the reader may lack.
+
+    A tensor of a GPU can't be unpickled without one; torch's own format can move it. So the state
+    of an estimator whose networks are on a GPU is pickled as such a file.
+    """
+
+    def _device_in_use(self) -> torch.device | None:
+        """Give the device of the trained networks; None without any."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        state, device = super().__getstate__(), self._device_in_use()
+        if device is None or device.type == "cpu":
+            return state
+        file = io.BytesIO()
+        torch.save(state, file)
+        return {ELSEWHERE: (str(device), file.getvalue())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if ELSEWHERE in state:
+            device, content = state[ELSEWHERE]
+            where = device if _is_here(device) else "cpu"
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Requested to load data to CUDA")  # skorch's
+                state = torch.load(io.BytesIO(content), map_location=where, weights_only=False)
+            if where != device:
+                warnings.warn(
+                    f"this {type(self).__name__} was fitted on {device!r}, which is not here: its "
+                    "networks are on the CPU now",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        super().__setstate__(state)
+
+
+def _is_here(device: str) -> bool:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        return False
+    return True

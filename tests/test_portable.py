@@ -1,0 +1,60 @@
+"""A pickle of another device is read where there is none; without a GPU, a name stands for it."""
+
+import io
+import pickle
+import warnings
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier
+
+RNG = np.random.default_rng(0)
+X, Y = [RNG.normal(size=(60, 4)), RNG.normal(size=(60, 3))], np.arange(60) % 3
+SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0}
+
+
+def fitted(kind):
+    if kind == "stream":
+        return FrontDoorMultiModalClassifier(**SMALL).partial_fit(X, Y, classes=[0, 1, 2])
+    estimator = {
+        "cv": FrontDoorMultiModalClassifierCV,
+        "joint": FusionClassifier,
+        "late": LateFusionClassifier,
+    }.get(kind, FrontDoorMultiModalClassifier)
+    more = {"module": {"encoders": {0: nn.Linear(4, 5)}}, "members": {"n_members": 2}}
+    return estimator(**SMALL, **more.get(kind, {})).fit(X, Y)
+
+
+@pytest.mark.parametrize("kind", ["plain", "members", "module", "stream", "cv", "joint", "late"])
+def test_what_another_device_trained_is_read_on_the_cpu_with_a_warning(kind, monkeypatch):
+    clf = fitted(kind)
+    monkeypatch.setattr(type(clf), "_device_in_use", lambda self: torch.device("cuda:93"))
+    content = pickle.dumps(clf)
+    with pytest.warns(UserWarning, match=r"fitted on 'cuda:93', which is not here.*CPU"):
+        copy = pickle.loads(content)
+    np.testing.assert_array_equal(copy.predict_proba(X), clf.predict_proba(X))
+    if kind == "stream":
+        assert copy.partial_fit(X, Y).predict(X).shape == (60,)
+
+
+def test_a_pickle_of_the_cpu_is_read_without_a_word():
+    clf = fitted("plain")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        copies = pickle.loads(pickle.dumps(clf)), deepcopy(clf)
+    for copy in copies:
+        assert copy.net_ is copy.members_[0].net
+        np.testing.assert_array_equal(copy.predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_pickle_holds_no_optimizer():
+    clf = FrontDoorMultiModalClassifier(**SMALL | {"hidden_dim": 512}).fit(X, Y)
+    weights = sum(p.numel() * p.element_size() for p in clf.module_.parameters())
+    file = io.BytesIO()
+    pickle.dump(clf, file)
+    assert file.tell() < 2.2 * weights + 100_000  # skorch has the module by two names
