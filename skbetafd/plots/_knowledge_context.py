@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
+from .._private_generator import private_generator
 from .._sklearn_compat import safe_indexing
 from ._categories import categories, scatter_categories
 from ._code_maps import code_map, code_probes
@@ -265,7 +265,7 @@ class KnowledgeContextDisplay:
         colourings = {name: value for name, value in given.items() if value is not None}
         n = len(codes["knowledge"])
         check_consistent_length(codes["knowledge"], codes["context"], *colourings.values())
-        rng = check_random_state(random_state)
+        rng = private_generator(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)
         chosen = {name: np.asarray(codes[name])[rows] for name in CODES}
