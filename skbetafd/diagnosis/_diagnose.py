@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
 
 from .._folds import naming_fold
 from .._inputs import read_training_input
@@ -38,6 +39,7 @@ def diagnose(
     confidence_level: float = 0.95,
     network_params: Mapping[str, Any] | None = None,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> Diagnosis:
     """Tell which modality is predominant, and whether balancing would help.
 
@@ -73,6 +75,11 @@ def diagnose(
         those of `FusionClassifier`.
     random_state : int, RandomState or None, default=None
         Of folds, networks and bootstrap.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar over the fits and says which one is made. There are
+        ``cv`` a modality, for the ranking, and ``cv * n_repeats`` for joint training and for each
+        of up to three rules: 50 by default of two modalities. ``network_params`` may have a
+        `verbose` of its own, for each network.
 
     Returns
     -------
@@ -122,21 +129,25 @@ def diagnose(
             "confidence_level": [Interval(Real, 0, 1, closed="neither")],
             "network_params": [None, dict],
             "random_state": ["random_state"],
+            "verbose": ["verbose"],
         },
         cv=cv,
         n_repeats=n_repeats,
         confidence_level=confidence_level,
         network_params=network_params,
         random_state=random_state,
+        verbose=verbose,
     )
     X, y = _read(X, y, modalities)
     groups = None if groups is None else read_groups(groups, len(y))
     rng = check_random_state(random_state)
     params = _checked_params(network_params or {})
     repeats = [_folds(cv, y, groups, rng) for _ in range(n_repeats)]
-    right = right_alone(X, y, groups, repeats[0], params)
     rules, skipped = _rules(y, groups, repeats)
-    joint = _right_jointly(X, y, groups, repeats, [None, *rules], params)
+    n_fits = cv * (len(X.names) + n_repeats * (1 + len(rules)))
+    with tqdm(total=n_fits, unit="fit", desc="diagnose", disable=not verbose) as bar:
+        right = right_alone(X, y, groups, repeats[0], params, bar)
+        joint = _right_jointly(X, y, groups, repeats, [None, *rules], params, bar)
     tail = (1 - confidence_level) / 2
     means = resampled_means(right, rng)
     ranking = ranking_of(X.names, right, means, [tail, 1 - tail])
@@ -205,16 +216,19 @@ def _right_jointly(
     repeats: list[list[Fold]],
     rules: list[str | None],
     params: dict[str, Any],
+    bar: tqdm,
 ) -> np.ndarray:
     """Tell the held-out rows that joint training gets right, (n_repeats, n_samples, n_rules)."""
     right = np.empty((len(repeats), len(y), len(rules)), dtype=bool)
     for i, folds in enumerate(repeats):
         for fold in folds:
             for j, rule in enumerate(rules):
+                bar.set_description(f"repeat {i}, {fold.name}, {rule or JOINT}")
                 clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
                 with naming_fold(fold.name):
                     clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
                 right[i, fold.test, j] = clf.predict(X[fold.test]) == y[fold.test]
+                bar.update()
     return right
 
 

@@ -232,12 +232,30 @@ def test_bad_input_is_named():
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("cv", 1), ("n_repeats", 0), ("confidence_level", 0), ("network_params", [1])],
+    [
+        ("cv", 1),
+        ("n_repeats", 0),
+        ("confidence_level", 0),
+        ("network_params", [1]),
+        ("verbose", "much"),
+    ],
 )
 def test_arguments_out_of_range_are_named(argument, value):
     X, y = planted({"strong": 1.0, "weak": 6.0})
     with pytest.raises(ValueError, match=f"'{argument}' parameter of diagnose"):
         diagnose(X, y, **{argument: value})
+
+
+def test_the_bar_counts_every_fit_and_says_which_one_is_made(capsys):
+    X, y = planted({"strong": 1.0, "weak": 6.0})
+    small = {**QUICK, "network_params": {"max_epochs": 1, "hidden_dim": 8}}
+    silent = diagnose(X, y, **small)
+    assert capsys.readouterr().err == ""
+    told = diagnose(X, y, verbose=1, **small)
+    bar = capsys.readouterr().err
+    assert f"{3 * 2 + 3 * 4}/{3 * 2 + 3 * 4}" in bar
+    assert "repeat 0, fold 2, predominant-first" in bar
+    assert str(told) == str(silent)
 
 
 @pytest.mark.parametrize("n", [240, PROBE_BELOW])
