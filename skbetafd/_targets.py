@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ._lengths import check_lengths
 from ._null_rows import null_rows
 from ._one_label import check_one_label_a_row
 from ._sklearn_compat import check_sample_weight
@@ -68,7 +69,7 @@ def read_targets(
     check_one_label_a_row(y)
     with _blaming("y"):
         y = column_or_1d(y, warn=True)
-        check_consistent_length(next(iter(X.values())), y)
+        check_lengths(len(X), y=y)
         assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
@@ -151,8 +152,7 @@ def read_groups(groups: Any, n_rows: int) -> np.ndarray:
         groups = column_or_1d(groups, input_name="groups")
     _check_groups(groups)
     numbers = np.unique(groups, return_inverse=True)[1]
-    if len(groups) != n_rows:
-        raise ValueError(f"groups has {len(groups)} entries for {n_rows} rows")
+    check_lengths(n_rows, groups=groups)
     return numbers
 
 

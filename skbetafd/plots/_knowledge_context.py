@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
+from .._lengths import check_lengths
 from .._sklearn_compat import safe_indexing
 from ._categories import categories, scatter_categories
 from ._code_maps import code_map, code_probes
@@ -264,7 +264,7 @@ class KnowledgeContextDisplay:
         given = {"label": y, "environment": environments}
         colourings = {name: value for name, value in given.items() if value is not None}
         n = len(codes["knowledge"])
-        check_consistent_length(codes["knowledge"], codes["context"], *colourings.values())
+        check_lengths(n, y=y, environments=environments, context=codes["context"])
         rng = check_random_state(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
+from .._lengths import check_lengths
 from .._overlap import LEAST_SUPPORT, Overlap, overlap
 from ._categories import row_labels
 from ._style import (
@@ -130,7 +130,7 @@ class OverlapDisplay:
         if self.groups is None:
             every = np.ones(len(weak), dtype=bool)
             return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
-        check_consistent_length(weak, self.groups)
+        check_lengths(len(weak), groups=self.groups)
         groups = row_labels(self.groups, "groups")
         chosen = [(plain(group), groups == group) for group in np.unique(groups)]
         return [

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, log_loss
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._beta_path import BetaPathMixin
 from .._inside import inside
+from .._lengths import check_lengths
 from .._sklearn_compat import accepts_sample_weight, safe_indexing
 from .._targets import check_known
 from ._categories import row_labels
@@ -81,7 +82,7 @@ def score_path(
     y = np.asarray(y)
     check_known(y, classes)
     weight = None if sample_weight is None else np.asarray(sample_weight)
-    check_consistent_length(y, path[0], environments, weight)
+    check_lengths(path.shape[1], y=y, environments=environments, sample_weight=weight)
     names, chosen = None, [np.arange(len(y))]
     if environments is not None:
         environments = row_labels(environments, "environments")

@@ -21,6 +21,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{str(target)!r} is a directory; the path of a file is needed")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
+        )
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(unfinished, "wb") as file:
