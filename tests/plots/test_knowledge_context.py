@@ -167,7 +167,7 @@ def test_a_component_of_little_variance_is_drawn_as_little(codes):
 
 def test_maps_on_axes_that_share_their_limits_show_every_point(codes):
     _, axes = plt.subplots(1, 2, sharex=True, sharey=True)
-    wide = {"knowledge": codes["knowledge"], "context": codes["context"]}
+    wide = {"knowledge": codes["knowledge"], "context": np.tile(codes["context"], 9)}
     display = shown(wide, ax=axes)
     axes[0].figure.canvas.draw()
     low, high = np.transpose([axes[0].get_xlim(), axes[0].get_ylim()])
