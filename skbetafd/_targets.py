@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
@@ -148,24 +148,48 @@ def _some(labels: list[Any]) -> str:
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     """Give the groups of rows as numbers from 0, shape (n_rows,)."""
-    with _blaming("groups"):
-        groups = column_or_1d(groups, input_name="groups")
-    _check_groups(groups)
-    numbers = np.unique(groups, return_inverse=True)[1]
-    check_lengths(n_rows, groups=groups)
-    return numbers
+    return np.unique(row_labels(groups, "groups", n_rows), return_inverse=True)[1]
 
 
-def _check_groups(groups: np.ndarray) -> None:
-    missing = null_rows(groups[:, None])
+def row_labels(values: Any, name: str, n_rows: int) -> np.ndarray:
+    """Read one value a row, of a kind that can be sorted; one column is read as well.
+
+    Raises
+    ------
+    ValueError
+        If there are not `n_rows` single values, or one is missing; the error names its row.
+    TypeError
+        If strings, numbers or other kinds are mixed.
+    """
+    listed = isinstance(values, (list, tuple))
+    array = np.asarray(values, dtype=object if listed else None)  # else NaN would be "nan"
+    if array.shape[1:] == (1,):
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one value a row, got an array of shape {array.shape}")
+    check_lengths(n_rows, **{name: array})
+    missing = null_rows(array[:, None])
     if missing is not None:
         row = int(missing.argmax())
-        error = ValueError if isinstance(groups[row], Real) else TypeError
-        raise error(f"groups: row {row} has no group, got {groups[row]!r}")
-    if groups.dtype == object:
-        kinds = sorted({"str" if isinstance(g, str) else "number" for g in groups})
-        if len(kinds) > 1:
-            raise TypeError("groups: strings and numbers are mixed; pass one kind")
+        raise ValueError(f"{name} must not be missing, got {array.tolist()[row]!r} in row {row}")
+    if array.dtype == object:
+        _check_one_kind(array, name)
+    return np.asarray(array.tolist()) if listed else array
+
+
+def _check_one_kind(array: np.ndarray, name: str) -> None:
+    kinds = {}
+    for row, value in enumerate(array):
+        if isinstance(value, Sized) and not isinstance(value, (str, bytes)):
+            raise ValueError(f"{name} must be one value a row, got {value!r} in row {row}")
+        known = "str" if isinstance(value, str) else "number" if isinstance(value, Real) else None
+        kinds[known or type(value).__name__] = value
+    if len(kinds) > 1:
+        kind, other = sorted(kinds)[:2]
+        raise TypeError(
+            f"{name} must be of one kind, got {kind} and {other} mixed, as {kinds[kind]!r} and "
+            f"{kinds[other]!r}"
+        )
 
 
 def _check_range(sample_weight: np.ndarray) -> None:
