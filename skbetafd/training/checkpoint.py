@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,6 @@ class Checkpoint:
         }
         with whole_file(self.path) as file:
             torch.save(content, file)
-        _sync_directory(self.path.parent)
 
     def resume(self, net: NeuralNet) -> bool:
         """Bring a net to where the file left it, if there is one; tell whether that is the end."""
@@ -154,13 +152,3 @@ def _plain(key: str, value: Any) -> Any:
         f"checkpoint_dir: a callback entered {key!r} into the history, a {type(value).__name__}; "
         "a checkpoint holds numbers and strings"
     )
-
-
-def _sync_directory(directory: Path) -> None:
-    if os.name != "posix":  # elsewhere a directory can't be opened
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
