@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import LRScheduler
 
 from ..nn import has_user_modules
 from .callbacks import BestEpoch
 from .files import whole_file
+from .interrupts import OwnCallback
 
 FORMAT = 1
 
@@ -49,7 +50,7 @@ class Checkpoint:
         return bool(content["complete"])
 
 
-class EpochCheckpoint(Callback):
+class EpochCheckpoint(OwnCallback):
     """Writes a checkpoint after each epoch; the last of the callbacks, whose entries it keeps."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
