@@ -466,12 +466,6 @@ class FrontDoorMultiModalClassifier(
         FrontDoorMultiModalClassifier
             This estimator.
 
-        Warns
-        -----
-        UserWarning
-            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
-            network is kept: the best one with `early_stopping`, else the last complete one.
-
         Raises
         ------
         ValueError, TypeError
@@ -481,6 +475,12 @@ class FrontDoorMultiModalClassifier(
             If it is interrupted before that; with `checkpoint_dir`, from which the next call goes
             on; before the last of several members that are not trained together; or where the fit
             is one of many, as in a search or an ensemble. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
+            network is kept: the best one with `early_stopping`, else the last complete one.
         """
         self._validate_params()
         X, y = labelled(X, y)

@@ -124,7 +124,7 @@ def _normalised(request: FitRequest) -> FitRequest:
 
 
 def training_settings(
-    parameters: dict[str, Any], callbacks: list[Any], verbose: int
+    parameters: dict[str, Any], callbacks: list[Any], verbose: int, name: str = ""
 ) -> TrainingSettings:
     """Tell how a network is trained, by the classifier's parameters."""
     p = parameters
@@ -139,6 +139,7 @@ def training_settings(
         autocast=p["dtype"] == "bfloat16",
         lr_schedule=p["lr_schedule"],
         max_grad_norm=p["max_grad_norm"],
+        name=name,
     )
 
 
@@ -227,7 +228,8 @@ class Preparation:
     ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        settings = training_settings(p, [*self._early_stopping(), *callbacks], verbose)
+        callbacks = [*self._early_stopping(), *callbacks]
+        settings = training_settings(p, callbacks, verbose, self.request.name)
         network = self._network(generator).to(self.device, self.dtype)
         if self.request.start is not None:
             self.request.start.load(network, member)

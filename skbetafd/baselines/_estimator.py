@@ -169,12 +169,6 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         estimator
             This estimator.
 
-        Warns
-        -----
-        UserWarning
-            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
-            network is kept: the best one with `early_stopping`, else the last complete one.
-
         Raises
         ------
         ValueError, TypeError
@@ -183,6 +177,12 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         KeyboardInterrupt
             If it is interrupted before that; in any but the last of several trainings; or where
             the fit is one of many, as in a search or an ensemble. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
+            network is kept: the best one with `early_stopping`, else the last complete one.
         """
         with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()

@@ -16,7 +16,7 @@ from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .device import resolve_device
 from .divergence import check_finite_codes
-from .files import whole_file
+from .files import remove_unfinished, whole_file
 from .fit import train, train_one_pass
 from .job import TrainingJob
 from .net import FrontDoorNet
@@ -58,6 +58,7 @@ __all__ = [
     "join_processes",
     "process_index",
     "read_checkpoint",
+    "remove_unfinished",
     "resolve_device",
     "restored_net",
     "train",

@@ -26,8 +26,9 @@ def divergence(epoch: int, broken: Sequence[str], settings: TrainingSettings) ->
         what = f"its losses ({', '.join(terms)}) are not finite, all from one step on"
     rate = f"A smaller learning_rate than {settings.learning_rate:g}"
     clip = ", or a max_grad_norm" if settings.max_grad_norm is None else ""
+    whose = f"{settings.name}: " if settings.name else ""
     return ValueError(
-        f"Training diverged in epoch {epoch}: {what}. {rate}{clip} is the likely cure, or "
+        f"{whose}Training diverged in epoch {epoch}: {what}. {rate}{clip} is the likely cure, or "
         "standardize=True where the features are not of the order of 1."
     )
 

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+UNFINISHED = ".skbetafd-*.tmp"
+"""Name of what is being written; a process that is killed leaves it behind."""
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
@@ -28,7 +31,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         With the path and the cause, if it can't be written; or if it is no ordinary file.
     """
     target = Path(os.path.realpath(path))
-    unfinished = target.with_name(f".skbetafd-{os.getpid()}-{threading.get_ident()}.tmp")
+    own = f"{os.getpid()}-{threading.get_ident()}"
+    unfinished = target.with_name(UNFINISHED.replace("*", own))
     with _naming(path):
         _check_ordinary(target)
         file = open(unfinished, "wb")
@@ -42,6 +46,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             unfinished.unlink(missing_ok=True)
             raise
         _sync_directory(target.parent)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what killed processes have left in a folder to which no other writes."""
+    for path in directory.glob(UNFINISHED):
+        path.unlink(missing_ok=True)
 
 
 def _check_ordinary(target: Path) -> None:
