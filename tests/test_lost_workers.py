@@ -31,6 +31,7 @@ def killer(folder):
                     return
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    Killer.__qualname__ = "Killer"  # as in a copy by value: it is in the fingerprint
     (folder / "armed").touch()
     return Killer(str(folder), os.getpid())
 
