@@ -295,7 +295,10 @@ dtype, device, accelerate, random_state, verbose
         Raises
         ------
         ValueError, TypeError
-            For bad input or parameters, of this estimator or of a candidate.
+            For bad input or parameters, of this estimator or of a candidate; ValueError too if
+            the training of a fold diverges, naming it. The estimator is then as it was.
+        KeyboardInterrupt
+            If the search is interrupted; in the refit, as by `FrontDoorMultiModalClassifier.fit`.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -360,7 +363,7 @@ dtype, device, accelerate, random_state, verbose
                 ),
                 train,
                 test,
-                f"fold {i}{setting or ''}",
+                f"fold {i} {setting}" if setting else f"fold {i}",
             )
             for at, (candidate, setting) in enumerate(zip(candidates, settings, strict=True))
             for i, (train, test) in enumerate(splits)
