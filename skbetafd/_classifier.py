@@ -213,7 +213,8 @@ class FrontDoorMultiModalClassifier(
         ``torchrun`` on CPUs; see Notes. In a process started alone it changes nothing.
     random_state : int, RandomState or None, default=None
         Source of initial weights, batches, dropout masks and references. Equal ints give
-        bitwise equal fits on a CPU; global generators are left alone.
+        bitwise equal fits on a CPU. None draws afresh each time: global generators are left
+        alone.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
 

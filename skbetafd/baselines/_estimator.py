@@ -74,6 +74,7 @@ PARAMETERS = """
         "auto" takes CUDA where there is a GPU, else the CPU.
     random_state : int, RandomState or None, default=None
         Source of initial weights, batches, dropout masks, the rules' draws and the inner split.
+        None draws afresh each time.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
 """

@@ -67,7 +67,8 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         return []  # given one by one by `train`, which knows the number of steps
 
     def release(self, *, keep_optimizer: bool = False) -> None:
-        """Let go of the data and, where no stream goes on with it, of the optimizer's state."""
+        """Let go of data and gradients and, where no stream goes on, of the optimizer's state."""
+        self.module_.zero_grad(set_to_none=True)
         for name in ("batches_", "held_out_", *(() if keep_optimizer else ("optimizer_",))):
             self.__dict__.pop(name, None)
         for _, callback in self.callbacks_:
