@@ -99,6 +99,39 @@ def test_chunks_do_not_change_the_result(net, xs, references, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_chunk_bounds_the_hidden_activations_and_is_filled(
+    lacking, net, xs, references, monkeypatch
+):
+    sizes = []
+
+    def spy(head, hidden, log_weights):
+        sizes.append(hidden.numel())
+        return average(head, hidden, log_weights)
+
+    average = adjustment.average_proba
+    monkeypatch.setattr(adjustment, "average_proba", spy)
+    monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 16 * 5 * 3)
+    present = torch.ones(7, 2, dtype=torch.float64)
+    if lacking:
+        present[:, 1] = 0
+    log_proba_path(net, xs, references, [1], "conditional", present)
+    whole, rest = [16 * 5 * 3], [16 * 5]
+    assert sizes == (whole + whole + rest) * (2 if lacking else 1)
+
+
+def test_the_references_are_not_asked_for_seeing_nor_without_an_auxiliary(xs, references):
+    generator = torch.Generator().manual_seed(0)
+    shared = {"predominant": 0, "hidden_dim": 16, "knowledge_dim": 4, "context_dim": 2}
+    alone = FrontDoorNetwork([5], 3, **shared, generator=generator).double()
+    codes = (c.detach() for c in alone.encode([torch.zeros(5, 5, dtype=torch.float64)]))
+    path = log_proba_path(
+        alone, xs[:1], ReferenceSet(*codes, *references[3:]), [0, 0.5, 1], "conditional"
+    )
+    seeing = torch.log_softmax(alone(xs[:1])[0], dim=1)
+    torch.testing.assert_close(path, seeing.expand(3, -1, -1))
+
+
 def test_mixing_survives_impossible_classes():
     impossible = torch.tensor([[0.0, -torch.inf]])
     even = torch.tensor([[0.5, 0.5]]).log()
@@ -145,3 +178,42 @@ def test_without_the_predominant_modality_beta_is_without_effect(net, xs, refere
     for effect in ("conditional", "population"):
         path = log_proba_path(net, xs, references, [0, 0.5, 1], effect, present)
         torch.testing.assert_close(path[0], path[2])
+
+
+def test_a_row_that_lacks_some_auxiliaries_is_weighed_by_the_others_and_its_knowledge():
+    generator = torch.Generator().manual_seed(3)
+    widths = (5, 4, 3)
+    net = FrontDoorNetwork(
+        widths,
+        3,
+        predominant=1,
+        hidden_dim=16,
+        knowledge_dim=4,
+        context_dim=2,
+        generator=generator,
+    ).double()
+    torch.nn.init.normal_(net.partial.missing)
+    xs, rows = (
+        [torch.randn(n, d, generator=generator, dtype=torch.float64) for d in widths]
+        for n in (3, 5)
+    )
+    mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
+    kernels = torch.tensor([0.3, 0.7, 1.0], dtype=torch.float64)
+    references = ReferenceSet(*(c.detach() for c in net.encode(rows)), mass.log(), *kernels)
+    present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]).double()
+    codes, head = net.encode(xs), net.partial
+    shares = head.own_shares([xs[m] for m in net.order])
+    doing = log_proba_path(net, xs, references, [1], "conditional", present)[0].exp()
+    population = log_proba_path(net, xs, references, [1], "population", present)[0].exp()
+    whole = log_proba_path(net, xs, references, [1], "population")[0].exp()
+    torch.testing.assert_close(doing[:1], by_hand(net, codes, references, "conditional")[:1])
+    torch.testing.assert_close(population, whole)
+    for row, there in ((1, 2), (2, 1)):  # the one auxiliary that is there, by its place in order
+        columns = slice(4 * (there - 1), 4 * there)
+        near = (codes.auxiliary[row] - references.auxiliary)[:, columns].square().sum(1)
+        alike = (codes.knowledge[row] - references.knowledge).square().sum(1)
+        w = mass * torch.exp(-near / (2 * 0.3 * 0.5) - alike / (2 * 0.7))
+        own = head.knowledge(codes.knowledge[row]) + head.missing[1] + shares[there][row]
+        hidden = own + head.missing[4 - there] + head.context(references.context)
+        expected = (w / w.sum()) @ torch.softmax(head.out(torch.relu(hidden)), dim=1)
+        torch.testing.assert_close(doing[row], expected)
