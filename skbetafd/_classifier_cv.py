@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
-from ._beta_path import READ_AT_PREDICTION
+from ._beta_path import check_betas
 from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
@@ -28,11 +28,11 @@ from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
+from ._lengths import check_lengths
 from ._search_results import search_results
 from ._sklearn_compat import (
     accepts_sample_weight,
     routing_enabled,
-    validate_parameters,
     with_callbacks,
 )
 from ._warm_start import LEARNED
@@ -310,6 +310,7 @@ dtype, device, accelerate, random_state, verbose
             held = groups if any(c.early_stopping for c in candidates) else None
             check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
+            check_lengths(len(container), groups=groups)
             aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
             aligned["groups"] = held
             params |= {} if groups is None else {"groups": groups}
@@ -377,10 +378,7 @@ dtype, device, accelerate, random_state, verbose
 
     def _checked_betas(self) -> list[float]:
         betas = list(self.betas)
-        if not betas:
-            raise ValueError(f"betas must hold at least one value, got {self.betas!r}")
-        for beta in betas:
-            validate_parameters(self, {"betas": READ_AT_PREDICTION["beta"]}, betas=beta)
+        check_betas(self, betas)
         return betas
 
     def _candidates(

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import os
-import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ._beta_path import READ_AT_PREDICTION
+from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
 from ._sklearn_compat import validate_parameters
 from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
@@ -212,11 +212,10 @@ def _named(model: Any, names: list[str]) -> Any:
 def _quiet() -> Iterator[None]:
     """Keep the exporter's notes on its progress to itself; its errors are raised."""
     logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with without_warnings(Warning):
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)

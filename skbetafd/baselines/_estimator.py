@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from scipy.special import logsumexp
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._atomic import all_or_nothing
@@ -16,6 +15,7 @@ from .._beta_path import normalised
 from .._dataset_input import labelled
 from .._device_memory import in_parts, training_memory
 from .._inner_split import EARLY_STOPPING
+from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._row_sources import dense_rows
@@ -79,7 +79,7 @@ PARAMETERS = """
 """
 
 
-class Baseline(ClassifierMixin, NetworkClassifier):
+class Baseline(AccuracyMixin, NetworkClassifier):
     """A classifier of networks that see the label as it comes, without an adjustment."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

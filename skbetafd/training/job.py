@@ -46,7 +46,10 @@ class TrainingJob:
     def n_batches(self) -> int:
         """Number of steps an epoch."""
         size = self.settings.batch_size
-        return 1 if size == -1 else -(-len(self.rows) // size)
+        if size == -1:
+            return 1
+        n_rows = len(self.rows)
+        return max(1, min(-(-n_rows // size), n_rows // 2))  # batch norm can't train on one row
 
     def batches(self) -> BatchIterator:
         """Make the iterator over the batches of any number of epochs."""
