@@ -29,6 +29,7 @@ from types import FunctionType
 from typing import NamedTuple
 
 import pytest
+from libcst import FunctionDef
 from mutmut.mutation.file_mutation import create_mutations
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +76,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
     """Every change within a module's functions."""
     module, changes, *_ = create_mutations(str(path), path.read_text())
     for change in changes:
-        if change.contained_by_top_level_function is not None:
+        if isinstance(change.contained_by_top_level_function, FunctionDef):
             yield Mutant(path, module.deep_replace(change.original_node, change.mutated_node).code)
 
 
