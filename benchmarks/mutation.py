@@ -6,7 +6,7 @@ Parts: adjustment, loss, criterion, inputs; all by default. The changes are mutm
 functions, one at a time: an operator swapped, an argument None or dropped, a constant moved, a
 string altered. mutmut's own runner puts each function behind another, which signatures and the
 stack levels of warnings show. Here pytest collects the tests of a part once, and forks for each
-change: there the functions get the changed code, and the tests run until one fails. A change is
+change: there the functions get the changed code, and the tests run, the fast ones first, until one fails. A change is
 killed where one does, or where they take five times as long as they should. Printed: the
 survivors, as diffs, and a table. A change keeps its number as long as the source does.
 
@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,8 +135,11 @@ class Mutation:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run them on the code as it is, then on each mutant, in processes of their own."""
         start = time.monotonic()
-        if in_child(lambda: _run(session, None), 600) != 0:
-            raise SystemExit("the tests fail on the code as it is")
+        with tempfile.NamedTemporaryFile("r") as times:
+            if in_child(lambda: _timed(session, Path(times.name)), 600) != 0:
+                raise SystemExit("the tests fail on the code as it is")
+            seconds = dict(zip(session.items, json.load(times), strict=True))
+        session.items.sort(key=seconds.__getitem__)  # most changes fall to a fast test
         limit = 5 * (time.monotonic() - start) + 5
         for number, mutant in self.chosen:
             self.outcomes.append(in_child(lambda mutant=mutant: _run(session, mutant), limit))
@@ -152,6 +157,16 @@ def _run(session: pytest.Session, mutant: Mutant | None) -> int:
         if session.testsfailed:
             return 1
     return 0
+
+
+def _timed(session: pytest.Session, path: Path) -> int:
+    seconds = []
+    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        start = time.monotonic()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        seconds.append(time.monotonic() - start)
+    path.write_text(json.dumps(seconds))
+    return session.testsfailed
 
 
 def run(part: str, sample: int | None, seed: int, only: list[int]) -> str:
