@@ -6,9 +6,9 @@ Parts: adjustment, loss, criterion, inputs; all by default. The changes are mutm
 functions, one at a time: an operator swapped, an argument None or dropped, a constant moved, a
 string altered. mutmut's own runner puts each function behind another, which signatures and the
 stack levels of warnings show. Here pytest collects the tests of a part once, and forks for each
-change: there the functions get the changed code, and the tests run, the fast ones first, until one fails. A change is
-killed where one does, or where they take five times as long as they should. Printed: the
-survivors, as diffs, and a table. A change keeps its number as long as the source does.
+change: there the functions get the changed code, and the tests run, the fast ones first, until one
+fails. A change is killed where one does, or where they take five times as long as they should.
+Printed: the survivors, as diffs, and a table. A change keeps its number as long as the source does.
 
 POSIX only. Needs the extras `test` and `mutation`; run it from the root of the repository, with
 OMP_NUM_THREADS=1.
