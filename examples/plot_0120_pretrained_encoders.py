@@ -74,12 +74,29 @@ settings = {
     "pretrained, fine-tuned": {"encoders": {"image": body}, "encoder_learning_rate": 3e-4},
     "pretrained, frozen": {"encoders": {"image": frozen}},
 }
+accuracy = {}
 for name, parameters in settings.items():
     clf = FrontDoorMultiModalClassifier(beta=0, random_state=0, **parameters)
     clf.fit({m: x[train] for m, x in X.items()}, y[own][train])
     rows = {m: x[test] for m, x in X.items()}
     both, alone = clf.score(rows, y[own][test]), clf.score({**rows, "gradient": None}, y[own][test])
+    accuracy[name] = alone, both
     print(f"{name:24} both {both:.3f}   image alone {alone:.3f}")
+
+# %%
+# The weaker the encoder of the picture, the more the other modality adds to it.
+import matplotlib.pyplot as plt
+
+figure, ax = plt.subplots(figsize=(6.5, 2.4), layout="constrained")
+for place, (alone, both) in enumerate(accuracy.values()):
+    ax.plot([alone, both], [place, place], color="grey", zorder=0)
+alone, both = zip(*accuracy.values(), strict=True)
+ax.scatter(alone, range(len(accuracy)), marker="o", color="#E69F00", label="image alone")
+ax.scatter(both, range(len(accuracy)), marker="D", color="#0072B2", label="both modalities")
+ax.set_yticks(range(len(accuracy)), list(accuracy))
+ax.set(xlabel="accuracy (share of test rows)", ylim=(len(accuracy) - 0.5, -0.5))
+ax.grid(axis="x", alpha=0.3)
+ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 # %%
 # Here pretraining does not pay: five kinds of clothes are little to learn from, and the library's

@@ -114,7 +114,25 @@ table["log-loss"] = -search.cv_results_["mean_test_score"]
 table["sd of folds"] = search.cv_results_["std_test_score"]
 print(table.round(3).to_string(index=False))
 share = np.bincount(np.unique(strikes.y, return_inverse=True)[1]) / len(strikes.y)
-print(f"log-loss of the classes' shares alone: {-(share * np.log(share)).sum():.3f}")
+prior = -(share * np.log(share)).sum()
+print(f"log-loss of the classes' shares alone: {prior:.3f}")
+
+# %%
+# The bands are one sd of the folds.
+
+from skbetafd.plots import BetaPathDisplay
+
+lines = dict(list(table.groupby("surroundings")))
+display = BetaPathDisplay(
+    betas=np.array([0, 0.5, 1]),
+    scores=np.array([line["log-loss"] for line in lines.values()]),
+    spread=np.array([line["sd of folds"] for line in lines.values()]),
+    names=list(lines),
+    score_name="log-loss (nats)",
+    greater_is_better=False,
+).plot()
+display.ax_.axhline(prior, color="grey", linestyle=":")
+display.ax_.annotate("the classes' shares alone", (0, prior), (2, -12), textcoords="offset points")
 
 # %%
 # All of them tell far more than the classes' shares. The encoders and the values of β differ by

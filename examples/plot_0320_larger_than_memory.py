@@ -86,3 +86,21 @@ class Digits(Dataset):
 
 from_items = model().fit(Digits(train))
 print(f"Dataset    {from_items.score(Digits(test), y[test]):.3f}")
+
+# %%
+# Epoch by epoch
+# --------------
+# The losses of the memory map and of the Dataset lie on those of the arrays; those of zarr, which
+# is shuffled otherwise, beside them.
+from skbetafd.plots import TrainingHistoryDisplay
+
+fits = {
+    "arrays": in_memory,
+    "memory map": from_maps,
+    "zarr": from_stores,
+    "Dataset": from_items,
+}
+losses = {name: clf.history_[:, "train_loss"] for name, clf in fits.items()}
+display = TrainingHistoryDisplay(losses=losses).plot()
+display.lines_["arrays"].set(linewidth=6, alpha=0.4, marker="")
+display.ax_.legend()

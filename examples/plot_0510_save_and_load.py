@@ -38,6 +38,19 @@ print(f"largest difference of a probability: {difference}")
 print(f"accuracy at β = {loaded.beta}: {loaded.score(X_test, y[test]):.3f}")
 
 # %%
+# Both along the whole of β, the loaded one as a thin line within the fitted one:
+from skbetafd.plots import BetaPathDisplay
+
+display = BetaPathDisplay.from_estimator(
+    clf, X_test, y[test], scoring="neg_log_loss", linewidth=9, alpha=0.3, marker=""
+)
+fitted = display.lines_[0]
+display = BetaPathDisplay.from_estimator(
+    loaded, X_test, y[test], scoring="neg_log_loss", ax=display.ax_
+)
+display.ax_.legend([fitted, display.lines_[0]], ["fitted", "loaded"])
+
+# %%
 # One bit of the file changed:
 data = bytearray(path.read_bytes())
 data[-100] ^= 1

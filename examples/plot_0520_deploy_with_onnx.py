@@ -62,8 +62,19 @@ def milliseconds(call):
 
 
 clf.set_params(beta=0.5)
-for n in (1, 100):
+sizes, onnx, library = (1, 3, 10, 30, 100, 300), [], []
+for n in sizes:
     some = {name: value[10 : 10 + n] for name, value in rows.items()}
-    onnx = milliseconds(lambda some=some: session.run(None, some))
-    library = milliseconds(lambda some=some: clf.predict_proba(some))
-    print(f"{n} rows: ONNX takes {onnx / library:.0%} of the time of predict_proba")
+    onnx.append(milliseconds(lambda some=some: session.run(None, some)))
+    library.append(milliseconds(lambda some=some: clf.predict_proba(some)))
+    print(f"{n:3} rows: ONNX takes {onnx[-1] / library[-1]:.0%} of the time of predict_proba")
+
+# %%
+import matplotlib.pyplot as plt
+
+figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
+ax.loglog(sizes, library, color="#E69F00", linestyle="--", marker="s", label="predict_proba")
+ax.loglog(sizes, onnx, color="#0072B2", marker="o", label="ONNX")
+ax.set(xlabel="rows in one call", ylabel="time of a prediction (ms)")
+ax.grid(alpha=0.3)
+ax.legend()

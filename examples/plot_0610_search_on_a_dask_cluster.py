@@ -16,6 +16,7 @@ hand them to a Dask cluster: more machines, no other code.
 import os
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -63,21 +64,24 @@ print("largest difference of the scores:", largest)
 # %%
 # A worker dies
 # -------------
-# The first fit to begin takes its whole process with it. Dask gives the fit to the other
+# The first fit to end an epoch takes its whole process with it. Dask gives the fit to another
 # worker. The search by :class:`~skbetafd.FrontDoorMultiModalClassifierCV` fits once a fold for
 # every β, and puts its rows on every worker by itself.
 
 
 class DiesOnce(Callback):
-    """Kills the process that trains, the first time."""
+    """Kills the process that trains, in the first epoch to end; writes down each epoch's time."""
 
-    def __init__(self, died):
-        self.died = died
+    def __init__(self, folder):
+        self.folder = folder
 
-    def on_train_begin(self, net, **kwargs):
-        """Kill it."""
-        if not self.died.exists():
-            self.died.touch()
+    def on_epoch_end(self, net, **kwargs):
+        """Write the process and the time, and kill it the first time."""
+        with open(self.folder / "epochs", "a") as file:
+            file.write(f"{os.getpid()} {time.time()}\n")
+        died = self.folder / "died"
+        if not died.exists():
+            died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -86,11 +90,32 @@ search = FrontDoorMultiModalClassifierCV(
 )
 with parallel_config("dask"), tempfile.TemporaryDirectory() as folder:
     undisturbed = search.fit(train.X, train.y).scores_
-    died = Path(folder, "died")
-    disturbed = search.set_params(callbacks=[DiesOnce(died)]).fit(train.X, train.y).scores_
-    print("a worker died:", died.exists())
+    callbacks = [DiesOnce(Path(folder))]
+    disturbed = search.set_params(callbacks=callbacks).fit(train.X, train.y).scores_
+    print("a worker died:", Path(folder, "died").exists())
+    epochs = np.loadtxt(Path(folder, "epochs"))
 print("the same scores:", np.array_equal(undisturbed, disturbed))
 print(disturbed.round(3))
 
 client.close()
 cluster.close()
+
+# %%
+# Who trained when
+# ----------------
+# Each point is an epoch of one of the three fits. Dask starts another worker for the one that
+# died.
+
+import matplotlib.pyplot as plt
+
+dead = epochs[0, 0]
+processes = list(dict.fromkeys(epochs[:, 0]))
+figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
+for place, process in enumerate(processes):
+    seconds = epochs[epochs[:, 0] == process, 1] - epochs[0, 1]
+    ax.plot(seconds, [place] * len(seconds), "o", color="#0072B2")
+ax.plot(0, processes.index(dead), "X", color="#D55E00", markersize=12, label="killed")
+ax.set_yticks(range(len(processes)), [f"worker {place + 1}" for place in range(len(processes))])
+ax.set(xlabel="seconds after the first epoch", ylim=(len(processes) - 0.5, -0.5))
+ax.grid(axis="x", alpha=0.3)
+ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

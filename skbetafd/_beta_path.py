@@ -7,9 +7,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._lengths import AccuracyMixin
 from ._sklearn_compat import Interval, StrOptions, validate_parameters
 
 READ_AT_PREDICTION: dict[str, list[Any]] = {
@@ -19,7 +19,7 @@ READ_AT_PREDICTION: dict[str, list[Any]] = {
 """Constraints of the parameters that every classifier of this library reads at prediction."""
 
 
-class BetaPathMixin(ClassifierMixin):
+class BetaPathMixin(AccuracyMixin):
     """Adds the methods of prediction to an estimator with `beta`, `effect` and `_log_path`.
 
     ``_log_path(X, betas)`` gives log P_β of shape (n_betas, n_samples, n_classes).
@@ -67,7 +67,9 @@ class BetaPathMixin(ClassifierMixin):
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return self.log_beta_path(X, [self.beta])[0]
+        check_is_fitted(self)
+        validate_parameters(self, READ_AT_PREDICTION, beta=self.beta, effect=self.effect)
+        return self._log_path(X, [self.beta])[0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities P_β(y | t, a) at ``beta``.
@@ -127,11 +129,17 @@ class BetaPathMixin(ClassifierMixin):
             betas = list(betas)
         except TypeError:
             raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
-        if not betas:
-            raise ValueError(f"betas must hold at least one value, got {betas!r}")
-        for beta in betas:
-            validate_parameters(self, READ_AT_PREDICTION, beta=beta, effect=self.effect)
+        check_betas(self, betas)
+        validate_parameters(self, READ_AT_PREDICTION, effect=self.effect)
         return self._log_path(X, betas)
+
+
+def check_betas(estimator: Any, betas: list[float]) -> None:
+    """Refuse an empty list, and values outside [0, 1]."""
+    if not betas:
+        raise ValueError(f"betas must hold at least one value, got {betas!r}")
+    for beta in betas:
+        validate_parameters(estimator, {"betas": READ_AT_PREDICTION["beta"]}, betas=beta)
 
 
 def normalised(proba: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from ._atomic import all_or_nothing
-from ._beta_path import READ_AT_PREDICTION
+from ._beta_path import check_betas
 from ._checkpoints import remove_fold_checkpoints
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
@@ -28,11 +28,11 @@ from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
+from ._lengths import check_lengths
 from ._search_results import search_results
 from ._sklearn_compat import (
     accepts_sample_weight,
     routing_enabled,
-    validate_parameters,
     with_callbacks,
 )
 from ._warm_start import LEARNED
@@ -295,7 +295,10 @@ dtype, device, accelerate, random_state, verbose
         Raises
         ------
         ValueError, TypeError
-            For bad input or parameters, of this estimator or of a candidate.
+            For bad input or parameters, of this estimator or of a candidate; ValueError too if
+            the training of a fold diverges, naming it. The estimator is then as it was.
+        KeyboardInterrupt
+            If the search is interrupted; in the refit, as by `FrontDoorMultiModalClassifier.fit`.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -310,38 +313,13 @@ dtype, device, accelerate, random_state, verbose
             held = groups if any(c.early_stopping for c in candidates) else None
             check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
+            check_lengths(len(container), groups=groups)
             aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
             aligned["groups"] = held
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
-            routed = self._route(scorer, sample_weight, mediator, params)
-            if (
-                routing_enabled()
-                and held is None
-                and "groups" in params.keys() - routed.splitter.split
-            ):
-                raise TypeError(
-                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
-                    f"cv={self.cv!r} nor early stopping uses them"
-                )
-            splitter = check_cv(self.cv, aligned["y"], classifier=True)
-            splits = self._splits(
-                lambda: list(splitter.split(container, aligned["y"], **routed.splitter.split))
-            )
-            if not splits:
-                raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
-            tasks = [
-                FoldTask(
-                    clone(candidate).set_params(
-                        checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
-                    ),
-                    train,
-                    test,
-                    f"fold {i}{s or ''}",
-                )
-                for at, (candidate, s) in enumerate(zip(candidates, settings, strict=True))
-                for i, (train, test) in enumerate(splits)
-            ]
+            routed = self._route(scorer, sample_weight, mediator, params, held)
+            tasks = self._tasks(container, aligned["y"], settings, candidates, routed)
             rows = SearchRows(container, aligned)
             start = time.perf_counter()
             with nullcontext() if told is None else told.subtask("search"):
@@ -351,7 +329,7 @@ dtype, device, accelerate, random_state, verbose
                 score_fold(scorer, rows, task, fold, betas, routed.scorer.score)
                 for task, fold in zip(tasks, done, strict=True)
             ]
-            table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
+            table = np.reshape(scores, (len(candidates), -1, len(betas)))
             self._choose(settings, betas, table, seconds)
             if self.refit:
                 best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
@@ -365,6 +343,32 @@ dtype, device, accelerate, random_state, verbose
                 told.end()
         return self
 
+    def _tasks(
+        self,
+        container: Any,
+        y: np.ndarray,
+        settings: list[dict[str, Any]],
+        candidates: list[FrontDoorMultiModalClassifier],
+        routed: Bunch,
+    ) -> list[FoldTask]:
+        """Give what is to be fitted: every candidate on every split."""
+        splitter = check_cv(self.cv, y, classifier=True)
+        splits = self._splits(lambda: list(splitter.split(container, y, **routed.splitter.split)))
+        if not splits:
+            raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
+        return [
+            FoldTask(
+                clone(candidate).set_params(
+                    checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
+                ),
+                train,
+                test,
+                f"fold {i} {setting}" if setting else f"fold {i}",
+            )
+            for at, (candidate, setting) in enumerate(zip(candidates, settings, strict=True))
+            for i, (train, test) in enumerate(splits)
+        ]
+
     def _forget(self) -> dict[str, Any]:
         """Drop what an earlier fit has learned, which would outlive a fit with ``refit=False``.
 
@@ -377,10 +381,7 @@ dtype, device, accelerate, random_state, verbose
 
     def _checked_betas(self) -> list[float]:
         betas = list(self.betas)
-        if not betas:
-            raise ValueError(f"betas must hold at least one value, got {self.betas!r}")
-        for beta in betas:
-            validate_parameters(self, {"betas": READ_AT_PREDICTION["beta"]}, betas=beta)
+        check_betas(self, betas)
         return betas
 
     def _candidates(
@@ -409,12 +410,19 @@ dtype, device, accelerate, random_state, verbose
         return settings, candidates
 
     def _route(
-        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any]
+        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any], held: Any
     ) -> Bunch:
+        """Give what goes to the splitter and to the scorer; `held` are the groups that fits use."""
         if routing_enabled():
-            return process_routing(
+            routed = process_routing(
                 self, "fit", sample_weight=sample_weight, mediator=mediator, **params
             )
+            if held is None and "groups" in params.keys() - routed.splitter.split:
+                raise TypeError(
+                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
+                    f"cv={self.cv!r} nor early stopping uses them"
+                )
+            return routed
         unknown = params.keys() - {"groups"}
         if unknown:
             raise TypeError(

@@ -97,6 +97,7 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
+    _refuse_one_table(estimator, X, layout)
     X = _as_container(fill_absent(X, layout.names, layout.shapes))
     if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
         X = _grouped_frame(X, layout)
@@ -126,6 +127,23 @@ def _as_container(X: Any) -> Any:
             "modality of a higher rank, and no table; pass a list, [X], or a dict, {'image': X}"
         )
     return X
+
+
+def _refuse_one_table(estimator: Any, X: Any, layout: Layout) -> None:
+    """Refuse an array or ungrouped frame that hasn't the columns of all modalities together."""
+    if len(layout.names) < 2 or isinstance(X, MultiModalArray) or len(getattr(X, "shape", ())) < 2:
+        return
+    widths = [math.prod(shape) for shape in layout.shapes]
+    if math.prod(X.shape[1:]) == sum(widths) or (is_dataframe(X) and from_frame(X) is not None):
+        return
+    said = f"{X.shape[1]} features" if len(X.shape) == 2 else f"shape {tuple(X.shape)}"
+    fitted = [f"{name!r} ({width})" for name, width in zip(layout.names, widths, strict=True)]
+    raise ValueError(
+        f"X has {said}, but {type(estimator).__name__} is expecting {sum(widths)} features as "
+        f"input: X is one array, and the fit had the modalities {', '.join(fitted)}. Pass a list "
+        "or a dict with an array for each, or None for one that is absent; a MultiModalArray of "
+        "them; or one table with the columns of all"
+    )
 
 
 def _is_table(entry: Any) -> bool:

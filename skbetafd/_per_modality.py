@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import Bunch, check_consistent_length
+from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
+from ._lengths import check_lengths
 from ._modality_transforms import (
     PASSTHROUGH,
     cloned,
@@ -339,8 +340,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
     ) -> dict[str, Any]:
         with all_or_nothing(self):
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
-            if y is not None:
-                check_consistent_length(next(iter(X.values())), y)
+            check_lengths(len(X), y=y)
             self.modality_names_ = list(X.names)
             chosen = self._chosen(X.names)
             routed = self._route(params, method)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ._lengths import check_lengths
 from ._null_rows import null_rows
 from ._one_label import check_one_label_a_row
 from ._sklearn_compat import check_sample_weight
@@ -68,7 +69,7 @@ def read_targets(
     check_one_label_a_row(y)
     with _blaming("y"):
         y = column_or_1d(y, warn=True)
-        check_consistent_length(next(iter(X.values())), y)
+        check_lengths(len(X), y=y)
         assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
@@ -147,25 +148,48 @@ def _some(labels: list[Any]) -> str:
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     """Give the groups of rows as numbers from 0, shape (n_rows,)."""
-    with _blaming("groups"):
-        groups = column_or_1d(groups, input_name="groups")
-    _check_groups(groups)
-    numbers = np.unique(groups, return_inverse=True)[1]
-    if len(groups) != n_rows:
-        raise ValueError(f"groups has {len(groups)} entries for {n_rows} rows")
-    return numbers
+    return np.unique(row_labels(groups, "groups", n_rows), return_inverse=True)[1]
 
 
-def _check_groups(groups: np.ndarray) -> None:
-    missing = null_rows(groups[:, None])
+def row_labels(values: Any, name: str, n_rows: int) -> np.ndarray:
+    """Read one value a row, of a kind that can be sorted; one column is read as well.
+
+    Raises
+    ------
+    ValueError
+        If there are not `n_rows` single values, or one is missing; the error names its row.
+    TypeError
+        If strings, numbers or other kinds are mixed.
+    """
+    listed = isinstance(values, (list, tuple))
+    array = np.asarray(values, dtype=object if listed else None)  # else NaN would be "nan"
+    if array.shape[1:] == (1,):
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one value a row, got an array of shape {array.shape}")
+    check_lengths(n_rows, **{name: array})
+    missing = null_rows(array[:, None])
     if missing is not None:
         row = int(missing.argmax())
-        error = ValueError if isinstance(groups[row], Real) else TypeError
-        raise error(f"groups: row {row} has no group, got {groups[row]!r}")
-    if groups.dtype == object:
-        kinds = sorted({"str" if isinstance(g, str) else "number" for g in groups})
-        if len(kinds) > 1:
-            raise TypeError("groups: strings and numbers are mixed; pass one kind")
+        raise ValueError(f"{name} must not be missing, got {array.tolist()[row]!r} in row {row}")
+    if array.dtype == object:
+        _check_one_kind(array, name)
+    return np.asarray(array.tolist()) if listed else array
+
+
+def _check_one_kind(array: np.ndarray, name: str) -> None:
+    kinds = {}
+    for row, value in enumerate(array):
+        if isinstance(value, Sized) and not isinstance(value, (str, bytes)):
+            raise ValueError(f"{name} must be one value a row, got {value!r} in row {row}")
+        known = "str" if isinstance(value, str) else "number" if isinstance(value, Real) else None
+        kinds[known or type(value).__name__] = value
+    if len(kinds) > 1:
+        kind, other = sorted(kinds)[:2]
+        raise TypeError(
+            f"{name} must be of one kind, got {kind} and {other} mixed, as {kinds[kind]!r} and "
+            f"{kinds[other]!r}"
+        )
 
 
 def _check_range(sample_weight: np.ndarray) -> None:

@@ -213,6 +213,11 @@ BAD_X = {
         video(sparse.csr_array(VIDEO + 1j)),
         ["'video'", "complex128"],
     ),
+    "a frame without columns": (
+        ValueError,
+        video(pd.DataFrame(index=range(N))),
+        ["'video' has 0 features", "(60, 0)"],
+    ),
     "a sparse modality without columns": (
         ValueError,
         video(sparse.csr_array((N, 0))),
@@ -314,9 +319,9 @@ CONTINUOUS = rng.normal(size=N)
     ("y", "error", "words"),
     [
         pytest.param(None, ValueError, ["requires y", "None"], id="None"),
-        pytest.param(LABEL[:50], ValueError, ["[60, 50]"], id="too short"),
-        pytest.param(np.append(LABEL, 0), ValueError, ["[60, 61]"], id="too long"),
-        pytest.param([], ValueError, ["[60, 0]"], id="empty"),
+        pytest.param(LABEL[:50], ValueError, ["50 entries for 60 rows"], id="too short"),
+        pytest.param(np.append(LABEL, 0), ValueError, ["61 entries for 60 rows"], id="too long"),
+        pytest.param([], ValueError, ["0 entries for 60 rows"], id="empty"),
         pytest.param(CONTINUOUS, ValueError, ["Unknown label type: continuous"], id="continuous"),
         pytest.param(np.c_[LABEL, LABEL], ValueError, ["1d array", "(60, 2)"], id="two columns"),
         pytest.param(np.eye(3)[LABEL], ValueError, ["1d array", "(60, 3)"], id="indicators"),
@@ -535,6 +540,21 @@ BAD_AT_PREDICT = {
     "a list of three": (ValueError, [AUDIO, VIDEO, VIDEO], ["X has 3 modalities", "with 2"]),
     "no modality": (ValueError, {}, ["got 0"]),
     "a narrower table": (ValueError, FLAT[:, :5], ["X has 5 features", "expecting 7"]),
+    "one modality's array": (
+        ValueError,
+        AUDIO,
+        ["X is one array", "modalities 'audio' (4), 'video' (3)", "a list or a dict"],
+    ),
+    "one modality's frame": (
+        ValueError,
+        pd.DataFrame(AUDIO, columns=list("abcd")),
+        ["X is one array", "'audio' (4), 'video' (3)"],
+    ),
+    "one modality of a higher rank": (
+        ValueError,
+        np.zeros((N, 2, 5)),
+        ["X has shape (60, 2, 5)", "'audio' (4), 'video' (3)"],
+    ),
     "a wider table": (ValueError, np.c_[FLAT, FLAT], ["X has 14 features", "expecting 7"]),
     "higher rank of another size": (
         ValueError,
@@ -611,7 +631,7 @@ def test_beta_and_effect_are_checked_when_they_are_read(fitted, method, paramete
 def test_beta_path_checks_each_beta(fitted, value):
     with pytest.raises(ValueError) as caught:
         fitted.beta_path(GOOD, [0, value, 1])
-    assert "beta" in str(caught.value)
+    assert "The 'betas' parameter" in str(caught.value)
     assert f"Got {value!r}" in str(caught.value)
 
 

@@ -359,12 +359,12 @@ def test_an_inner_split_names_the_label_that_is_rare():
 @pytest.mark.parametrize(
     ("groups", "error", "message"),
     [
-        ([None] + ["x"] * (N - 1), TypeError, "row 0 has no group, got None"),
-        ([1.0] * (N - 1) + [np.nan], ValueError, f"row {N - 1} has no group, got .*nan"),
+        ([None] + ["x"] * (N - 1), ValueError, "groups .*missing, got None in row 0"),
+        ([1.0] * (N - 1) + [np.nan], ValueError, f"groups .*missing, got nan in row {N - 1}"),
         (
             np.array(["x"] * (N - 1) + [3], dtype=object),
             TypeError,
-            "groups: strings and numbers are mixed",
+            "groups must be of one kind, got number and str mixed",
         ),
     ],
 )

@@ -380,7 +380,7 @@ def test_transform_refuses_other_modalities_than_fit_saw(modalities, change, mes
 
 
 def test_y_of_another_length_is_an_error(modalities):
-    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[120, 3\]"):
+    with pytest.raises(ValueError, match="y has 3 entries for 120 rows"):
         PerModality(StandardScaler()).fit(modalities, [0, 1, 2])
 
 

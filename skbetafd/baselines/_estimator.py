@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from scipy.special import logsumexp
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._atomic import all_or_nothing
@@ -16,10 +15,11 @@ from .._beta_path import normalised
 from .._dataset_input import labelled
 from .._device_memory import in_parts, training_memory
 from .._inner_split import EARLY_STOPPING
+from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._row_sources import dense_rows
-from .._sklearn_compat import StrOptions, validate_parameters
+from .._sklearn_compat import StrOptions, one_of_many_fits, validate_parameters
 from ._rule import Rule
 from ._training import fit_part
 
@@ -80,7 +80,7 @@ PARAMETERS = """
 """
 
 
-class Baseline(ClassifierMixin, NetworkClassifier):
+class Baseline(AccuracyMixin, NetworkClassifier):
     """A classifier of networks that see the label as it comes, without an adjustment."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -173,16 +173,33 @@ class Baseline(ClassifierMixin, NetworkClassifier):
         Raises
         ------
         ValueError, TypeError
-            Naming the modality, row and column, or the parameter, and its value.
+            Naming the modality, row and column, or the parameter, and its value; ValueError too
+            if the training diverges. The estimator is then as it was.
+        KeyboardInterrupt
+            If it is interrupted before that; in any but the last of several trainings; or where
+            the fit is one of many, as in a search or an ensemble. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
+            network is kept: the best one with `early_stopping`, else the last complete one.
         """
         with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
+            views, keep = self._views(request.names), not one_of_many_fits()
             self.parts_ = [
-                fit_part(request, view, self._make_rule, int(self.verbose))
-                for view in self._views(request.names)
+                fit_part(
+                    request,
+                    view,
+                    self._make_rule,
+                    int(self.verbose),
+                    keep_interrupted=keep and at == len(views),
+                )
+                for at, view in enumerate(views, start=1)
             ]
             self.history_ = self.parts_[0].history
             self.n_iter_ = len(self.history_)

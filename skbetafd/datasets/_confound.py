@@ -277,14 +277,10 @@ def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
 def _read_groups(groups: Any, n_rows: int) -> np.ndarray | None:
     if groups is None:
         return None
-    groups = np.asarray(groups)
-    if groups.shape != (n_rows,):
-        raise ValueError(f"groups must have shape ({n_rows},), one entry a row, got {groups.shape}")
     numbers = read_groups(groups, n_rows)
     if numbers.max() < 1:
-        raise ValueError(
-            f"groups must hold at least 2 groups to be split, got only {groups.tolist()[0]!r}"
-        )
+        only = np.ravel(groups).tolist()[0]
+        raise ValueError(f"groups must hold at least 2 groups to be split, got only {only!r}")
     return numbers
 
 

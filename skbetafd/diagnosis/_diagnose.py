@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from tqdm.auto import tqdm
 
 from .._folds import naming_fold
 from .._inputs import read_training_input
@@ -21,7 +22,7 @@ from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone
-from ._splits import Fold, paired_p_value, rows_of, stratified_splits
+from ._splits import Fold, paired_p_value, rows_of, sign_p_value, stratified_splits
 
 REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "predominant-first"}
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""
@@ -38,16 +39,18 @@ def diagnose(
     confidence_level: float = 0.95,
     network_params: Mapping[str, Any] | None = None,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> Diagnosis:
     """Tell which modality is predominant, and whether balancing would help.
 
     Everything is decided on rows that were held out. `UnimodalClassifier` ranks the modalities,
     with fewer than 1,000 rows the less noisy quadratic ridge probe that finds the estimators'
     predominant one; `FusionClassifier` is cross-validated plainly and with balancing rules, on the
-    same folds and from the same initial weights, and the differences go through the corrected
-    paired t-test for repeated cross-validation [1]_. The recommendation is "nothing" unless a
-    rule is better significantly and by more than half a point: with good features, balancing
-    often hurts.
+    same folds and from the same initial weights. Each rule is compared by the corrected paired
+    t-test for repeated cross-validation [1]_ and by the sign test over rows (with one repetition,
+    McNemar's exact test [2]_), of which the larger p-value counts: a few folds that happen to gain
+    alike would satisfy the first. The recommendation is "nothing" unless a rule is better
+    significantly and by more than half a point: with good features, balancing often hurts.
 
     Parameters
     ----------
@@ -72,6 +75,11 @@ def diagnose(
         those of `FusionClassifier`.
     random_state : int, RandomState or None, default=None
         Of folds, networks and bootstrap.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar over the fits and says which one is made. There are
+        ``cv`` a modality, for the ranking, and ``cv * n_repeats`` for joint training and for each
+        of up to three rules: 50 by default of two modalities. ``network_params`` may have a
+        `verbose` of its own, for each network.
 
     Returns
     -------
@@ -99,6 +107,8 @@ def diagnose(
     References
     ----------
     .. [1] Nadeau, Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
+    .. [2] Dietterich, Approximate Statistical Tests for Comparing Supervised Classification
+       Learning Algorithms, Neural Computation 10, 1998.
 
     Examples
     --------
@@ -119,32 +129,33 @@ def diagnose(
             "confidence_level": [Interval(Real, 0, 1, closed="neither")],
             "network_params": [None, dict],
             "random_state": ["random_state"],
+            "verbose": ["verbose"],
         },
         cv=cv,
         n_repeats=n_repeats,
         confidence_level=confidence_level,
         network_params=network_params,
         random_state=random_state,
+        verbose=verbose,
     )
     X, y = _read(X, y, modalities)
     groups = None if groups is None else read_groups(groups, len(y))
     rng = private_generator(random_state)
     params = _checked_params(network_params or {})
     repeats = [_folds(cv, y, groups, rng) for _ in range(n_repeats)]
-    right = right_alone(X, y, groups, repeats[0], params)
     rules, skipped = _rules(y, groups, repeats)
-    folds = [fold for repeat in repeats for fold in repeat]
-    accuracy = _accuracies(X, y, groups, folds, [None, *rules], params)
+    n_fits = cv * (len(X.names) + n_repeats * (1 + len(rules)))
+    with tqdm(total=n_fits, unit="fit", desc="diagnose", disable=not verbose) as bar:
+        right = right_alone(X, y, groups, repeats[0], params, bar)
+        joint = _right_jointly(X, y, groups, repeats, [None, *rules], params, bar)
     tail = (1 - confidence_level) / 2
     means = resampled_means(right, rng)
     ranking = ranking_of(X.names, right, means, [tail, 1 - tail])
-    n_first = len(repeats[0])
-    plain_in_first = np.average(accuracy[:n_first, 0], weights=[len(f.test) for f in repeats[0]])
     best = ranking["alone"][ranking["predominant"]]
     return Diagnosis(
         **ranking,
-        **_trial(accuracy, rules, folds, 1 - confidence_level),
-        competition=float(best - plain_in_first),
+        **_trial(joint, rules, repeats, 1 - confidence_level),
+        competition=float(best - joint[0, :, 0].mean()),
         skipped=skipped,
         n_samples=len(y),
         confidence_level=confidence_level,
@@ -198,35 +209,44 @@ def _rules(
     return [rule for rule in rules if rule not in skipped], skipped
 
 
-def _accuracies(
+def _right_jointly(
     X: MultiModalArray,
     y: np.ndarray,
     groups: np.ndarray | None,
-    folds: list[Fold],
+    repeats: list[list[Fold]],
     rules: list[str | None],
     params: dict[str, Any],
+    bar: tqdm,
 ) -> np.ndarray:
-    """Held-out accuracy of joint training by each rule, shape (n_folds, n_rules)."""
-    accuracy = np.empty((len(folds), len(rules)))
-    for i, fold in enumerate(folds):
-        for j, rule in enumerate(rules):
-            clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
-            with naming_fold(fold.name):
-                clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
-            accuracy[i, j] = np.mean(clf.predict(X[fold.test]) == y[fold.test])
-    return accuracy
+    """Tell the held-out rows that joint training gets right, (n_repeats, n_samples, n_rules)."""
+    right = np.empty((len(repeats), len(y), len(rules)), dtype=bool)
+    for i, folds in enumerate(repeats):
+        for fold in folds:
+            for j, rule in enumerate(rules):
+                bar.set_description(f"repeat {i}, {fold.name}, {rule or JOINT}")
+                clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
+                with naming_fold(fold.name):
+                    clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
+                right[i, fold.test, j] = clf.predict(X[fold.test]) == y[fold.test]
+                bar.update()
+    return right
 
 
 def _trial(
-    accuracy: np.ndarray, rules: list[str], folds: list[Fold], level: float
+    right: np.ndarray, rules: list[str], repeats: list[list[Fold]], level: float
 ) -> dict[str, Any]:
     """Compare each rule with plain joint training, and choose what to recommend."""
-    test_to_train = float(np.mean([len(fold.test) / len(fold.train) for fold in folds]))
+    folds = [(i, fold) for i, repeat in enumerate(repeats) for fold in repeat]
+    accuracy = np.array([right[i, fold.test].mean(axis=0) for i, fold in folds])
+    test_to_train = float(np.mean([len(fold.test) / len(fold.train) for _, fold in folds]))
+    often = right.sum(axis=0)
     gains, p_values = {}, {}
-    for rule, column in zip(rules, accuracy.T[1:], strict=True):
-        differences = column - accuracy[:, 0]
+    for j, rule in enumerate(rules, start=1):
+        differences = accuracy[:, j] - accuracy[:, 0]
         gains[rule] = float(differences.mean())
-        p_values[rule] = min(1.0, len(rules) * paired_p_value(differences, test_to_train))
+        over_folds = paired_p_value(differences, test_to_train)
+        over_rows = sign_p_value(often[:, j] - often[:, 0])
+        p_values[rule] = min(1.0, len(rules) * max(over_folds, over_rows))
     helping = [r for r in rules if gains[r] > WORTHWHILE and p_values[r] < level]
     best = max(helping, key=gains.__getitem__, default=None)
     return {

@@ -50,7 +50,8 @@ class Diagnosis:
     gains : dict of str to float
         Each rule's accuracy minus that of plain joint training.
     p_values : dict of str to float
-        One-sided, of the gain > 0, times the number of rules (Bonferroni), at most 1.
+        One-sided, of the gain > 0: the larger one of a test over folds and one over rows, times
+        the number of rules (Bonferroni), at most 1.
     competition : float
         Accuracy of the predominant modality alone minus that of plain joint training on the same
         folds; positive means that joint training failed.

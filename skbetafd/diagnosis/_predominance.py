@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .._contribution import probe_predict
 from .._folds import naming_fold
@@ -23,6 +24,7 @@ def right_alone(
     groups: np.ndarray | None,
     folds: list[Fold],
     params: dict[str, Any],
+    bar: tqdm,
 ) -> np.ndarray:
     """Tell the rows that each modality alone gets right, (n_samples, n_modalities).
 
@@ -32,16 +34,17 @@ def right_alone(
     predict_alone = _by_probe if len(y) < PROBE_BELOW else _by_network
     for fold in folds:
         for m, name in enumerate(X.names):
+            bar.set_description(f"{fold.name}, {name!r} alone")
             there = present_in(X[name])
             train, test = fold.train[there[fold.train]], fold.test[there[fold.test]]
-            if not len(test):
-                continue
-            with naming_fold(f"{fold.name}, modality {name!r}"):
-                if not len(train):
-                    raise ValueError("NaN in every training row")
-                alone = MultiModalArray({name: X[name]})
-                predicted = predict_alone(alone, y, groups, train, test, fold.seed, params)
-                right[test, m] = predicted == y[test]
+            if len(test):
+                with naming_fold(f"{fold.name}, modality {name!r}"):
+                    if not len(train):
+                        raise ValueError("NaN in every training row")
+                    alone = MultiModalArray({name: X[name]})
+                    predicted = predict_alone(alone, y, groups, train, test, fold.seed, params)
+                    right[test, m] = predicted == y[test]
+            bar.update()
     return right
 
 

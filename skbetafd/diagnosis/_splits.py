@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import binomtest
 from scipy.stats import t as student
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
@@ -100,3 +101,20 @@ def paired_p_value(differences: np.ndarray, test_to_train: float) -> float:
     if variance == 0:
         return 0.0 if mean > 0 else 1.0
     return float(student.sf(mean / np.sqrt((1 / k + test_to_train) * variance), k - 1))
+
+
+def sign_p_value(net: np.ndarray) -> float:
+    """One-sided p-value of the sign test: that more rows are won than lost.
+
+    With one repetition of the folds it is McNemar's exact test (Dietterich, Approximate Statistical
+    Tests for Comparing Supervised Classification Learning Algorithms, Neural Computation 10, 1998).
+
+    Parameters
+    ----------
+    net : ndarray of shape (n_samples,)
+        How often the one method alone is right in a row, minus how often the other alone is.
+    """
+    won, lost = int((net > 0).sum()), int((net < 0).sum())
+    if won + lost == 0:
+        return 1.0
+    return float(binomtest(won, won + lost, alternative="greater").pvalue)

@@ -86,7 +86,10 @@ class AuxiliaryMaskingDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError, ValueError
+            If `curves` is no dict of MaskingCurve, or empty.
         """
+        self._check_curves()
         ax = get_axes(ax, self)
         self.lines_, self.bands_ = [], []
         kinds = sorted({curve.masked for curve in self.curves.values()})
@@ -109,6 +112,16 @@ class AuxiliaryMaskingDisplay:
         same = f"mean ± sd of {orders[0]} orders" if len(orders) == 1 else "mean ± sd over orders"
         legend(ax, same if self.bands_ else None, named=self.lines_)
         return self
+
+    def _check_curves(self) -> None:
+        curves = self.curves
+        if not isinstance(curves, Mapping):
+            raise TypeError(f"curves must be a dict of name to MaskingCurve, got {curves!r}")
+        if not curves:
+            raise ValueError(f"curves must hold at least one MaskingCurve, got {curves!r}")
+        for name, curve in curves.items():
+            if not isinstance(curve, MaskingCurve):
+                raise TypeError(f"curves must hold MaskingCurve, got {curve!r} for {name!r}")
 
     @classmethod
     def from_estimator(
@@ -192,9 +205,7 @@ class AuxiliaryMaskingDisplay:
 
         Raises
         ------
-        ValueError
-            If there is no curve.
+        TypeError, ValueError
+            As `plot`.
         """
-        if not curves:
-            raise ValueError(f"curves must hold at least one MaskingCurve, got {curves!r}")
         return cls(curves=curves, scoring=scoring).plot(ax, **kwargs)

@@ -208,11 +208,12 @@ class BetaPathDisplay:
         TypeError
             If `estimator` has no β.
         ValueError
-            If a β is outside [0, 1], or lengths differ.
+            If a β is outside [0, 1], lengths differ, or an environment has no score, as where it
+            lacks a class that `scoring` needs; the error names both.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         clf, X = with_beta(estimator, X)
-        betas = np.sort(np.asarray(BETAS if betas is None else betas, dtype=float))
+        betas = np.sort(_read_betas(BETAS if betas is None else betas))
         return cls.from_predictions(
             y,
             clf.beta_path(X, betas),
@@ -266,16 +267,13 @@ class BetaPathDisplay:
             If shapes don't go together.
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
-        path, betas = np.asarray(proba_path), np.asarray(betas, dtype=float)
+        path, betas = np.asarray(proba_path), _read_betas(betas)
         labels = np.unique(y_true) if classes is None else np.asarray(classes)
         if path.ndim != 3 or path.shape[0] != len(betas) or path.shape[2] != len(labels):
             raise ValueError(
                 f"proba_path must be of shape (n_betas, n_samples, n_classes) = ({len(betas)}, "
                 f"{len(y_true)}, {len(labels)}), got {path.shape}"
             )
-        outside = betas[~((betas >= 0) & (betas <= 1))]
-        if not len(betas) or len(outside):
-            raise ValueError(f"betas must be one or more values in [0, 1], got {betas.tolist()}")
         order = np.argsort(betas, kind="stable")
         names, scores = score_path(
             y_true,
@@ -367,7 +365,7 @@ class BetaPathDisplay:
             If `cv_results` lacks estimators or indices, or there are not as many names as folds.
         """
         check_matplotlib(f"{cls.__name__}.from_cv_results")
-        betas = np.sort(np.asarray(BETAS if betas is None else betas, dtype=float))
+        betas = np.sort(_read_betas(BETAS if betas is None else betas))
         folds = fold_scores(cv_results, X, y, betas, scoring)
         return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)
 
@@ -388,3 +386,14 @@ class BetaPathDisplay:
             score_name=score_label(scoring),
             greater_is_better=not is_loss(scoring),
         )
+
+
+def _read_betas(betas: Any) -> np.ndarray:
+    """Read one or more β, shape (n_betas,)."""
+    try:
+        array = np.asarray(betas, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 1 or not len(array) or not np.all((array >= 0) & (array <= 1)):
+        raise ValueError(f"betas must be a sequence of one or more values in [0, 1], got {betas!r}")
+    return array

@@ -6,38 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from .._null_rows import null_rows
 from .._sklearn_compat import style_keywords
-from ._style import BLUE, COLOURS, GREY, MARKERS, plain
-
-MOST_NAMED = 20
-"""Categories that a legend names; the rarer ones are drawn alike."""
+from .._targets import row_labels
+from ._style import BLUE, COLOURS, GREY, MARKERS, MOST_NAMED, plain
 
 
-def row_labels(values: Any, name: str = "labels") -> np.ndarray:
-    """Read one value a row, none of them missing; the error says which row lacks one."""
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one value a row, got an array of shape {array.shape}")
-    missing = null_rows(array[:, None])
-    if missing is not None:
-        row = int(missing.argmax())
-        raise ValueError(f"{name} must not be missing, got {array.tolist()[row]!r} in row {row}")
-    return array
-
-
-def categories(values: Any) -> list[tuple[str, np.ndarray]]:
+def categories(values: Any, name: str) -> list[tuple[str, np.ndarray]]:
     """Give the label and the rows of each category, sorted; of more than 20, the rarer as one.
 
     Parameters
     ----------
     values : array-like of shape (n_samples,)
+    name : str
+        What an error calls them.
 
     Returns
     -------
     list of (str, ndarray of bool of shape (n_samples,))
     """
-    values = row_labels(values)
+    values = row_labels(values, name, len(values))
     names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(names) <= MOST_NAMED:
         return [(plain(name), codes == i) for i, name in enumerate(names)]

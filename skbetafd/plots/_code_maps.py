@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, check_consistent_length
 
 from .._contribution import probe_scores
+
+CODES = ("knowledge", "context")
+LEAST_ROWS = 3
+"""Fewer make no map: their two dimensions would show nothing but that they differ."""
+
+
+def read_codes(codes: Any) -> dict[str, np.ndarray]:
+    """Check the two codes: finite arrays (n_samples, n_dimensions) of as many rows, 3 or more."""
+    if not isinstance(codes, Mapping):
+        raise TypeError(f"codes must be a dict with {list(CODES)}, got {codes!r}")
+    lacking = [name for name in CODES if name not in codes]
+    if lacking:
+        raise ValueError(f"codes must hold {list(CODES)}, got {list(codes)}")
+    arrays = {}
+    for name in CODES:
+        array = np.asarray(codes[name])
+        if array.ndim != 2 or len(array) < LEAST_ROWS or not array.shape[1]:
+            raise ValueError(
+                f"the {name} must be of shape (n_samples, n_dimensions), with {LEAST_ROWS} rows or "
+                f"more to make a map, got {array.shape}"
+            )
+        arrays[name] = check_array(array, input_name=name)
+    check_consistent_length(*arrays.values())
+    return arrays
 
 
 def code_map(code: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
     """Give two dimensions of a code, each of its columns at variance 1, and the axes' names."""
     code = StandardScaler().fit_transform(code)
+    if not code.any():
+        return np.zeros((len(code), 2)), ("the code is the same in every row", "")
     if method == "tsne":
         perplexity = min(30.0, (len(code) - 1) / 3)
         tsne = TSNE(perplexity=perplexity, random_state=seed)

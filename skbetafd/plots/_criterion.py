@@ -107,7 +107,7 @@ class CriterionDisplay:
         ValueError
             If the condition is unknown, or there are not as many axes as panels.
         """
-        if condition is not None and condition not in MEANINGS:
+        if condition is not None and condition not in list(MEANINGS):
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
         dag = explicit_dag(self.graph)
         self._check_graph(dag)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
+from .._lengths import check_lengths
 from .._private_generator import private_generator
-from .._sklearn_compat import safe_indexing
+from .._targets import row_labels
 from ._categories import categories, scatter_categories
-from ._code_maps import code_map, code_probes
+from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
 from ._style import check_matplotlib, get_panels
 
 METHODS = ("pca", "tsne")
-CODES = ("knowledge", "context")
 
 
 class KnowledgeContextDisplay:
@@ -123,9 +123,10 @@ class KnowledgeContextDisplay:
         self.scatters_ = []
         coloured = list(self.colourings.items()) or [("", None)]
         for axes, (name, values) in zip(self.axes_, coloured, strict=True):
-            shown = None if values is None else categories(values)
+            shown = None if values is None else categories(values, name)
             for ax, code in zip(axes, CODES, strict=True):
                 self.scatters_.append(scatter_categories(ax, self.points[code], shown, kwargs))
+                _one_scale(ax)
                 self._label(ax, code, name, values)
             if shown is not None:
                 axes[-1].legend(
@@ -203,8 +204,8 @@ class KnowledgeContextDisplay:
         TypeError
             If `estimator` does not end with a FrontDoorMultiModalClassifier.
         ValueError
-            If its fit had one modality or an observed mediator, lengths differ, or `method` or
-            `max_rows` is out of range.
+            If its fit had one modality or an observed mediator, there are fewer than 3 rows,
+            lengths differ, or `method` or `max_rows` is out of range.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         clf, X = inside(estimator, X)
@@ -253,23 +254,32 @@ class KnowledgeContextDisplay:
 
         Raises
         ------
+        TypeError
+            If `codes` is no dict, or a colouring mixes strings and numbers.
         ValueError
-            As `from_estimator`.
+            As `from_estimator`; or if one of the two codes is missing, not 2-D or not finite.
         """
         check_matplotlib(f"{cls.__name__}.from_codes")
         if method not in METHODS:
             raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-        if max_rows < 3:
-            raise ValueError(f"max_rows must be at least 3, got {max_rows!r}")
-        given = {"label": y, "environment": environments}
-        colourings = {name: value for name, value in given.items() if value is not None}
+        if not isinstance(max_rows, Integral) or max_rows < LEAST_ROWS:
+            raise ValueError(
+                f"max_rows must be an integer of at least {LEAST_ROWS}, got {max_rows!r}"
+            )
+        codes = read_codes(codes)
         n = len(codes["knowledge"])
-        check_consistent_length(codes["knowledge"], codes["context"], *colourings.values())
+        check_lengths(n, context=codes["context"])
+        given = {"label": (y, "y"), "environment": (environments, "environments")}
+        colourings = {
+            colouring: row_labels(values, name, n)
+            for colouring, (values, name) in given.items()
+            if values is not None
+        }
         rng = private_generator(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)
-        chosen = {name: np.asarray(codes[name])[rows] for name in CODES}
-        shown = {name: np.asarray(safe_indexing(v, rows)) for name, v in colourings.items()}
+        chosen = {name: code[rows] for name, code in codes.items()}
+        shown = {name: values[rows] for name, values in colourings.items()}
         maps = {name: code_map(code, method, seed) for name, code in chosen.items()}
         return cls(
             points={name: points for name, (points, _) in maps.items()},
@@ -277,3 +287,13 @@ class KnowledgeContextDisplay:
             colourings=shown,
             probes=code_probes(chosen, shown, seed),
         ).plot(ax, **kwargs)
+
+
+def _one_scale(ax: Any) -> None:
+    """Give both axes the longer one's length: a component of little variance looks like it."""
+    ends = np.array([ax.get_xlim(), ax.get_ylim()])
+    half = np.ptp(ends, axis=1).max() / 2
+    (left, low), (right, high) = ends.mean(axis=1) - half, ends.mean(axis=1) + half
+    ax.set_xlim(left, right, auto=None)  # so that axes which share these limits can widen them
+    ax.set_ylim(low, high, auto=None)
+    ax.set_aspect("equal")

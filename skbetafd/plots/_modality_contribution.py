@@ -15,6 +15,10 @@ LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
 
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue, as ITU-R BT.601 weighs them."""
+
+
 class ModalityContributionDisplay:
     """What each modality adds to a classifier's score: its Shapley value.
 
@@ -85,7 +89,7 @@ class ModalityContributionDisplay:
             Where to draw; None makes a figure, by class one that grows with their number.
         by_class : bool, default=False
             Whether to draw the values of each class's recall instead of those of the score. A
-            class without a row is hatched.
+            class without a row of positive weight is hatched.
         **kwargs : dict
             Passed to matplotlib's ``Axes.barh`` or, by class, ``Axes.imshow``.
 
@@ -102,6 +106,9 @@ class ModalityContributionDisplay:
             If values by class are asked for and there are none, the score not being accuracy.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
+        for text in getattr(self, "texts_", []):
+            if ax is not None and text.axes is ax:  # drawn here before
+                text.remove()
         self.bars_ = self.whiskers_ = self.image_ = None
         self.texts_ = []
         return self._table(ax, kwargs) if by_class else self._bars(ax, kwargs)
@@ -148,8 +155,9 @@ class ModalityContributionDisplay:
         most = float(np.nanmax(np.abs(values))) or 1.0
         own = {"cmap": _blue_white_orange(), "vmin": -most, "vmax": most, "aspect": "auto"}
         self.image_ = ax.imshow(np.ma.masked_invalid(values), **(own | user))
+        _remove_colour_bars(ax)
         bar = self.figure_.colorbar(self.image_, ax=ax)
-        bar.set_label("Shapley value of the class's recall\n(share of its rows)")
+        bar.set_label("Shapley value of\nthe class's recall\n(share of its rows)")
         font, step = _font_and_step(ax, n_classes)
         names = list(map(plain, found.names))
         ax.set_xticks(range(n_modalities), names, rotation=30, ha="right")
@@ -160,19 +168,21 @@ class ModalityContributionDisplay:
         for row in empty:
             ax.axhspan(row - 0.5, row + 0.5, fill=False, hatch="////", edgecolor=GREY, linewidth=0)
         if font >= LEAST_FONT:
-            self._write(values, set(empty.tolist()), font, most)
+            self._write(values, set(empty.tolist()), font)
         return self
 
-    def _write(self, values: np.ndarray, empty: set[int], font: float, most: float) -> None:
+    def _write(self, values: np.ndarray, empty: set[int], font: float) -> None:
         middle = (values.shape[1] - 1) / 2
         centred = {"ha": "center", "va": "center", "fontsize": font}
+        colours = self.image_.to_rgba(values)[..., :3] @ LUMINANCE
         for row, own in enumerate(values):
             if row in empty:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-                self.texts_.append(self.ax_.text(middle, row, "no rows", bbox=box, **centred))
+                text = f"{plain(self.contributions.classes[row])}: no row of positive weight"
+                self.texts_.append(self.ax_.text(middle, row, text, bbox=box, **centred))
                 continue
             for column, value in enumerate(own):
-                colour = "white" if abs(value) > 0.6 * most else "black"
+                colour = "black" if colours[row, column] > 0.45 else "white"
                 text = f"{value:+.2f}".replace("-", "−")
                 self.texts_.append(self.ax_.text(column, row, text, color=colour, **centred))
 
@@ -276,6 +286,13 @@ def _blue_white_orange() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("contribution", ["#8a3d00", "#ffffff", "#00446e"])
+
+
+def _remove_colour_bars(ax: Any) -> None:
+    """Those of a table that was drawn here before."""
+    for image in ax.images:
+        if image.colorbar is not None:
+            image.colorbar.remove()
 
 
 def _font_and_step(ax: Any, n_rows: int) -> tuple[float, int]:

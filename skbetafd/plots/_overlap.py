@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
 from .._overlap import LEAST_SUPPORT, Overlap, overlap
-from ._categories import row_labels
+from .._targets import row_labels
 from ._style import (
     GREY,
     MOST_INSIDE,
@@ -120,8 +119,8 @@ class OverlapDisplay:
                 ]
             )
             finish(axis, xlabel=name, ylabel="share of rows at or below")
-        handles = [*self.lines_[0], self.threshold_]
-        legend(self.axes_[-1 if len(handles) > MOST_INSIDE else 0], handles=handles)
+        lines, beside = self.lines_[0], len(chosen) >= MOST_INSIDE
+        legend(self.axes_[-1 if beside else 0], handles=lines, last=[self.threshold_])
         return self
 
     def _groups(self) -> list[tuple[str, np.ndarray]]:
@@ -130,8 +129,7 @@ class OverlapDisplay:
         if self.groups is None:
             every = np.ones(len(weak), dtype=bool)
             return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
-        check_consistent_length(weak, self.groups)
-        groups = row_labels(self.groups, "groups")
+        groups = row_labels(self.groups, "groups", len(weak))
         chosen = [(plain(group), groups == group) for group in np.unique(groups)]
         return [
             (f"{group}: {weak[rows].mean():.0%} of {rows.sum()} rows weak", rows)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer, log_loss
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.metrics import (
+    brier_score_loss,
+    d2_brier_score,
+    d2_log_loss_score,
+    get_scorer,
+    log_loss,
+)
+from sklearn.utils.validation import check_is_fitted
 
 from .._beta_path import BetaPathMixin
 from .._inside import inside
-from .._sklearn_compat import accepts_sample_weight, safe_indexing
-from .._targets import check_known
-from ._categories import row_labels
+from .._lengths import check_lengths
+from .._sklearn_compat import accepts_sample_weight, check_sample_weight, safe_indexing
+from .._targets import check_known, row_labels
 
 LABELS = {
     "accuracy": "accuracy (share of rows)",
@@ -23,6 +30,15 @@ LABELS = {
     "neg_brier_score": "Brier score",
     "roc_auc": "area under the ROC curve",
 }
+
+
+WITH_CLASSES = {
+    "neg_log_loss": log_loss,
+    "neg_brier_score": brier_score_loss,
+    "d2_log_loss_score": d2_log_loss_score,
+    "d2_brier_score": d2_brier_score,
+}
+"""They need not see every class if they are told of all, which their scorers do not."""
 
 
 class Predicted(ClassifierMixin, BaseEstimator):
@@ -60,6 +76,7 @@ def score_path(
     *,
     environments: Any = None,
     sample_weight: Any = None,
+    where: str = "these rows",
 ) -> tuple[list[Any] | None, np.ndarray]:
     """Score each environment at each β.
 
@@ -70,6 +87,8 @@ def score_path(
     classes : ndarray of shape (n_classes,)
     scoring : str or callable
     environments, sample_weight : array-like of shape (n_samples,) or None
+    where : str
+        What an error calls the rows where there are no environments.
 
     Returns
     -------
@@ -77,42 +96,71 @@ def score_path(
         The environments in the order in which they appear.
     scores : ndarray of shape (n_environments or 1, n_betas)
         Of a loss, the loss.
+
+    Raises
+    ------
+    ValueError
+        If labels, environments or weights don't go with the path, or an environment has no score;
+        the error names it and `scoring`.
     """
     y = np.asarray(y)
     check_known(y, classes)
-    weight = None if sample_weight is None else np.asarray(sample_weight)
-    check_consistent_length(y, path[0], environments, weight)
-    names, chosen = None, [np.arange(len(y))]
+    check_lengths(path.shape[1], y=y, sample_weight=sample_weight)
+    names, chosen, places = None, [np.arange(len(y))], [where]
     if environments is not None:
-        environments = row_labels(environments, "environments")
+        environments = row_labels(environments, "environments", len(y))
         values, first = np.unique(environments, return_index=True)
         names = list(values[np.argsort(first)])
         chosen = [np.flatnonzero(environments == name) for name in names]
+        places = [f"environment {name}" for name in names]
+    score = _Score(scoring, classes, y, sample_weight)
     scores = [
-        [
-            _score(scoring, Predicted(proba[rows], classes), y[rows], _at(weight, rows))
-            for proba in path
-        ]
-        for rows in chosen
+        [score(proba, rows, place) for proba in path]
+        for rows, place in zip(chosen, places, strict=True)
     ]
     return names, np.array(scores, dtype=float)
 
 
-def _at(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if weight is None else weight[rows]
+class _Score:
+    """A score of known probabilities at some of the rows; an error names it and them."""
 
+    def __init__(self, scoring: Any, classes: np.ndarray, y: np.ndarray, sample_weight: Any):
+        self.scoring, self.classes, self.y = scoring, classes, y
+        self.scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.weight = None
+        if sample_weight is not None:
+            rows = np.empty((len(y), 0))
+            self.weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+            if not accepts_sample_weight(self.scorer):
+                raise ValueError(f"sample_weight is given, and scoring={scoring!r} takes none")
 
-def _score(scoring: Any, known: Predicted, y: np.ndarray, weight: np.ndarray | None) -> float:
-    if scoring == "neg_log_loss":  # the scorer asks every environment to hold every class
-        return log_loss(y, known.proba, labels=known.classes_, sample_weight=weight)
-    scorer = get_scorer(scoring or "accuracy")
-    if weight is None:
-        score = scorer(known, known.proba, y)
-    elif accepts_sample_weight(scorer):
-        score = scorer(known, known.proba, y, sample_weight=weight)
-    else:
-        raise ValueError(f"sample_weight is given, and scoring={scoring!r} takes none")
-    return -score if is_loss(scoring) else score
+    def __call__(self, proba: np.ndarray, rows: np.ndarray, where: str) -> float:
+        weight = {} if self.weight is None else {"sample_weight": self.weight[rows]}
+        if weight and not weight["sample_weight"].any():
+            raise ValueError(f"sample_weight is 0 in every row of {where}: it has no score")
+        try:
+            score = self._of(Predicted(proba[rows], self.classes), self.y[rows], weight)
+        except AttributeError as error:
+            raise ValueError(
+                f"scoring={self.scoring!r} asks for more than labels and probabilities, which are "
+                "all that is known at each β"
+            ) from error
+        except ValueError as error:
+            raise self._no_score(where, rows, str(error)) from error
+        if not isinstance(score, Real) or not np.isfinite(float(score)):
+            raise self._no_score(where, rows, f"it gives {score!r}")
+        return float(-score if is_loss(self.scoring) else score)
+
+    def _of(self, known: Predicted, y: np.ndarray, weight: dict[str, np.ndarray]) -> Any:
+        if self.scoring in WITH_CLASSES:
+            value = WITH_CLASSES[self.scoring](y, known.proba, labels=self.classes, **weight)
+            return -value if is_loss(self.scoring) else value
+        return self.scorer(known, known.proba, y, **weight)
+
+    def _no_score(self, where: str, rows: np.ndarray, reason: str) -> ValueError:
+        lacking = np.setdiff1d(self.classes, self.y[rows]).tolist()
+        hint = f", where no row has the label {lacking[0]!r}" if lacking else ""
+        return ValueError(f"scoring={self.scoring!r} has no value in {where}{hint}: {reason}")
 
 
 def with_beta(estimator: Any, X: Any) -> tuple[BetaPathMixin, Any]:
@@ -138,10 +186,12 @@ def fold_scores(
             "return_estimator=True and return_indices=True"
         )
     folds = []
-    for estimator, rows in zip(cv_results["estimator"], cv_results["indices"]["test"], strict=True):
+    tests = cv_results["indices"]["test"]
+    for fold, (estimator, rows) in enumerate(zip(cv_results["estimator"], tests, strict=True)):
         clf, X_test = with_beta(estimator, safe_indexing(X, rows))
         path, y_test = clf.beta_path(X_test, betas), safe_indexing(y, rows)
-        folds.append(score_path(y_test, path, clf.classes_, scoring)[1][0])
+        where = f"fold {fold}"
+        folds.append(score_path(y_test, path, clf.classes_, scoring, where=where)[1][0])
     return np.array(folds)
 
 

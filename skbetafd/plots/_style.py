@@ -23,6 +23,8 @@ PANEL = (5.5, 4.0)
 """Inches of a figure with one panel: a notebook's width, or a column and a half in print."""
 MOST_INSIDE = 5
 """Entries of a legend that find room within the axes."""
+MOST_NAMED = 20
+"""Lines or categories that a legend names: more would make it higher than the figure."""
 BETA = "β (0: seeing, 1: doing)"
 
 
@@ -43,6 +45,7 @@ def get_axes(ax: Any, display: Any, size: tuple[float, float] = PANEL) -> Any:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=size, layout="constrained")
+    _check_axes(ax, [ax])
     display.ax_, display.figure_ = ax, ax.figure
     return ax
 
@@ -60,8 +63,17 @@ def get_panels(
 
         whole = (size[0] * shape[1], size[1] * shape[0])
         _, ax = plt.subplots(*shape, figsize=whole, layout="constrained")
-    display.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    _check_axes(ax, axes.tolist())
+    display.axes_ = axes
     display.figure_ = display.axes_[0].figure
+
+
+def _check_axes(given: Any, axes: list[Any]) -> None:
+    from matplotlib.axes import Axes
+
+    if not axes or not all(isinstance(one, Axes) for one in axes):
+        raise TypeError(f"ax must be a matplotlib Axes, got {given!r}")
 
 
 def line_keywords(position: int, user: dict[str, Any], **defaults: Any) -> dict[str, Any]:
@@ -95,15 +107,29 @@ def legend(
     title: str | None = None,
     handles: Sequence[Any] | None = None,
     named: Sequence[Any] = (),
+    last: Sequence[Any] = (),
 ) -> None:
     """Explain what has a label; beside the axes where there is so much that it would hide lines.
 
-    matplotlib leaves out what a user's name hides by a leading underscore; `named` is shown.
+    matplotlib leaves out what a user's name hides by a leading underscore; `named` is shown. Of
+    very many the first are named, `last` always, and how many are not.
     """
     if handles is None:
         shown = ax.get_legend_handles_labels()[0]
         handles = [*shown, *(line for line in named if line not in shown)]
+    handles = [*_most_named(list(handles), MOST_NAMED - len(last)), *last]
     if len(handles) > MOST_INSIDE:
-        ax.legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        size = "small" if len(handles) > MOST_NAMED / 2 else None
+        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": size}
+        ax.legend(handles=handles, title=title, **place)
     elif handles:
         ax.legend(handles=handles, title=title)
+
+
+def _most_named(handles: list[Any], most: int) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    if len(handles) <= most:
+        return handles
+    rest = f"… and {len(handles) - most + 1} more lines"
+    return [*handles[: most - 1], Line2D([], [], linestyle="none", label=rest)]

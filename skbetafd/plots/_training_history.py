@@ -85,12 +85,13 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If a term is unknown.
+            If a term is unknown, or `losses` is not a sequence of losses by each name.
         """
+        self._check_losses()
         chosen = list(self.losses) if terms is None else list(terms)
         unknown = [term for term in chosen if term not in self.losses]
-        if unknown or not chosen:
-            raise ValueError(f"terms must be some of {list(self.losses)}, got {terms!r}")
+        if unknown or not chosen or isinstance(terms, str):
+            raise ValueError(f"terms must be a list of some of {list(self.losses)}, got {terms!r}")
         ax = get_axes(ax, self, WIDE)
         self.lines_, self.best_epoch_line_ = {}, None
         for term in chosen:
@@ -107,16 +108,25 @@ class TrainingHistoryDisplay:
         legend(ax, named=list(self.lines_.values()))
         return self
 
+    def _check_losses(self) -> None:
+        losses = self.losses
+        if not isinstance(losses, Mapping) or not losses:
+            raise ValueError(f"losses must be a dict of one loss or more by name, got {losses!r}")
+        for name, values in losses.items():
+            if np.ndim(values) != 1 or not len(values):
+                raise ValueError(f"losses must have a value an epoch, got {values!r} for {name!r}")
+
     def _scale(self, *, logarithmic: bool) -> None:
         from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-        ax, label = self.ax_, "mean loss a row"
+        ax = self.ax_
         if logarithmic:
             ax.set_yscale("log")
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter(NullFormatter())
-        finish(ax, xlabel="epoch", ylabel=f"{label} (log scale)" if logarithmic else label)
+        scale = " (log scale)" if ax.get_yscale() == "log" else ""  # axes may be drawn in again
+        finish(ax, xlabel="epoch", ylabel=f"mean loss a row{scale}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     def _spread(self, terms: list[str]) -> float:

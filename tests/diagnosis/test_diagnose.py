@@ -113,27 +113,49 @@ def test_the_predominant_first_rule_is_used_once_it_is_registered(monkeypatch):
     assert (found.recommendation, found.rule) == ("predominant-first", "predominant-first")
 
 
-def test_a_gain_that_is_not_significant_or_too_small_is_no_reason(monkeypatch):
-    folds = [Fold(np.arange(80), np.arange(20), 0, "")] * 10
-    rng = np.random.default_rng(0)
-    plain = rng.normal(0.8, 0.01, 10)
+N_ROWS = 1000
+REPEATS = [
+    [
+        Fold(np.setdiff1d(np.arange(N_ROWS), test), test, 0, "")
+        for test in np.array_split(np.random.default_rng(i).permutation(N_ROWS), 5)
+    ]
+    for i in range(2)
+]
 
-    def trial(gain, noise):
-        accuracy = np.column_stack([plain, plain + gain + noise])
-        return module._trial(accuracy, ["uniform"], folds, 0.05)
 
-    assert trial(0.02, 0.01 * rng.normal(size=10))["recommendation"] == "balance"
-    assert trial(0.02, 0.2 * rng.normal(size=10))["recommendation"] == "nothing"
-    assert trial(0.004, 0.0)["recommendation"] == "nothing"
-    assert trial(-0.02, 0.01 * rng.normal(size=10))["recommendation"] == "nothing"
+def trial(*won_and_lost, repeats=REPEATS):
+    """Plain joint training has half of the rows right, each rule wins some and loses others."""
+    order, columns = np.random.default_rng(7).permutation(N_ROWS), [np.arange(N_ROWS) % 2 == 0]
+    for won, lost in won_and_lost:
+        column = columns[0].copy()
+        column[[i for i in order if i % 2][:won]] = True
+        column[[i for i in order if not i % 2][:lost]] = False
+        columns.append(column)
+    right = np.repeat(np.column_stack(columns)[None], len(repeats), axis=0)
+    return module._trial(right, ["uniform", "ogm-ge"][: len(won_and_lost)], repeats, 0.05)
+
+
+def test_a_gain_that_is_not_significant_or_too_small_is_no_reason():
+    assert trial((40, 0))["recommendation"] == "balance"
+    assert trial((240, 200))["recommendation"] == "nothing"
+    assert trial((4, 0))["recommendation"] == "nothing"
+    assert trial((0, 40))["recommendation"] == "nothing"
 
 
 def test_more_rules_ask_for_more_evidence():
-    folds = [Fold(np.arange(80), np.arange(20), 0, "")] * 5
-    accuracy = np.array([[0.8, 0.83, 0.8], [0.8, 0.81, 0.79], [0.79, 0.80, 0.8], [0.8, 0.83, 0.8]])
-    one = module._trial(accuracy[:, :2], ["uniform"], folds, 0.05)["p_values"]["uniform"]
-    two = module._trial(accuracy, ["uniform", "ogm-ge"], folds, 0.05)["p_values"]["uniform"]
-    assert two == pytest.approx(2 * one)
+    one = trial((40, 10))["p_values"]["uniform"]
+    assert trial((40, 10), (5, 5))["p_values"]["uniform"] == pytest.approx(2 * one)
+
+
+def test_three_folds_that_happen_to_gain_alike_are_no_evidence():
+    thirds = np.array_split(np.arange(999), 3)
+    folds = [Fold(np.setdiff1d(np.arange(999), test), test, 0, "") for test in thirds]
+    plain = np.arange(999) % 2 == 0
+    rule = plain.copy()
+    rule[[1, 335, 667]] = True  # one row more in each fold: a gain without any variance
+    found = module._trial(np.stack([plain, rule], axis=1)[None], ["uniform"], [folds], 0.05)
+    assert found["gains"]["uniform"] == pytest.approx(3 / 999)
+    assert found["p_values"]["uniform"] == pytest.approx(1 / 8)
 
 
 def test_a_constant_modality_is_the_weakest():
@@ -210,12 +232,30 @@ def test_bad_input_is_named():
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("cv", 1), ("n_repeats", 0), ("confidence_level", 0), ("network_params", [1])],
+    [
+        ("cv", 1),
+        ("n_repeats", 0),
+        ("confidence_level", 0),
+        ("network_params", [1]),
+        ("verbose", "much"),
+    ],
 )
 def test_arguments_out_of_range_are_named(argument, value):
     X, y = planted({"strong": 1.0, "weak": 6.0})
     with pytest.raises(ValueError, match=f"'{argument}' parameter of diagnose"):
         diagnose(X, y, **{argument: value})
+
+
+def test_the_bar_counts_every_fit_and_says_which_one_is_made(capsys):
+    X, y = planted({"strong": 1.0, "weak": 6.0})
+    small = {**QUICK, "network_params": {"max_epochs": 1, "hidden_dim": 8}}
+    silent = diagnose(X, y, **small)
+    assert capsys.readouterr().err == ""
+    told = diagnose(X, y, verbose=1, **small)
+    bar = capsys.readouterr().err
+    assert f"{3 * 2 + 3 * 4}/{3 * 2 + 3 * 4}" in bar
+    assert "repeat 0, fold 2, predominant-first" in bar
+    assert str(told) == str(silent)
 
 
 @pytest.mark.parametrize("n", [240, PROBE_BELOW])

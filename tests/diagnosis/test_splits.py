@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from skbetafd.diagnosis._splits import paired_p_value, stratified_splits
+from skbetafd.diagnosis._splits import paired_p_value, sign_p_value, stratified_splits
 
 
 def test_without_overlap_of_training_parts_the_test_is_the_plain_paired_one():
@@ -23,6 +23,13 @@ def test_the_correction_makes_the_test_careful():
 def test_equal_differences_are_no_division_by_zero():
     assert paired_p_value(np.zeros(4), 0.25) == 1
     assert paired_p_value(np.full(4, 0.5), 0.25) == 0
+
+
+def test_the_sign_test_counts_the_rows_that_are_won_and_lost():
+    assert sign_p_value(np.array([1, 1, 2, 0, 0])) == pytest.approx(1 / 8)
+    assert sign_p_value(np.array([3, -1, 0])) == pytest.approx(3 / 4)
+    assert sign_p_value(np.array([-1, -1, 0])) == 1
+    assert sign_p_value(np.zeros(5)) == 1
 
 
 def test_folds_are_stratified_shuffled_and_keep_a_rare_class_without_a_warning():

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_validate
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, PredefinedSplit, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -153,6 +153,20 @@ def test_cross_validated_classifiers_are_scored_on_their_own_test_rows(pipeline,
     del results["indices"]
     with pytest.raises(ValueError, match=r"lacks .'indices'.: call cross_validate with"):
         BetaPathDisplay.from_cv_results(results, data.X, data.y)
+
+
+def test_a_fold_without_a_score_is_named(data):
+    y = np.asarray(data.y)
+    results = cross_validate(
+        FrontDoorMultiModalClassifier(max_epochs=1, random_state=0),
+        data.X,
+        y,
+        cv=PredefinedSplit(np.where(y == 0, -1, np.arange(len(y)) % 2)),
+        return_estimator=True,
+        return_indices=True,
+    )
+    with pytest.raises(ValueError, match=r"'roc_auc_ovr' has no value in fold 0, .* label 0"):
+        BetaPathDisplay.from_cv_results(results, data.X, y, scoring="roc_auc_ovr")
 
 
 def test_what_can_not_be_shown_is_refused_by_name(clf, data):

@@ -119,10 +119,60 @@ def test_what_can_not_be_mapped_is_refused_by_name(clf, data, codes):
         KnowledgeContextDisplay.from_estimator(mediated, data.X)
     with pytest.raises(ValueError, match=r"\['pca', 'tsne'\], got 'umap'"):
         shown(codes, method="umap")
-    with pytest.raises(ValueError, match="at least 3, got 2"):
-        shown(codes, max_rows=2)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="y has 299 entries for 300 rows"):
         shown(codes, y=codes["label"][:-1])
+    with pytest.raises(ValueError, match=r"3 rows or more to make a map, got \(1, 32\)"):
+        KnowledgeContextDisplay.from_estimator(clf, data.X[:1])
+
+
+@pytest.mark.parametrize("max_rows", [2, 3.5, None, "a", np.inf])
+def test_max_rows_must_be_an_integer_that_makes_a_map(codes, max_rows):
+    with pytest.raises(
+        ValueError, match=f"max_rows must be an integer of at least 3, got {max_rows!r}"
+    ):
+        shown(codes, max_rows=max_rows)
+
+
+def test_codes_that_lack_one_of_the_two_or_a_dimension_are_refused(codes):
+    knowledge, context = codes["knowledge"], codes["context"]
+    with pytest.raises(ValueError, match=r"\['knowledge', 'context'\], got \['knowledge'\]"):
+        shown({"knowledge": knowledge})
+    with pytest.raises(TypeError, match=r"codes must be a dict .* got \[1\]"):
+        shown([1])
+    with pytest.raises(ValueError, match=r"the context must be of shape .* got \(300,\)"):
+        shown({"knowledge": knowledge, "context": context[:, 0]})
+    with pytest.raises(ValueError, match="Input context contains NaN"):
+        shown({"knowledge": knowledge, "context": context * np.nan})
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        shown({"knowledge": knowledge, "context": context[:-1]})
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_a_constant_code_is_a_point_and_says_so(codes, method):
+    flat = {"knowledge": codes["knowledge"], "context": np.ones((300, 4))}
+    display = shown(flat, y=codes["label"], method=method, max_rows=60)
+    assert display.axes_[0, 1].get_xlabel() == "the code is the same in every row"
+    assert not display.points["context"].any()
+
+
+def test_a_component_of_little_variance_is_drawn_as_little(codes):
+    first = codes["context"][:, :1]
+    display = shown({"knowledge": np.hstack([first, -first]), "context": codes["context"]})
+    for ax in display.axes_.ravel():
+        assert ax.get_aspect() == 1
+        assert_allclose(np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim()))
+    heights = np.ptp(display.points["knowledge"][:, 1])
+    assert heights < 0.01 * np.ptp(display.axes_[0, 0].get_ylim())
+
+
+def test_maps_on_axes_that_share_their_limits_show_every_point(codes):
+    _, axes = plt.subplots(1, 2, sharex=True, sharey=True)
+    wide = {"knowledge": codes["knowledge"], "context": np.tile(codes["context"], 9)}
+    display = shown(wide, ax=axes)
+    axes[0].figure.canvas.draw()
+    low, high = np.transpose([axes[0].get_xlim(), axes[0].get_ylim()])
+    for points in display.points.values():
+        assert (points > low).all() and (points < high).all()
 
 
 def test_without_matplotlib_nothing_is_computed_before_the_error(no_matplotlib):

@@ -67,9 +67,35 @@ def test_a_class_without_rows_is_shown_as_missing_and_not_as_0():
         replace(made(), by_class=by_class), by_class=True
     )
     assert display.image_.get_array().mask.tolist() == [[False] * 2, [True] * 2, [False] * 2]
-    assert [text.get_text() for text in display.texts_].count("no rows") == 1
+    texts = [text.get_text() for text in display.texts_]
+    assert texts.count("1: no row of positive weight") == 1
     assert len(display.texts_) == 5
     assert [patch.get_hatch() for patch in display.ax_.patches] == ["////"]
+
+
+def test_a_class_whose_rows_have_weight_0_is_not_said_to_have_no_rows(clf, data):
+    display = ModalityContributionDisplay.from_estimator(
+        clf, data.X, data.y, sample_weight=(data.y != 2) * 1.0, n_bootstrap=2, by_class=True
+    )
+    assert display.texts_[4].get_text() == "2: no row of positive weight"
+
+
+def test_drawn_again_there_is_one_colour_bar_and_one_number_a_cell():
+    display = ModalityContributionDisplay.from_contributions(made(), by_class=True)
+    display.plot(display.ax_, by_class=True)
+    assert len(display.figure_.axes) == 2
+    assert list(display.ax_.texts) == display.texts_
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("user", "colours"),
+    [({}, {"black", "white"}), ({"vmin": -9, "vmax": 9}, {"black"}), ({"vmax": -8}, {"white"})],
+)
+def test_numbers_can_be_read_on_the_colours_that_the_user_chose(user, colours):
+    user = {"vmin": -9} | user if "vmax" in user else user
+    display = ModalityContributionDisplay.from_contributions(made(), by_class=True, **user)
+    assert {text.get_color() for text in display.texts_} == colours
 
 
 def test_of_very_many_classes_no_number_is_too_small_to_read_and_no_label_overlaps():

@@ -1,5 +1,7 @@
 """Names are drawn as they are, and what makes no picture says so."""
 
+import re
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -13,11 +15,13 @@ from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray  # noqa: E40
 from skbetafd.causal import check_criterion  # noqa: E402
 from skbetafd.datasets import make_confounded_modalities  # noqa: E402
 from skbetafd.plots import (  # noqa: E402
+    AuxiliaryMaskingDisplay,
     BetaPathDisplay,
     CriterionDisplay,
     KnowledgeContextDisplay,
     ModalityContributionDisplay,
     OverlapDisplay,
+    TrainingHistoryDisplay,
 )
 
 
@@ -80,12 +84,14 @@ def test_labels_that_are_no_classes_are_not_scored(fitted):
         BetaPathDisplay.from_estimator(clf, X, y + 7)
 
 
-@pytest.mark.parametrize("betas", [[0, 5], [np.nan, 1], []])
-def test_betas_outside_0_to_1_are_refused(fitted, betas):
+@pytest.mark.parametrize("betas", [[0, 5], [np.nan, 1], [], 0.5, [[0, 1]], "ab", [None]])
+def test_what_is_no_sequence_of_betas_is_refused(fitted, betas):
     clf, X, y = fitted
-    path = clf.beta_path(X, [0, 1])[: len(betas)]
-    with pytest.raises(ValueError, match=r"betas must be one or more values in \[0, 1\]"):
-        BetaPathDisplay.from_predictions(y, path, betas)
+    message = re.escape(f"one or more values in [0, 1], got {betas!r}")
+    with pytest.raises(ValueError, match=message):
+        BetaPathDisplay.from_predictions(y, clf.beta_path(X, [0, 1]), betas)
+    with pytest.raises(ValueError, match=message):
+        BetaPathDisplay.from_estimator(clf, X, y, betas=betas)
 
 
 def test_a_report_about_another_graph_is_refused():
@@ -110,3 +116,92 @@ def test_a_loss_under_another_name_is_drawn_as_a_loss(fitted):
     display = BetaPathDisplay.from_search(search)
     assert display.score_name == "log-loss (nats)"
     assert (display.scores > 0).all() and not display.greater_is_better
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        (np.zeros((120, 2)), ValueError, r"one value a row, got an array of shape \(120, 2\)"),
+        ([("a", 1)] * 120, ValueError, r"one value a row, got an array of shape \(120, 2\)"),
+        ([("a",), ("a", "b")] * 60, ValueError, r"one value a row, got \('a',\) in row 0"),
+        (["a", 1] * 60, TypeError, "of one kind, got number and str mixed, as 1 and 'a'"),
+        (np.array(["a", 1] * 60, dtype=object), TypeError, "of one kind, got number and str mixed"),
+        (["a", np.nan] * 60, ValueError, "not be missing, got nan in row 1"),
+        (["a"], ValueError, "has 1 entries for 120 rows"),
+        ("a", ValueError, r"one value a row, got an array of shape \(\)"),
+    ],
+)
+def test_all_displays_refuse_environments_in_the_words_of_fit(fitted, values, error, message):
+    clf, X, y = fitted
+    with pytest.raises(error, match=f"^environments .*{message}"):
+        BetaPathDisplay.from_estimator(clf, X, y, environments=values)
+    with pytest.raises(error, match=f"^environments .*{message}"):
+        KnowledgeContextDisplay.from_estimator(clf, X, environments=values)
+    with pytest.raises(error, match=f"^groups .*{message}"):
+        OverlapDisplay.from_estimator(clf, X, groups=values)
+    with pytest.raises(error, match=f"^groups .*{message}"):
+        FrontDoorMultiModalClassifier(early_stopping=True).fit(X, y, groups=values)
+
+
+def test_environments_in_one_column_and_as_dates_are_read(fitted):
+    clf, X, y = fitted
+    days = np.resize(np.array(["2024-02-01", "2024-01-01"], dtype="M8[ns]"), (len(y), 1))
+    display = BetaPathDisplay.from_estimator(clf, X, y, environments=days)
+    assert [str(name)[:10] for name in display.names] == ["2024-02-01", "2024-01-01"]
+
+
+@pytest.mark.parametrize("ax", ["axis", 3, [], [None], "figure"])
+def test_what_is_no_axes_is_refused_by_every_display(fitted, ax):
+    clf, X, y = fitted
+    ax = plt.figure() if ax == "figure" else ax
+    graph = nx.DiGraph([("x", "m"), ("m", "y")])
+    roles = {"treatment": "x", "outcome": "y", "mediator": "m"}
+    for draw in (
+        lambda: BetaPathDisplay.from_estimator(clf, X, y, ax=ax),
+        lambda: OverlapDisplay.from_estimator(clf, X, ax=ax),
+        lambda: TrainingHistoryDisplay.from_estimator(clf, ax=ax),
+        lambda: ModalityContributionDisplay.from_estimator(clf, X, y, n_bootstrap=2, ax=ax),
+        lambda: AuxiliaryMaskingDisplay.from_estimator(clf, X, y, shares=[0, 1], ax=ax),
+        lambda: CriterionDisplay.from_graph(graph, **roles, ax=ax),
+        lambda: KnowledgeContextDisplay.from_estimator(clf, X, ax=ax),
+    ):
+        with pytest.raises(TypeError, match="ax must be a matplotlib Axes, got"):
+            draw()
+
+
+def test_several_axes_where_one_is_drawn_are_refused(fitted):
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes, got array"):
+        TrainingHistoryDisplay.from_estimator(fitted[0], ax=plt.subplots(1, 2)[1])
+
+
+@pytest.mark.parametrize("condition", [["(i)"], {"(i)"}, 1, "i"])
+def test_a_condition_of_another_type_is_refused(condition):
+    graph = nx.DiGraph([("x", "m"), ("m", "y")])
+    with pytest.raises(ValueError, match=r"condition must be one of \['\(0\)', .* got "):
+        CriterionDisplay.from_graph(
+            graph, treatment="x", outcome="y", mediator="m", condition=condition
+        )
+
+
+@pytest.mark.parametrize(
+    ("curves", "error", "message"),
+    [
+        ([1], TypeError, r"curves must be a dict of name to MaskingCurve, got \[1\]"),
+        ({"mine": 1}, TypeError, "curves must hold MaskingCurve, got 1 for 'mine'"),
+        ({}, ValueError, "at least one MaskingCurve, got {}"),
+    ],
+)
+def test_what_holds_no_masking_curve_is_refused(curves, error, message):
+    with pytest.raises(error, match=message):
+        AuxiliaryMaskingDisplay.from_curves(curves)
+    with pytest.raises(error, match=message):
+        AuxiliaryMaskingDisplay(curves=curves).plot()
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [({}, "one loss or more by name, got {}"), ([1], "by name, got"), ({"a": 1}, "got 1 for 'a'")],
+)
+def test_what_holds_no_losses_is_refused(losses, message):
+    with pytest.raises(ValueError, match=f"losses must .*{message}"):
+        TrainingHistoryDisplay(losses=losses).plot()

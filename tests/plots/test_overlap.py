@@ -40,7 +40,7 @@ def test_each_group_has_its_line_and_its_share(report):
     display = OverlapDisplay.from_overlap(report, groups=["a", "a", "a", "b", "b"])
     assert texts(display)[:2] == ["a: 67% of 3 rows weak", "b: 0% of 2 rows weak"]
     assert [len(lines) for lines in display.lines_] == [2, 2]
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="groups has 1 entries for 5 rows"):
         OverlapDisplay.from_overlap(report, groups=["a"])
 
 

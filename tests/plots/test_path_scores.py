@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    d2_brier_score,
+    d2_log_loss_score,
+    hinge_loss,
+    log_loss,
+    make_scorer,
+    roc_auc_score,
+)
 from sklearn.model_selection import GridSearchCV
 
 from skbetafd import FrontDoorMultiModalClassifier
@@ -31,6 +40,52 @@ def test_a_loss_is_the_loss_itself_even_where_an_environment_lacks_a_class(known
     assert sorted(names) == [False, True]
     rows = (y == "c") == names[0]
     assert_allclose(scores[0], [log_loss(y[rows], p[rows], labels=classes) for p in path])
+
+
+@pytest.mark.parametrize("scoring", ["neg_brier_score", "d2_log_loss_score", "d2_brier_score"])
+def test_scores_that_can_be_told_all_classes_need_not_see_them(known, scoring):
+    y, path, classes = known
+    kinds = {"neg_brier_score": brier_score_loss, "d2_log_loss_score": d2_log_loss_score}
+    metric = kinds.get(scoring, d2_brier_score)
+    rows = np.isin(y, ["a", "b"]) & (np.arange(60) < 30)
+    names, scores = score_path(y, path, classes, scoring, environments=rows)
+    expected = [metric(y[rows], p[rows], labels=classes) for p in path]
+    assert_allclose(scores[names.index(True)], expected)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc_ovr", "top_k_accuracy"])
+def test_an_environment_without_a_score_is_named_with_scoring_and_the_class(known, scoring):
+    y, path, classes = known
+    site = np.where(y == "b", "old", "new")
+    message = f"scoring='{scoring}' has no value in environment (old|new), where no row .* '[ab]'"
+    with pytest.raises(ValueError, match=message):
+        score_path(y, path, classes, scoring, environments=site)
+    with pytest.raises(ValueError, match=f"'{scoring}' has no value in fold 3"):
+        score_path(y[y == "b"], path[:, y == "b"], classes, scoring, where="fold 3")
+
+
+@pytest.mark.filterwarnings("ignore:Only one class is present")
+def test_a_score_that_is_nan_in_an_environment_is_no_line():
+    y, path = np.array([0, 1, 0, 0]), np.full((1, 4, 2), 0.5)
+    with pytest.raises(ValueError, match=r"'roc_auc' has no value in environment b.*gives nan"):
+        score_path(y, path, np.arange(2), "roc_auc", environments=["a", "a", "b", "b"])
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "f1_macro"])
+def test_an_environment_of_weight_0_is_named(known, scoring):
+    y, path, classes = known
+    site = np.repeat(["old", "new"], 30)
+    with pytest.raises(ValueError, match="0 in every row of environment new"):
+        weight = (site == "old") * 1.0
+        score_path(y, path, classes, scoring, environments=site, sample_weight=weight)
+
+
+def test_a_scorer_of_decisions_is_told_what_is_known(known):
+    y, path, classes = known
+    scoring = make_scorer(hinge_loss, response_method="decision_function")
+    with pytest.raises(ValueError, match=r"hinge_loss.* asks for more than labels and prob") as e:
+        score_path(y, path, classes, scoring)
+    assert "Predicted" not in str(e.value)
 
 
 def test_environments_stand_in_the_order_in_which_they_appear(known):

@@ -4,7 +4,7 @@ import sys
 import matplotlib.pyplot as plt
 import pytest
 
-from skbetafd.plots._style import LINES, MARKERS, get_axes, legend, line_keywords
+from skbetafd.plots._style import LINES, MARKERS, MOST_NAMED, PANEL, get_axes, legend, line_keywords
 
 
 class Display:
@@ -42,6 +42,21 @@ def test_a_long_legend_stands_beside_the_axes_and_a_short_one_within():
     figure.canvas.draw()
     assert short.get_legend().get_window_extent().x1 < short.get_window_extent().x1
     assert long.get_legend().get_window_extent().x0 >= long.get_window_extent().x1
+
+
+def test_of_very_many_lines_the_legend_names_what_fits_and_counts_the_rest():
+    figure, ax = plt.subplots(figsize=PANEL, layout="constrained")
+    for i in range(40):
+        ax.plot([0, 1], [i, i], label=f"line {i}")
+    last = ax.axvspan(0, 0.1, label="strip")
+    lines = ax.lines[:]
+    legend(ax, "title", handles=lines, last=[last])
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(texts) == MOST_NAMED
+    assert texts[-3:] == ["line 17", "… and 22 more lines", "strip"]
+    figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.y0 >= 0 and box.y1 <= figure.bbox.height
 
 
 def test_without_matplotlib_the_error_names_who_needs_it_and_the_extra(no_matplotlib):

@@ -71,6 +71,14 @@ def test_the_scale_is_logarithmic_where_losses_are_far_apart_and_positive(losses
     assert ("log scale" in display.ax_.get_ylabel()) == (scale == "log")
 
 
+def test_logarithmic_axes_that_are_drawn_in_again_still_say_so():
+    display = TrainingHistoryDisplay(losses={"far": np.array([20.0, 1]), "near": np.ones(2)})
+    ax = display.plot().ax_
+    display.plot(ax, terms=["near"])
+    assert ax.get_yscale() == "log"
+    assert ax.get_ylabel() == "mean loss a row (log scale)"
+
+
 def test_one_epoch_is_a_point_at_a_whole_number():
     display = TrainingHistoryDisplay(losses={"criterion": np.ones(1)}).plot()
     assert all(tick == round(tick) for tick in display.ax_.get_xticks())
