@@ -210,9 +210,12 @@ def _named(model: Any, names: list[str]) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes on its progress to itself; its errors are raised."""
+    """Keep the exporter's notes to itself; its errors, and what a module warns of, are told."""
     logger = logging.getLogger("torch.onnx")
-    with without_warnings(Warning):
+    with (
+        without_warnings(FutureWarning, r"`isinstance\(treespec, LeafSpec\)`"),  # torch's own use
+        without_warnings(UserWarning, "# The axis name: batch will not be used"),  # one for all
+    ):
         level = logger.level
         logger.setLevel(logging.ERROR)
         try:

@@ -6,7 +6,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 
 def check_number(
@@ -23,8 +22,3 @@ def check_number(
     inside = low <= number <= high if closed else low < number < high
     if not inside or not np.isfinite(number):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
-
-
-def private_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Return scikit-learn's reading of `random_state`, but for None one that nobody shares."""
-    return check_random_state(np.random.RandomState() if random_state is None else random_state)

@@ -7,11 +7,11 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
 from .._lengths import check_lengths
+from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
@@ -275,7 +275,7 @@ class KnowledgeContextDisplay:
             for colouring, (values, name) in given.items()
             if values is not None
         }
-        rng = check_random_state(random_state)
+        rng = private_generator(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)
         chosen = {name: code[rows] for name, code in codes.items()}
