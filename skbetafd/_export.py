@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import os
-import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ._beta_path import READ_AT_PREDICTION
+from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
 from ._sklearn_compat import validate_parameters
 from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
@@ -210,13 +210,15 @@ def _named(model: Any, names: list[str]) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes on its progress to itself; its errors are raised."""
+    """Keep the exporter's notes to itself; its errors, and what a module warns of, are told."""
     logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with (
+        without_warnings(FutureWarning, r"`isinstance\(treespec, LeafSpec\)`"),  # torch's own use
+        without_warnings(UserWarning, "# The axis name: batch will not be used"),  # one for all
+    ):
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)

@@ -11,6 +11,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from ._presence import present_rows
+from ._standardised import standardised
 from .nn import Encoding, ModuleFeatures, n_features
 
 ROWS_OF_A_MODULE = 256
@@ -72,4 +73,4 @@ class FrozenFeatures:
                     f"{features[part == row][0].tolist()[:5]}"
                 )
             out[part] = features
-        return out if self.scaler is None else self.scaler.transform(out)
+        return out if self.scaler is None else standardised(self.scaler, out)

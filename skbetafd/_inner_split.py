@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from ._process_wide import without_warnings
 from ._sklearn_compat import SCARCE, Interval
 
 EARLY_STOPPING: dict[str, list[Any]] = {
@@ -71,8 +71,7 @@ def inner_split(
             raise ValueError(f"an inner split needs two groups, got {n_groups}; {way_out}")
         kind, n_folds = StratifiedGroupKFold, min(n_folds, n_groups)
     splitter = kind(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", SCARCE, UserWarning)
+    with without_warnings(UserWarning, SCARCE):
         for fit, held in splitter.split(y, y, groups):
             if len(held) and len(np.unique(y[fit])) == len(seen):
                 return fit, held

@@ -91,13 +91,7 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:
         return _sparse(name, value, dtype)
     try:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
-            array = check_array(
-                value,
-                dtype=[np.float64, np.float32],  # scaled as precisely as it comes, then cast
-                ensure_all_finite=False,
-                allow_nd=True,
-                input_name=name,
-            )
+            array = _floats(name, value)
     except (TypeError, ValueError) as error:
         if is_dataframe(value) and re.search(r"convert|float\(\)", str(error)):
             where, hint = _first_no_number(name, value, np.asarray(value))
@@ -109,6 +103,16 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:
     flat = array.reshape(len(array), width)
     _check_finite(name, flat, value, dtype, array.shape if padded else flat.shape)
     return flat
+
+
+def _floats(name: str, value: Any) -> np.ndarray:
+    precisions = [np.float64, np.float32]  # scaled as precisely as it comes, then cast
+    if type(value) is np.ndarray and value.dtype.kind in "biuf" and value.ndim > 1 and value.size:
+        # check_array would find nothing, and changes the warning filters, which threads share
+        return value if value.dtype in precisions else value.astype(np.float64)
+    return check_array(
+        value, dtype=precisions, ensure_all_finite=False, allow_nd=True, input_name=name
+    )
 
 
 def _stored(name: str, view: RowView) -> StoredRows:

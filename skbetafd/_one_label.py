@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import type_of_target
+
+from ._process_wide import without_warnings
 
 MULTI_OUTPUT = "sklearn.multioutput.MultiOutputClassifier"
 MULTILABEL = f"{MULTI_OUTPUT} or sklearn.multiclass.OneVsRestClassifier"
@@ -45,8 +46,7 @@ def check_one_label_a_row(y: Any) -> None:
 
 
 def _kind(y: Any) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of many classes, say: there is another error to tell
+    with without_warnings(Warning):  # of many classes, say: there is another error to tell
         try:
             return type_of_target(np.asarray(y))
         except (TypeError, ValueError):  # None among strings can't be sorted

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from sklearn.base import BaseEstimator
 
+from ._process_wide import without_warnings
+
 ELSEWHERE = "_of_another_device"
 
 
@@ -35,8 +37,7 @@ class Portable(BaseEstimator):
         if ELSEWHERE in state:
             device, content = state[ELSEWHERE]
             where = device if _is_here(device) else "cpu"
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Requested to load data to CUDA")  # skorch's
+            with without_warnings(Warning, "Requested to load data to CUDA"):  # skorch's
                 state = torch.load(io.BytesIO(content), map_location=where, weights_only=False)
             if where != device:
                 warnings.warn(

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from ._frozen import FrozenFeatures, is_frozen
 from ._presence import present_rows
 from ._row_sources import RowSource, SparseRows, rows_at_once, slices
+from ._standardised import standardised
 from .nn import Encoding
 from .training import StreamedRows
 
@@ -41,7 +42,7 @@ class ComponentScaler:
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Return the components of flattened rows, (n_samples, n_components)."""
         with np.errstate(over="ignore", invalid="ignore"):  # refused with its row further on
-            return self.pixels.transform(rows) @ self.components.T
+            return standardised(self.pixels, rows) @ self.components.T
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class PaddedScaler:
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Return flattened rows, (n_samples, width), as they are without `standardize`."""
-        return rows if self.steps is None else self.steps.transform(rows)
+        return rows if self.steps is None else standardised(self.steps, rows)
 
 
 Scaler: TypeAlias = StandardScaler | ComponentScaler | PaddedScaler | FrozenFeatures
@@ -186,7 +187,7 @@ def principal_components(
     if len(some) > COMPONENT_ROWS:
         some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
     rows = (
-        scaler.transform(np.asarray(array[some])).astype(np.float64)
+        standardised(scaler, np.asarray(array[some])).astype(np.float64)
         * np.sqrt(weight[some])[:, None]
     )
     rows[:, constant] = 0.0
@@ -226,11 +227,17 @@ def standardised_tensors(
         tensor = torch.empty((len(array), _width(array, scaler)), dtype=dtype, device=device)
         for rows in _chunks(array):
             some = np.asarray(array[rows])
-            part = some if scaler is None else scaler.transform(some)
+            part = _scaled(scaler, some)
             tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
         kept = torch.nan if isinstance(scaler, PaddedScaler) else 0.0
         out.append(tensor.nan_to_num_(kept, torch.inf, -torch.inf))
     return out
+
+
+def _scaled(scaler: Scaler | None, rows: np.ndarray) -> np.ndarray:
+    if isinstance(scaler, StandardScaler):
+        return standardised(scaler, rows)
+    return rows if scaler is None else scaler.transform(rows)
 
 
 def training_inputs(

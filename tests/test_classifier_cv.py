@@ -388,7 +388,7 @@ def test_a_bad_parameter_is_named_and_leaves_everything_as_it_was(case, X, y, fi
 
 BAD_DATA = {
     "no labels": ({"y": None}, ValueError, "requires y to be passed, but the target y is None"),
-    "fewer labels": ({"y": np.arange(50) % 3}, ValueError, r"\[120, 50\]"),
+    "fewer labels": ({"y": np.arange(50) % 3}, ValueError, "y has 50 entries for 120 rows"),
     "one class": ({"y": np.zeros(120, dtype=int)}, ValueError, "class"),
     "real labels": ({"y": np.linspace(0, 1, 120)}, ValueError, "continuous"),
     "fewer weights": ({"sample_weight": np.ones(50)}, ValueError, "sample_weight.*50"),
@@ -399,7 +399,7 @@ BAD_DATA = {
     "groups of another length": (
         {"groups": np.arange(50)},
         ValueError,
-        r"\[120, 120, 50\]",
+        "groups has 50 entries for 120 rows",
     ),
 }
 

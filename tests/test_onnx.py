@@ -1,6 +1,7 @@
 """The exported predictor says what the library says."""
 
 import json
+import warnings
 
 import numpy as np
 import onnx
@@ -8,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from scipy import sparse
+from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier
 
@@ -171,3 +173,20 @@ def test_to_onnx_says_what_to_install(strings, tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r'pip install "skbetafd\[export\]"'):
         strings.to_onnx(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+class Talking(nn.Module):
+    def forward(self, x):
+        warnings.warn("a module of the user's has something to say", UserWarning, stacklevel=1)
+        return x
+
+
+def test_what_a_module_warns_of_in_the_export_is_told(tmp_path):
+    X, label = rows(30)
+    encoder = nn.Sequential(nn.Linear(X["audio"].shape[1], 4), Talking())
+    small = SMALL | {"max_epochs": 1, "encoders": {"audio": encoder}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf = FrontDoorMultiModalClassifier(**small).fit(X, label)
+    with pytest.warns(UserWarning, match="has something to say"):
+        clf.to_onnx(tmp_path / "model.onnx")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from .._process_wide import without_warnings
 from .._sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import NeuralNet, TrainingRows
@@ -102,8 +102,7 @@ def purities(
         scaler.transform(c.double().cpu().numpy()).round(4) for c in (code, held_code)
     )
     kmeans = KMeans(n_classes, n_init=10, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # dead codes leave clusters empty
+    with without_warnings(ConvergenceWarning):  # dead codes leave clusters empty
         kmeans.fit(scaled, sample_weight=numpy_weight)
     return (
         purity(kmeans.labels_, train.y.cpu().numpy(), numpy_weight),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
+from .._process_wide import without_warnings
 from .._sklearn_compat import SCARCE
 from .._targets import read_groups
 
@@ -58,8 +58,7 @@ def stratified_splits(
     _check_enough(int(cv), y, groups)
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(int(cv), shuffle=True, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", SCARCE, UserWarning)
+    with without_warnings(UserWarning, SCARCE):
         splits = list(splitter.split(y, y, groups))
     if not all(len(test) and len(train) for train, test in splits):
         raise ValueError(f"groups are too uneven for cv={cv} folds: one of them would be empty")

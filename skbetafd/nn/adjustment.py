@@ -196,7 +196,8 @@ def log_proba_path(
                 seeing[at], doing[at] = log_proba_partial(
                     network, [x[at] for x in rows], own, having[at], references, effect
                 )
-        chunks.append(torch.stack([mix(seeing, doing, beta) for beta in betas]))
+        mixed = [mix(seeing, doing, beta if adjusts else 0.0) for beta in betas]
+        chunks.append(torch.stack(mixed))
     return torch.cat(chunks, dim=1)
 
 

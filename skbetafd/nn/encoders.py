@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from .._process_wide import alone
 from .convolution import Convolutions
 from .linear import linear
 from .recurrence import Recurrence
@@ -161,7 +162,7 @@ def seeded(generator: torch.Generator) -> Iterator[None]:
     """Seed the global generators, from which a user's module draws, by one; restore them after."""
     seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
     device = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=device):
+    with alone(), torch.random.fork_rng(devices=device):
         torch.random.manual_seed(seed)
         yield
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import IO
 
 
@@ -25,7 +26,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise FileNotFoundError(
             f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
         )
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
         with open(unfinished, "wb") as file:
             yield file

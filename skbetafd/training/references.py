@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from .._process_wide import without_warnings
 from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
 from .streamed import Rows, rows_ahead, streams
 
@@ -128,8 +128,7 @@ def _clusters(codes: Codes, spread: list[Tensor], share: Tensor, k: int, seed: i
     # k-means is chaotic: without rounding, the last bit of a code decides over whole clusters
     rows = torch.cat(scaled, dim=1).round(decimals=DECIMALS)
     kmeans = KMeans(k, init="random", n_init=1, max_iter=KMEANS_STEPS, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # copies leave clusters empty
+    with without_warnings(ConvergenceWarning):  # copies leave clusters empty
         labels = kmeans.fit_predict(rows.numpy(), sample_weight=share.numpy())
     return torch.as_tensor(labels, dtype=torch.int64, device="cpu")
 
