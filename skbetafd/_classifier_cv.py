@@ -331,6 +331,7 @@ dtype, device, accelerate, random_state, verbose
             )
             if not splits:
                 raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
+            _check_rows(splits, len(container))
             tasks = [
                 FoldTask(
                     clone(candidate).set_params(
@@ -349,7 +350,7 @@ dtype, device, accelerate, random_state, verbose
                 done = self._run(rows, tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
             scores = [
-                score_fold(scorer, rows, task, fold, betas, routed.scorer.score)
+                score_fold(scorer, rows, task, fold, betas, routed.scorer.score, self.scoring)
                 for task, fold in zip(tasks, done, strict=True)
             ]
             table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
@@ -508,3 +509,15 @@ dtype, device, accelerate, random_state, verbose
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
+
+
+def _check_rows(splits: Sequence[Any], n_rows: int) -> None:
+    """Refuse a splitter's positions that no row has."""
+    for fold, parts in enumerate(splits):
+        for part in parts:
+            rows = np.arange(n_rows)[part] if np.asarray(part).dtype == bool else np.asarray(part)
+            beyond = rows[(rows < -n_rows) | (rows >= n_rows)]
+            if len(beyond):
+                raise ValueError(
+                    f"cv gave row {beyond.tolist()[0]} in fold {fold}, but X has {n_rows} rows"
+                )

@@ -109,6 +109,10 @@ class CriterionDisplay:
         """
         if condition is not None and condition not in list(MEANINGS):
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
+        if path_kw is not None and not isinstance(path_kw, Mapping):
+            raise TypeError(f"path_kw must be a mapping of keywords, got {path_kw!r}")
+        if not isinstance(self.report, CriterionReport):
+            raise TypeError(f"report must be a CriterionReport, got {self.report!r}")
         dag = explicit_dag(self.graph)
         self._check_graph(dag)
         failed: list[str | None] = list(self.report.paths)

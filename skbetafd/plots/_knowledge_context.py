@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
 from .._lengths import check_lengths
+from .._sklearn_compat import check_arguments
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
@@ -90,6 +91,16 @@ class KnowledgeContextDisplay:
         self.probes = probes
         self.axis_names = axis_names
 
+    def _check(self) -> None:
+        shapes = {name: np.shape(points) for name, points in self.points.items()}
+        n = len(self.points.get("knowledge", ()))
+        if shapes != dict.fromkeys(CODES, (n, 2)):
+            raise ValueError(f"points must be of shape (n, 2) for each of {CODES}, got {shapes}")
+        if not isinstance(self.colourings, Mapping):
+            raise TypeError(f"colourings must be a dict of values by name, got {self.colourings!r}")
+        for name, values in self.colourings.items():
+            row_labels(values, name, n)
+
     def plot(self, ax: Any = None, **kwargs: Any) -> KnowledgeContextDisplay:
         """Draw the maps.
 
@@ -112,6 +123,7 @@ class KnowledgeContextDisplay:
         ValueError
             If there are not two axes for each colouring.
         """
+        self._check()
         n_rows = max(1, len(self.colourings))
         get_panels(ax, self, (n_rows, 2), size=(4.0, 3.4))
         if len(self.axes_) != 2 * n_rows:
@@ -266,6 +278,11 @@ class KnowledgeContextDisplay:
             raise ValueError(
                 f"max_rows must be an integer of at least {LEAST_ROWS}, got {max_rows!r}"
             )
+        check_arguments(
+            f"{cls.__name__}.from_codes",
+            {"random_state": ["random_state"]},
+            random_state=random_state,
+        )
         codes = read_codes(codes)
         n = len(codes["knowledge"])
         check_lengths(n, context=codes["context"])

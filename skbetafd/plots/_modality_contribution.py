@@ -106,6 +106,12 @@ class ModalityContributionDisplay:
             If values by class are asked for and there are none, the score not being accuracy.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
+        if not isinstance(self.contributions, ModalityContributions):
+            raise TypeError(
+                f"contributions must be ModalityContributions, got {self.contributions!r}"
+            )
+        if not isinstance(by_class, bool):
+            raise TypeError(f"by_class must be True or False, got {by_class!r}")
         for text in getattr(self, "texts_", []):
             if ax is not None and text.axes is ax:  # drawn here before
                 text.remove()

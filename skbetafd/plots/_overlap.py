@@ -94,6 +94,8 @@ class OverlapDisplay:
         ValueError
             If neither one nor two axes are given, or `groups` has not a value a row.
         """
+        if not isinstance(self.report, Overlap):
+            raise TypeError(f"report must be an Overlap, got {self.report!r}")
         chosen = self._groups()
         get_panels(ax, self, (1, 2))
         if len(self.axes_) > 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,9 +88,10 @@ class TrainingHistoryDisplay:
             If a term is unknown, or `losses` is not a sequence of losses by each name.
         """
         self._check_losses()
-        chosen = list(self.losses) if terms is None else list(terms)
+        listed = isinstance(terms, Iterable) and not isinstance(terms, str)
+        chosen = list(self.losses) if terms is None else list(terms) if listed else []
         unknown = [term for term in chosen if term not in self.losses]
-        if unknown or not chosen or isinstance(terms, str):
+        if unknown or not chosen:
             raise ValueError(f"terms must be a list of some of {list(self.losses)}, got {terms!r}")
         ax = get_axes(ax, self, WIDE)
         self.lines_, self.best_epoch_line_ = {}, None
@@ -115,6 +116,12 @@ class TrainingHistoryDisplay:
         for name, values in losses.items():
             if np.ndim(values) != 1 or not len(values):
                 raise ValueError(f"losses must have a value an epoch, got {values!r} for {name!r}")
+            if np.asarray(values).dtype.kind not in "biuf":
+                raise ValueError(f"losses must be numbers, got {values!r} for {name!r}")
+            if not 1 <= (self.best_epoch or 1) <= len(values):
+                raise ValueError(
+                    f"best_epoch must be one of {len(values)} epochs, got {self.best_epoch!r}"
+                )
 
     def _scale(self, *, logarithmic: bool) -> None:
         from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -175,7 +182,8 @@ class TrainingHistoryDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         estimator, _ = inside(estimator)
-        check_is_fitted(estimator)
+        if hasattr(estimator, "max_epochs"):
+            check_is_fitted(estimator)
         if not hasattr(estimator, "history_"):
             raise TypeError(
                 f"estimator must have trained a network, got {type(estimator).__name__}, which "

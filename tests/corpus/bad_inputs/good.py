@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.preprocessing import StandardScaler
 
 import skbetafd
-from skbetafd import baselines, causal, datasets, plots
+from skbetafd import baselines, causal, plots
 
 N = 60
 LABEL = np.arange(N) % 3

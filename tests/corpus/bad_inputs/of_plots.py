@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils._param_validation import InvalidParameterError
 
-from .good import AUDIO, BETAS, GRAPH, LABEL, Made, N, codes, discrete, fusion, report, search, unfitted
+from .good import AUDIO, GRAPH, LABEL, Made, N, codes, discrete, fusion, search, unfitted
 
 PATH = np.full((2, N, 3), 1 / 3)
 
@@ -54,8 +55,8 @@ BETA_PATHS = [
         ({"proba_path": PATH[:1]}, ValueError, "proba_path", "(1, 60, 3)"),
         ({"proba_path": PATH * np.nan}, ValueError, "proba_path", "nan"),
         ({"proba_path": -PATH}, ValueError, "proba_path", "-0.33"),
-        ({"proba_path": "path"}, TypeError, "proba_path", "'path'"),
-        ({"y_true": LABEL[:5]}, ValueError, "proba_path", "5"),
+        ({"proba_path": "path"}, ValueError, "proba_path", "()"),
+        ({"y_true": LABEL[:5]}, ValueError, "y has 5 entries for 60 rows"),
         ({"y_true": None}, ValueError, "y_true", "None"),
         ({"classes": [0, 1]}, ValueError, "2"),
         ({"classes": [0, 1, 1]}, ValueError, "classes", "[0, 1, 1]"),
@@ -94,7 +95,7 @@ OTHERS = [
     *of(
         "AuxiliaryMaskingDisplay.from_estimator",
         ({"shares": [2]}, ValueError, "shares", "2"),
-        ({"n_repeats": 1.5}, ValueError, "'n_repeats'", "1.5"),
+        ({"n_repeats": 1.5}, InvalidParameterError, "'n_repeats'", "1.5"),
         ({"estimator": None}, TypeError, "estimator", "None"),
     ),
     *of(
@@ -138,7 +139,7 @@ OTHERS = [
         ({"method": "umap"}, ValueError, "method", "'umap'"),
         ({"max_rows": 1}, ValueError, "max_rows", "1"),
         ({"max_rows": "all"}, ValueError, "max_rows", "'all'"),
-        ({"random_state": "seed"}, ValueError, "random_state", "'seed'"),
+        ({"random_state": "seed"}, InvalidParameterError, "random_state", "'seed'"),
     ),
     *of(
         "KnowledgeContextDisplay.from_estimator",
@@ -163,9 +164,9 @@ OTHERS = [
     ),
     *of(
         "ModalityContributionDisplay.from_estimator",
-        ({"method": "median"}, ValueError, "'method'", "'median'"),
+        ({"method": "median"}, InvalidParameterError, "'method'", "'median'"),
         ({"by_class": True, "scoring": "neg_log_loss"}, ValueError, "by_class", "'neg_log_loss'"),
-        ({"confidence_level": 0}, ValueError, "'confidence_level'", "0"),
+        ({"confidence_level": 0}, InvalidParameterError, "'confidence_level'", "0"),
         ({"estimator": "clf"}, TypeError, "estimator", "'clf'"),
     ),
     *of(
@@ -206,4 +207,3 @@ OTHERS = [
 ]
 
 CASES = [*BETA_PATHS, *OTHERS]
-_ = (BETAS, report)
