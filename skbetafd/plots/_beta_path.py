@@ -15,7 +15,16 @@ from ._path_scores import (
     search_scores,
     with_beta,
 )
-from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BETA,
+    check_matplotlib,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 BETAS = np.linspace(0, 1, 11)
 
@@ -96,6 +105,7 @@ class BetaPathDisplay:
         self.score_name = score_name
         self.greater_is_better = greater_is_better
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> BetaPathDisplay:
         """Draw the lines, with a larger marker at the best β of each.
 

@@ -13,7 +13,7 @@ from ..causal.criterion import check_criterion
 from ..causal.graphs import explicit_dag
 from ..causal.report import MEANINGS, CriterionReport
 from ._graph import CHARACTER, ROLES, arrange, draw
-from ._style import check_matplotlib, get_panels
+from ._style import check_matplotlib, drawn_or_not, get_panels
 
 NARROWEST, TITLE = 4.5, 0.7
 """Inches: the least width of a panel, and the height of its title."""
@@ -73,6 +73,7 @@ class CriterionDisplay:
         self.graph = graph
         self.report = report
 
+    @drawn_or_not
     def plot(
         self,
         ax: Any = None,

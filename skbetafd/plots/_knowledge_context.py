@@ -16,7 +16,7 @@ from .._sklearn_compat import check_arguments
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
-from ._style import check_matplotlib, get_panels
+from ._style import check_matplotlib, drawn_or_not, get_panels
 
 METHODS = ("pca", "tsne")
 
@@ -101,6 +101,7 @@ class KnowledgeContextDisplay:
         for name, values in self.colourings.items():
             row_labels(values, name, n)
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> KnowledgeContextDisplay:
         """Draw the maps.
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
 from ._path_scores import is_loss, score_label
-from ._style import BLUE, GREY, check_matplotlib, finish, get_axes, plain
+from ._style import BLUE, GREY, check_matplotlib, drawn_or_not, finish, get_axes, plain
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
@@ -78,6 +78,7 @@ class ModalityContributionDisplay:
         self.contributions = contributions
         self.scoring = scoring
 
+    @drawn_or_not
     def plot(
         self, ax: Any = None, *, by_class: bool = False, **kwargs: Any
     ) -> ModalityContributionDisplay:

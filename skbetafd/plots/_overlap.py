@@ -12,6 +12,7 @@ from ._style import (
     GREY,
     MOST_INSIDE,
     check_matplotlib,
+    drawn_or_not,
     finish,
     get_panels,
     legend,
@@ -72,6 +73,7 @@ class OverlapDisplay:
         self.report = report
         self.groups = groups
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> OverlapDisplay:
         """Draw the two distributions.
 

@@ -9,7 +9,16 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._inside import inside
-from ._style import BLACK, check_matplotlib, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BLACK,
+    check_matplotlib,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""
@@ -61,6 +70,7 @@ class TrainingHistoryDisplay:
         self.losses = losses
         self.best_epoch = best_epoch
 
+    @drawn_or_not
     def plot(
         self, ax: Any = None, *, terms: Sequence[str] | None = None, **kwargs: Any
     ) -> TrainingHistoryDisplay:

@@ -141,6 +141,9 @@ def codes():
 class Made(partial):
     """An argument or receiver that is made anew for each call."""
 
+    def __repr__(self):
+        return " ".join(getattr(part, "__name__", str(part)) for part in (self.func, *self.args))
+
 
 def given(value):
     return value() if isinstance(value, Made) else value
@@ -148,7 +151,8 @@ def given(value):
 
 FITTED = Made(fitted, unfitted)
 FIT = {"X": X, "y": LABEL}
-TESTED = {"estimator": FITTED, "X": X, "y": LABEL}
+EVALUATED = {"estimator": FITTED, "X": X, "y": LABEL}
+TESTED = {**EVALUATED, "random_state": 0}
 ROWS_T_A = {"t": np.zeros((5, 8)), "a": np.zeros((5, 3))}
 
 CLASSIFIERS = {
@@ -255,7 +259,7 @@ GOOD = {
     "datasets.confound": (None, {**FIT, "modality": "audio", "random_state": 0}),
     "datasets.make_confounded_modalities": (None, {"n_samples": 20, "random_state": 0}),
     **dict(_of_displays()),
-    "plots.BetaPathDisplay.from_estimator": (None, {**TESTED, "betas": BETAS}),
+    "plots.BetaPathDisplay.from_estimator": (None, {**EVALUATED, "betas": BETAS}),
     "plots.BetaPathDisplay.from_predictions": (
         None,
         {"y_true": LABEL, "proba_path": np.full((2, N, 3), 1 / 3), "betas": BETAS},

@@ -278,7 +278,7 @@ SEARCHES = [
     fit({"self.cv": 1}, InvalidParameterError, "'cv'", "Got 1", of=SEARCH),
     fit({"self.cv": 99}, ValueError, "99", of=SEARCH),
     fit({"self.cv": "five"}, InvalidParameterError, "cv", "'five'", of=SEARCH),
-    fit({"self.cv": iter(())}, ValueError, "cv gave no split", of=SEARCH),
+    fit({"self.cv": []}, ValueError, "cv gave no split", "cv=[]", of=SEARCH),
     fit(
         {"self.cv": [([0, 1, 2], [99])]},
         ValueError,

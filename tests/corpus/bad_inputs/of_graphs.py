@@ -63,7 +63,7 @@ CRITERION = [
         ({"candidates": [["A"]]}, ValueError, "candidate", "['A']"),
         ({"mediator": "Y"}, ValueError, "'Y' is both outcome and mediator"),
         ({"graph": [("T", "Z")]}, TypeError, "graph", "list"),
-        ({"mediator": {"Z", "Q"}}, ValueError, "mediator 'Q'"),
+        ({"mediator": {"Q"}}, ValueError, "mediator 'Q'"),
         ({"outcome": frozenset()}, ValueError, "outcome", "frozenset()"),
     ),
 ]
