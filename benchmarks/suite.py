@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import platform
 import time
 import warnings
@@ -30,6 +31,8 @@ from methods import METHODS, REPORTED_BETAS, TUNED, AtBeta, Method, method
 from sklearn.metrics import log_loss
 from suite_report import write_report
 from tracks import SHARES, TESTS, VARIANTS, task, tasks
+
+from skbetafd.training import whole_file
 
 TRACKS = ("clean", "interventional")
 BEST = "best possible"
@@ -164,8 +167,10 @@ def done(path: Path, budget: int) -> set[Job]:
     finished = {job for job, n in counts.items() if n == n_scores(job)}
     kept = [line for line in lines if _job(line) in finished]
     if len(kept) < len(lines) or not path.read_bytes().endswith(b"\n"):
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerows([header, *kept])
+        with whole_file(path) as file:
+            text = io.TextIOWrapper(file, newline="", write_through=True)
+            csv.writer(text).writerows([header, *kept])
+            text.detach()
     return finished
 
 

@@ -11,6 +11,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from suite_statistics import BEST
 
+from skbetafd.training import whole_file
+
 
 def picture(scores: pd.DataFrame, path: Path) -> None:
     """Draw mean accuracies, one panel a track and test, one dot a predictor."""
@@ -30,7 +32,8 @@ def picture(scores: pd.DataFrame, path: Path) -> None:
     for axis, (title, rows) in zip(axes[0], shown, strict=True):
         _panel(axis, title, rows)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    with whole_file(path) as file:
+        figure.savefig(file, dpi=150, format="png")
     plt.close(figure)
 
 

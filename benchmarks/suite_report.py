@@ -24,6 +24,8 @@ from suite_statistics import (
     wide,
 )
 
+from skbetafd.training import whole_file
+
 BETA_ONE, BETA_ZERO, BETA_CV = "β = 1", "β = 0", "β by CV"
 DIGITS = ("kar/mor", "fou/zer", "kar/pix", "av_mnist", "pen_optic_speech")
 FLAT = ("logistic regression", "gradient boosting", "random forest", "stacking")
@@ -53,7 +55,8 @@ def write_report(path: Path, out: Path) -> None:
         parts += ["## No confounder, auxiliaries missing", missing(clean[clean["test"] != "iid"])]
     for variant, rows in planted.groupby("variant", sort=False):
         parts += [f"## Confounder: {variant}", interventional(rows, variant == "independent")]
-    (out / "report.md").write_text("\n\n".join(parts) + "\n")
+    with whole_file(out / "report.md") as file:
+        file.write(("\n\n".join(parts) + "\n").encode())
     picture(scores, out / "suite.png")
 
 

@@ -14,6 +14,7 @@ from .training import (
     check_resumable,
     check_same_fit,
     read_checkpoint,
+    remove_unfinished,
 )
 
 
@@ -56,6 +57,7 @@ def remove_checkpoints(request: FitRequest) -> None:
     """Remove what a completed fit needs no longer."""
     for checkpoint in request.checkpoints:
         checkpoint.path.unlink(missing_ok=True)
+        remove_unfinished(checkpoint.path.parent)
 
 
 def remove_fold_checkpoints(directory: Any) -> None:
@@ -63,6 +65,7 @@ def remove_fold_checkpoints(directory: Any) -> None:
     for own in [*Path(directory).glob("setting-*-fold-*"), Path(directory) / "refit"]:
         for path in own.glob("network-*.pt"):
             path.unlink(missing_ok=True)
+        remove_unfinished(own)
         if own.is_dir() and not any(own.iterdir()):
             own.rmdir()
 

@@ -34,6 +34,7 @@ from ._sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
+    one_of_many_fits,
     validate_parameters,
     with_callbacks,
 )
@@ -212,7 +213,8 @@ class FrontDoorMultiModalClassifier(
         ``torchrun`` on CPUs; see Notes. In a process started alone it changes nothing.
     random_state : int, RandomState or None, default=None
         Source of initial weights, batches, dropout masks and references. Equal ints give
-        bitwise equal fits on a CPU; global generators are left alone.
+        bitwise equal fits on a CPU. None draws afresh each time: global generators are left
+        alone.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
 
@@ -468,7 +470,18 @@ class FrontDoorMultiModalClassifier(
         Raises
         ------
         ValueError, TypeError
-            Naming the modality, row and column, or the parameter, and its value.
+            Naming the modality, row and column, or the parameter, and its value; ValueError too
+            if the training diverges. The estimator is then as it was.
+        KeyboardInterrupt
+            If it is interrupted before that; with `checkpoint_dir`, from which the next call goes
+            on; before the last of several members that are not trained together; or where the fit
+            is one of many, as in a search or an ensemble. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
+            network is kept: the best one with `early_stopping`, else the last complete one.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -496,6 +509,11 @@ class FrontDoorMultiModalClassifier(
         return FitTasks(self, context, {"X": X, "y": y, "metadata": metadata})
 
     def _learn(self, request: FitRequest) -> FitResult:
+        verbose, keep = int(self.verbose), not one_of_many_fits()
+
+        def fit() -> FitResult:
+            return fit_all([request], verbose, keep_interrupted=keep)[0]
+
         repeatable = isinstance(self.random_state, Integral) and not (
             self.callbacks or hasattr(self, "_skl_callbacks")
         )
@@ -511,16 +529,16 @@ class FrontDoorMultiModalClassifier(
                 UserWarning,
                 stacklevel=3,
             )
-            return fit_all([request], int(self.verbose))[0]
+            return fit()
         if self.memory is not None and self.accelerate:
             warnings.warn(
                 "memory is not used with accelerate=True: the processes would find different fits.",
                 UserWarning,
                 stacklevel=3,
             )
-            return fit_all([request], int(self.verbose))[0]
+            return fit()
         if self.memory is not None and repeatable:
-            return fit_cached(request, self.memory, int(self.verbose))
+            return fit_cached(request, self.memory, verbose, keep_interrupted=keep)
         if self.memory is not None:
             warnings.warn(
                 "memory is not used: only a fit with an int random_state and without callbacks "
@@ -529,7 +547,7 @@ class FrontDoorMultiModalClassifier(
                 UserWarning,
                 stacklevel=3,
             )
-        return fit_all([request], int(self.verbose))[0]
+        return fit()
 
     def _request(
         self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None

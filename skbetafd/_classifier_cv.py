@@ -295,7 +295,10 @@ dtype, device, accelerate, random_state, verbose
         Raises
         ------
         ValueError, TypeError
-            For bad input or parameters, of this estimator or of a candidate.
+            For bad input or parameters, of this estimator or of a candidate; ValueError too if
+            the training of a fold diverges, naming it. The estimator is then as it was.
+        KeyboardInterrupt
+            If the search is interrupted; in the refit, as by `FrontDoorMultiModalClassifier.fit`.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -315,35 +318,8 @@ dtype, device, accelerate, random_state, verbose
             aligned["groups"] = held
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
-            routed = self._route(scorer, sample_weight, mediator, params)
-            if (
-                routing_enabled()
-                and held is None
-                and "groups" in params.keys() - routed.splitter.split
-            ):
-                raise TypeError(
-                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
-                    f"cv={self.cv!r} nor early stopping uses them"
-                )
-            splitter = check_cv(self.cv, aligned["y"], classifier=True)
-            splits = self._splits(
-                lambda: list(splitter.split(container, aligned["y"], **routed.splitter.split))
-            )
-            if not splits:
-                raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
-            _check_rows(splits, len(container))
-            tasks = [
-                FoldTask(
-                    clone(candidate).set_params(
-                        checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
-                    ),
-                    train,
-                    test,
-                    f"fold {i}{s or ''}",
-                )
-                for at, (candidate, s) in enumerate(zip(candidates, settings, strict=True))
-                for i, (train, test) in enumerate(splits)
-            ]
+            routed = self._route(scorer, sample_weight, mediator, params, held)
+            tasks = self._tasks(container, aligned["y"], settings, candidates, routed)
             rows = SearchRows(container, aligned)
             start = time.perf_counter()
             with nullcontext() if told is None else told.subtask("search"):
@@ -353,7 +329,7 @@ dtype, device, accelerate, random_state, verbose
                 score_fold(scorer, rows, task, fold, betas, routed.scorer.score, self.scoring)
                 for task, fold in zip(tasks, done, strict=True)
             ]
-            table = np.reshape(scores, (len(candidates), len(splits), len(betas)))
+            table = np.reshape(scores, (len(candidates), -1, len(betas)))
             self._choose(settings, betas, table, seconds)
             if self.refit:
                 best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
@@ -366,6 +342,33 @@ dtype, device, accelerate, random_state, verbose
             if told is not None:
                 told.end()
         return self
+
+    def _tasks(
+        self,
+        container: Any,
+        y: np.ndarray,
+        settings: list[dict[str, Any]],
+        candidates: list[FrontDoorMultiModalClassifier],
+        routed: Bunch,
+    ) -> list[FoldTask]:
+        """Give what is to be fitted: every candidate on every split."""
+        splitter = check_cv(self.cv, y, classifier=True)
+        splits = self._splits(lambda: list(splitter.split(container, y, **routed.splitter.split)))
+        if not splits:
+            raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
+        _check_rows(splits, len(container))
+        return [
+            FoldTask(
+                clone(candidate).set_params(
+                    checkpoint_dir=self._directory(f"setting-{at}-fold-{i}")
+                ),
+                train,
+                test,
+                f"fold {i} {setting}" if setting else f"fold {i}",
+            )
+            for at, (candidate, setting) in enumerate(zip(candidates, settings, strict=True))
+            for i, (train, test) in enumerate(splits)
+        ]
 
     def _forget(self) -> dict[str, Any]:
         """Drop what an earlier fit has learned, which would outlive a fit with ``refit=False``.
@@ -408,12 +411,19 @@ dtype, device, accelerate, random_state, verbose
         return settings, candidates
 
     def _route(
-        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any]
+        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any], held: Any
     ) -> Bunch:
+        """Give what goes to the splitter and to the scorer; `held` are the groups that fits use."""
         if routing_enabled():
-            return process_routing(
+            routed = process_routing(
                 self, "fit", sample_weight=sample_weight, mediator=mediator, **params
             )
+            if held is None and "groups" in params.keys() - routed.splitter.split:
+                raise TypeError(
+                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
+                    f"cv={self.cv!r} nor early stopping uses them"
+                )
+            return routed
         unknown = params.keys() - {"groups"}
         if unknown:
             raise TypeError(

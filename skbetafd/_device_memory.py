@@ -1,4 +1,4 @@
-"""Where the device's memory does not reach: fewer rows at once, or an error that says why."""
+"""Where memory does not reach: fewer rows at once, or an error that says why."""
 
 from __future__ import annotations
 
@@ -6,15 +6,34 @@ import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 
 Part = TypeVar("Part")
 
+ON_A_CPU = "DefaultCPUAllocator"
+"""In the RuntimeError by which torch says that the machine's own memory is full."""
+
+
+class Refusal(NamedTuple):
+    """What was said where memory was refused, and by whom."""
+
+    said: str
+    error: type[Exception]
+
+    @property
+    def whose(self) -> str:
+        """Say whose memory it is."""
+        return "device" if self.error is torch.OutOfMemoryError else "machine"
+
+    def or_move(self, advice: str) -> str:
+        """Give advice for a device that is not the CPU already."""
+        return advice if self.whose == "device" else ""
+
 
 def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part]:
-    """Work through rows, `size` of them at once, or as few as the device's memory holds.
+    """Work through rows, `size` of them at once, or as few as the memory holds.
 
     Warns
     -----
@@ -23,29 +42,33 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
 
     Raises
     ------
-    torch.OutOfMemoryError
-        If not even one row fits.
+    torch.OutOfMemoryError, MemoryError
+        If not even one row fits; the latter on a CPU.
     """
     parts: list[Part] = []
     start, asked = 0, size
+    refusal: Refusal | None = None
     while start < n_rows:
         try:
             parts.append(work(slice(start, start + size)))
             start += size
             continue
-        except torch.OutOfMemoryError as error:
-            refusal = _said(error)
+        except (RuntimeError, MemoryError) as error:
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
         # outside of the handler: its traceback would hold on to the tensors
         if size == 1:
-            raise torch.OutOfMemoryError(
-                f"the device's memory does not hold a prediction of one row: {refusal}. Free it, "
-                "fit fewer members or references, or move to device='cpu'"
+            raise refusal.error(
+                f"the {refusal.whose}'s memory does not hold a prediction of one row: "
+                f"{refusal.said}. Free it, or fit fewer members or references"
+                + refusal.or_move(", or move to device='cpu'")
             )
         size = (min(size, n_rows - start) + 1) // 2
         _free()
-    if size < asked and len(parts) > 1:
+    if refusal is not None and len(parts) > 1:
         warnings.warn(
-            f"the device's memory did not hold predict_batch_size={asked} rows: they were "
+            f"the {refusal.whose}'s memory did not hold predict_batch_size={asked} rows: they were "
             f"predicted {size} at once. Set predict_batch_size={size} to spare the attempts.",
             UserWarning,
             stacklevel=4,
@@ -55,27 +78,37 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
 
 @contextmanager
 def training_memory(batch_size: int) -> Iterator[None]:
-    """Say of a fit that the device's memory does not hold what to change.
+    """Say of a fit that the memory does not hold what to change.
 
     Raises
     ------
-    torch.OutOfMemoryError
-        In place of torch's, with the size that it names.
+    torch.OutOfMemoryError, MemoryError
+        In place of torch's or NumPy's, with the size that it names; the latter on a CPU.
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise torch.OutOfMemoryError(
-            f"the device's memory does not hold this fit: {_said(error)}. The rows lie there "
-            f"whole, and {'all' if batch_size == -1 else batch_size} of them are a batch: set a "
-            "smaller batch_size, give X as memory maps or another source that is read batch by "
-            "batch, or set device='cpu'"
+    except (RuntimeError, MemoryError) as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        raise refusal.error(
+            f"the {refusal.whose}'s memory does not hold this fit: {refusal.said}. The rows lie "
+            f"there whole, and {'all' if batch_size == -1 else batch_size} of them are a batch: "
+            "set a smaller batch_size, or give X as memory maps or another source that is read "
+            "batch by batch" + refusal.or_move(", or set device='cpu'")
         ) from error
 
 
-def _said(error: torch.OutOfMemoryError) -> str:
-    """Give the refusal and the size asked for, without torch's advice."""
-    return ". ".join(str(error).split(". ")[:2])
+def _refusal(error: Exception) -> Refusal | None:
+    """Give what was said and the size asked for, without torch's advice; None of other errors."""
+    said = str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return Refusal(". ".join(said.split(". ")[:2]), torch.OutOfMemoryError)
+    if isinstance(error, MemoryError):
+        return Refusal(said or "it is full", MemoryError)
+    if ON_A_CPU in said:
+        return Refusal(said[said.index(ON_A_CPU) :].split(". ")[0], MemoryError)
+    return None
 
 
 def _free() -> None:

@@ -35,6 +35,7 @@ def fit_key(request: FitRequest, **replaced: Any) -> str:
         "checkpoints": (),
         "classes": None,
         "mass": 0.0,
+        "name": "",
     }
     same = replace(request, **{**plain, **replaced})
     return joblib.hash((same, version("skbetafd"), torch.__version__))

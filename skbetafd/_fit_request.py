@@ -66,6 +66,9 @@ class FitRequest:
     checkpoints: tuple[Checkpoint, ...] = ()
     """Of each member's network, if any; they make no difference to what is learned."""
 
+    name: str = ""
+    """Of a fold, for messages."""
+
     def rows(self, some: np.ndarray) -> FitRequest:
         """Cut the request to some rows; their weights stay as they are."""
         observed = self.mediator

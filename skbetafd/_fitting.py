@@ -56,24 +56,46 @@ REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
 
 
-def fit_all(requests: Sequence[FitRequest], verbose: int = 0) -> list[FitResult]:
-    """Fit several classifiers; their networks are trained together where shapes allow."""
+def fit_all(
+    requests: Sequence[FitRequest], verbose: int = 0, *, keep_interrupted: bool = False
+) -> list[FitResult]:
+    """Fit several classifiers; their networks are trained together where shapes allow.
+
+    `keep_interrupted` is for a single one, see `train_all`.
+    """
     with torch.inference_mode(False), torch.enable_grad():
         prepared = [Preparation(request, verbose) for request in requests]
         verbose = min(p.verbose for p in prepared)
-        nets = iter(train_all([job for p in prepared for job in p.jobs], verbose))
+        jobs = [job for p in prepared for job in p.jobs]
+        nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))
         return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
 
 
-def fit_cached(request: FitRequest, memory: Any, verbose: int = 0) -> FitResult:
+def fit_cached(
+    request: FitRequest, memory: Any, verbose: int = 0, *, keep_interrupted: bool = False
+) -> FitResult:
     """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
     memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
-    fit_one = memory.cache(_fit_one, ignore=["request", "verbose"])
-    return fit_one(fit_key(request), request, verbose)
+    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "keep_interrupted"])
+    try:
+        return fit_one(fit_key(request), request, verbose, keep_interrupted)
+    except _FitInterruptedError as interrupted:
+        return interrupted.result
 
 
-def _fit_one(key: str, request: FitRequest, verbose: int) -> FitResult:
-    return fit_all([request], verbose)[0]
+class _FitInterruptedError(Exception):
+    """Carries what is kept of an interrupted fit past a memory, which must not remember it."""
+
+    def __init__(self, result: FitResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _fit_one(key: str, request: FitRequest, verbose: int, keep_interrupted: bool) -> FitResult:
+    result = fit_all([request], verbose, keep_interrupted=keep_interrupted)[0]
+    if any(member.net.interrupted_ for member in result.members):
+        raise _FitInterruptedError(result)
+    return result
 
 
 def presence_tensor(
@@ -102,7 +124,7 @@ def _normalised(request: FitRequest) -> FitRequest:
 
 
 def training_settings(
-    parameters: dict[str, Any], callbacks: list[Any], verbose: int
+    parameters: dict[str, Any], callbacks: list[Any], verbose: int, name: str = ""
 ) -> TrainingSettings:
     """Tell how a network is trained, by the classifier's parameters."""
     p = parameters
@@ -117,6 +139,7 @@ def training_settings(
         autocast=p["dtype"] == "bfloat16",
         lr_schedule=p["lr_schedule"],
         max_grad_norm=p["max_grad_norm"],
+        name=name,
     )
 
 
@@ -205,7 +228,8 @@ class Preparation:
     ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        settings = training_settings(p, [*self._early_stopping(), *callbacks], verbose)
+        callbacks = [*self._early_stopping(), *callbacks]
+        settings = training_settings(p, callbacks, verbose, self.request.name)
         network = self._network(generator).to(self.device, self.dtype)
         if self.request.start is not None:
             self.request.start.load(network, member)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from sys import getsizeof
 from typing import Any, NamedTuple
@@ -57,7 +57,8 @@ def run_together(
     for task in tasks:
         aligned = [_rows(value, task.train) for value in rows.aligned.values()]
         with naming_fold(task.name):
-            requests.append(task.classifier._request(rows.X[task.train], *aligned))
+            request = task.classifier._request(rows.X[task.train], *aligned)
+        requests.append(replace(request, name=task.name))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
         task.classifier._adopt(result)

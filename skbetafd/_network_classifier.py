@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._diagram import ModalityDiagram
@@ -18,6 +17,7 @@ from ._mediator import read_mediator
 from ._numeric import numeric_modalities
 from ._portable import Portable
 from ._presence import check_some_present, present_rows
+from ._private_generator import private_generator
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_groups, read_targets
@@ -130,7 +130,7 @@ class NetworkClassifier(ModalityDiagram, Portable):
             mediator=observed,
             groups=groups,
             parameters=self._fit_parameters(),
-            seeds=draw_seeds(check_random_state(self.random_state), self.n_members),
+            seeds=draw_seeds(private_generator(self.random_state), self.n_members),
         )
 
     @classmethod

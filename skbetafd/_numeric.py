@@ -89,6 +89,7 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:
     _check_real(name, value)
     if sparse.issparse(value):
         return _sparse(name, value, dtype)
+    _check_size(name, value.shape)
     try:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
             array = _floats(name, value)
@@ -97,10 +98,7 @@ def _numeric(name: str, value: Any, dtype: np.dtype[Any], padded: bool) -> Any:
             where, hint = _first_no_number(name, value, np.asarray(value))
             raise ValueError(f"modality {name!r} holds {where}; {hint}") from error
         raise type(error)(f"modality {name!r}: {error}") from error
-    width = math.prod(array.shape[1:])
-    if not width:
-        raise ValueError(f"modality {name!r} has 0 features, its shape is {array.shape}")
-    flat = array.reshape(len(array), width)
+    flat = array.reshape(len(array), -1)
     _check_finite(name, flat, value, dtype, array.shape if padded else flat.shape)
     return flat
 

@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 from ._classifier import FrontDoorMultiModalClassifier
 from .datasets import ConfoundedData, confound, load_multiple_features
 from .plots import BetaPathDisplay
+from .training import whole_file
 
 PICTURE = "beta_curve.png"
 TESTS = {"iid": "i.i.d.", "half_broken": "half broken", "broken": "broken (do)"}
@@ -83,7 +84,8 @@ def draw_beta_curves(clf: FrontDoorMultiModalClassifier, data: ConfoundedData, f
     title = "test (large marker: best β)"
     figure.legend(handles=display.lines_, title=title, loc="outside lower center", ncols=3)
     figure.suptitle("One fit, every β: kar/mor digits with a planted confounder")
-    figure.savefig(file, dpi=150)
+    with whole_file(file) as content:
+        figure.savefig(content, dpi=150, format="png")
 
 
 def main() -> None:

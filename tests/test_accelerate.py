@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 import skbetafd
 from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd.training import accelerated
 
 pytest.importorskip("accelerate")
 
@@ -96,7 +97,7 @@ def test_only_the_first_process_speaks_and_tells_that_members_are_not_stacked(
         ("other labels", "ValueError: process 1 fits with another y than process 0"),
         ("other parameters", "ValueError: process 1 fits with another dropout than process 0"),
         ("other frozen module", "ValueError: process 1 fits with another weight of modality 'a'"),
-        ("small batches", "ValueError: there are 2 processes for a batch of 1 rows"),
+        ("small batches", "none"),
         ("diverged", "ValueError: Training diverged"),
         ("first's error", "ZeroDivisionError"),
         ("n_jobs", "ValueError: accelerate=True trains in the processes of accelerate launch"),
@@ -170,3 +171,10 @@ def test_without_accelerate_installed_the_extra_is_named(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match=r'pip install "skbetafd\[distributed\]"'):
         two_processes.make().fit(X, y)
+
+
+def test_more_processes_than_rows_of_a_batch_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerated, "process_index", lambda: (0, 3))
+    accelerated.check_shards(9, 3)
+    with pytest.raises(ValueError, match="3 processes for a batch of 2 rows: take a larger batch"):
+        accelerated.check_shards(8, 3)

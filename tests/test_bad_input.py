@@ -213,6 +213,11 @@ BAD_X = {
         video(sparse.csr_array(VIDEO + 1j)),
         ["'video'", "complex128"],
     ),
+    "a frame without columns": (
+        ValueError,
+        video(pd.DataFrame(index=range(N))),
+        ["'video' has 0 features", "(60, 0)"],
+    ),
     "a sparse modality without columns": (
         ValueError,
         video(sparse.csr_array((N, 0))),

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
-from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning
+from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting
 from skbetafd.datasets import confound, load_multiple_features
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
@@ -287,6 +287,28 @@ def test_more_rows_than_references_are_clustered(data):
     clf = make(n_references=32).fit(*data)
     assert 1 < len(clf.references_.log_mass) <= 32
     assert len(make().fit(*data).references_.log_mass) == 200
+
+
+def test_of_very_many_rows_a_draw_by_the_random_state_is_clustered(data, quick, monkeypatch):
+    X, y = data
+    drawn, build = [], _fitting.build_references
+
+    def spy(codes, weight, *rest, **options):
+        drawn.append((codes.knowledge, weight))
+        return build(codes, weight, *rest, **options)
+
+    monkeypatch.setattr(_fitting, "build_references", spy)
+    weight = np.arange(1.0, len(y) + 1)
+    whole = quick().fit(X, y, weight)
+    monkeypatch.setattr(_fitting, "REFERENCE_ROWS", 50)
+    some, again, _ = (quick(random_state=s).fit(X, y, weight) for s in (0, 0, 1))
+    of_all, weights = drawn[0]
+    rows = [of_all.tolist().index(code) for code in drawn[1][0].tolist()]
+    assert len(set(rows)) == 50
+    torch.testing.assert_close(drawn[1][1], weights[rows])
+    np.testing.assert_array_equal(some.predict_proba(X), again.predict_proba(X))
+    assert not np.array_equal(some.predict_proba(X), whole.predict_proba(X))
+    assert not torch.equal(drawn[1][1], drawn[3][1])
 
 
 @pytest.mark.parametrize("verbose", [0, 1])

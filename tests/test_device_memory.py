@@ -1,4 +1,4 @@
-"""Where the device's memory does not reach, fewer rows are predicted, or an error says why."""
+"""Where memory does not reach, fewer rows are predicted, or an error says why."""
 
 import warnings
 
@@ -64,6 +64,65 @@ def test_a_device_that_holds_not_one_row_is_an_error(data, monkeypatch):
     holding(monkeypatch, 0)
     with pytest.raises(torch.OutOfMemoryError, match=r"one row: CUDA out of memory.*device='cpu'"):
         clf.predict(data[0])
+
+
+MOST = {
+    "torch": (lambda: torch.empty(2**50), "DefaultCPUAllocator: can't allocate memory: you tried"),
+    "numpy": (lambda: np.empty(2**50), "Unable to allocate 8.00 PiB"),
+}
+
+
+def refusing(monkeypatch, place, name, ask):
+    """Have a function ask for more memory than any machine has."""
+    monkeypatch.setattr(place, name, lambda *_, **__: ask())
+
+
+@pytest.mark.parametrize("library", MOST)
+def test_the_machine_s_own_memory_is_an_error_that_says_what_to_change(data, monkeypatch, library):
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
+    before = clf.predict_proba(data[0])
+    ask, said = MOST[library]
+    with monkeypatch.context() as patch:
+        refusing(patch, torch.optim.AdamW, "step", ask)
+        with pytest.raises(
+            MemoryError, match=f"machine's memory does not hold this fit: {said}"
+        ) as e:
+            clf.fit(*data)
+        assert "smaller batch_size" in str(e.value) and "device" not in str(e.value)
+    np.testing.assert_array_equal(clf.predict_proba(data[0]), before)
+    refusing(monkeypatch, _classifier, "log_proba_path", ask)
+    with pytest.raises(MemoryError, match=f"does not hold a prediction of one row: {said}") as e:
+        clf.predict(data[0])
+    assert "device" not in str(e.value)
+
+
+def test_a_prediction_on_a_cpu_falls_to_rows_that_fit_too(data, monkeypatch):
+    clf = FrontDoorMultiModalClassifier(**SMALL, dtype="float64").fit(*data)
+    expected = clf.predict_proba(data[0])
+    path = _classifier.log_proba_path
+
+    def limited(network, xs, *rest):
+        torch.empty(2**50 if len(xs[0]) > 30 else 1)
+        return path(network, xs, *rest)
+
+    monkeypatch.setattr(_classifier, "log_proba_path", limited)
+    with pytest.warns(UserWarning, match=r"machine's memory did not hold .*25 at once"):
+        found = clf.predict_proba(data[0])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_another_error_of_torch_is_none_of_memory(data, monkeypatch):
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
+    asked = []
+
+    def broken(*_):
+        asked.append(1)
+        raise RuntimeError("mat1 and mat2")
+
+    monkeypatch.setattr(_classifier, "log_proba_path", broken)
+    with pytest.raises(RuntimeError, match=r"^mat1 and mat2$"):
+        clf.predict(data[0])
+    assert asked == [1]
 
 
 def test_codes_and_baselines_fall_to_fewer_rows_too(data, monkeypatch):

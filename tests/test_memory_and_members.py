@@ -31,9 +31,9 @@ def fits(monkeypatch):
     seen = []
     fit_all = _fitting.fit_all
 
-    def counted(requests, verbose=0):
+    def counted(requests, verbose=0, **options):
         seen.extend(requests)
-        return fit_all(requests, verbose)
+        return fit_all(requests, verbose, **options)
 
     monkeypatch.setattr(_fitting, "fit_all", counted)
     monkeypatch.setattr("skbetafd._classifier.fit_all", counted)

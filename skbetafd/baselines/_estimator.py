@@ -19,7 +19,7 @@ from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._row_sources import dense_rows
-from .._sklearn_compat import StrOptions, validate_parameters
+from .._sklearn_compat import StrOptions, one_of_many_fits, validate_parameters
 from ._rule import Rule
 from ._training import fit_part
 
@@ -74,6 +74,7 @@ PARAMETERS = """
         "auto" takes CUDA where there is a GPU, else the CPU.
     random_state : int, RandomState or None, default=None
         Source of initial weights, batches, dropout masks, the rules' draws and the inner split.
+        None draws afresh each time.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
 """
@@ -172,16 +173,33 @@ class Baseline(AccuracyMixin, NetworkClassifier):
         Raises
         ------
         ValueError, TypeError
-            Naming the modality, row and column, or the parameter, and its value.
+            Naming the modality, row and column, or the parameter, and its value; ValueError too
+            if the training diverges. The estimator is then as it was.
+        KeyboardInterrupt
+            If it is interrupted before that; in any but the last of several trainings; or where
+            the fit is one of many, as in a search or an ensemble. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
+            network is kept: the best one with `early_stopping`, else the last complete one.
         """
         with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
+            views, keep = self._views(request.names), not one_of_many_fits()
             self.parts_ = [
-                fit_part(request, view, self._make_rule, int(self.verbose))
-                for view in self._views(request.names)
+                fit_part(
+                    request,
+                    view,
+                    self._make_rule,
+                    int(self.verbose),
+                    keep_interrupted=keep and at == len(views),
+                )
+                for at, view in enumerate(views, start=1)
             ]
             self.history_ = self.parts_[0].history
             self.n_iter_ = len(self.history_)

@@ -23,6 +23,9 @@ class Trainer(Protocol):
     rows: TrainingRows
     """Those that are trained on."""
 
+    keep_interrupted: bool
+    """Whether a network whose training is interrupted is of use."""
+
     def run(
         self,
         rule: Rule,
@@ -31,6 +34,7 @@ class Trainer(Protocol):
         rows: TrainingRows | None = None,
         max_epochs: int | None = None,
         early_stopping: bool = True,
+        keep_interrupted: bool = False,
     ) -> NeuralNet:
         """Train a network by a rule; fresh, on all training rows, for all epochs by default."""
 
@@ -83,7 +87,7 @@ class Rule(Criterion):
 
     def fit(self, trainer: Trainer) -> NeuralNet:
         """Train a network by the rule."""
-        return trainer.run(self)
+        return trainer.run(self, keep_interrupted=trainer.keep_interrupted)
 
     def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
         """Logits (n, n_classes) of a prediction."""

@@ -62,7 +62,7 @@ class SMV(Rule):
         """Train on rows of the rule's own."""
         source = trainer.rows
         self.rows = TrainingRows(source.xs, source.y, source.weight)
-        net = trainer.run(self, rows=self.rows)
+        net = trainer.run(self, rows=self.rows, keep_interrupted=trainer.keep_interrupted)
         del self.rows  # no training data in what is pickled
         return net
 

@@ -55,6 +55,8 @@ def fit_part(
     columns: tuple[int, ...],
     make_rule: Callable[[], Rule],
     verbose: int,
+    *,
+    keep_interrupted: bool = False,
 ) -> Part:
     """Train one network on some modalities of a request, on the rows that have any of them."""
     used = np.flatnonzero(request.present[:, list(columns)].any(axis=1))
@@ -68,7 +70,7 @@ def fit_part(
     )
     rule = make_rule()
     with torch.inference_mode(False), torch.enable_grad():
-        trainer = Trainer(part, rule, part.groups, verbose)
+        trainer = Trainer(part, rule, part.groups, verbose, keep_interrupted)
         net = rule.fit(trainer)
     rule, network = net.criterion_, net.module_.eval()
     temperature = trainer.temperature(rule, network) if part.parameters["calibrate"] else 1.0
@@ -89,12 +91,15 @@ class Trainer:
         Rows of one group stay on one side of the inner split.
     verbose : int
         As the estimator's.
+    keep_interrupted : bool, default=False
+        Whether a network whose training is interrupted is of use: the last to be trained is.
     """
 
     request: FitRequest
     rule: Rule
     groups: np.ndarray | None
     verbose: int
+    keep_interrupted: bool = False
 
     def __post_init__(self) -> None:
         p = self.parameters = self.request.parameters
@@ -148,10 +153,12 @@ class Trainer:
         rows: TrainingRows | None = None,
         max_epochs: int | None = None,
         early_stopping: bool = True,
+        keep_interrupted: bool = False,
     ) -> NeuralNet:
         """Train a network by a rule; fresh, on all training rows, for all epochs by default.
 
-        With `early_stopping` it stops early where the estimator does.
+        With `early_stopping` it stops early where the estimator does. An interrupt is raised, or
+        with `keep_interrupted` ends the training.
         """
         network = self.network() if network is None else network
         rows = self.rows if rows is None else rows
@@ -160,7 +167,7 @@ class Trainer:
         held_out = self.validation if watches else None
         job = TrainingJob(network, rule, rows, settings, self.generator, held_out)
         rule.prepare(network, self._spawn(), job.n_batches)
-        return train(job)
+        return train(job, keep_interrupted=keep_interrupted)
 
     def _spawn(self) -> torch.Generator:
         seed = int(torch.randint(2**62, (), generator=self.generator, device="cpu"))

@@ -14,8 +14,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._multimodal_array import MultiModalArray
+from .._private_generator import private_generator
 from .._targets import blaming, read_groups
-from ._arguments import check_number, private_generator
+from ._arguments import check_number
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
 

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import softmax
 
 from .._multimodal_array import MultiModalArray
-from ._arguments import check_number, private_generator
+from .._private_generator import private_generator
+from ._arguments import check_number
 from ._law import DEFAULT_PRIOR, check_prior, label_rule
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from .._folds import naming_fold
@@ -16,6 +15,7 @@ from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray
 from .._numeric import numeric_modalities
 from .._presence import check_some_present, present_rows
+from .._private_generator import private_generator
 from .._sklearn_compat import Interval, check_arguments
 from .._targets import read_groups, read_targets
 from ..baselines import FusionClassifier, UnimodalClassifier
@@ -140,7 +140,7 @@ def diagnose(
     )
     X, y = _read(X, y, modalities)
     groups = None if groups is None else read_groups(groups, len(y))
-    rng = check_random_state(random_state)
+    rng = private_generator(random_state)
     params = _checked_params(network_params or {})
     repeats = [_folds(cv, y, groups, rng) for _ in range(n_repeats)]
     rules, skipped = _rules(y, groups, repeats)

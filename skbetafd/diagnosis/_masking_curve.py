@@ -9,11 +9,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from .._contribution import modality_position, probe_scores
 from .._network_classifier import NetworkClassifier
 from .._numeric import dense_modalities
+from .._private_generator import private_generator
 from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation
 from ._masking import CodeMasks, InputMasks
@@ -154,7 +154,7 @@ def auxiliary_masking_curve(
     names, score = evaluation.X.names, Score(scoring, evaluation)
     if len(names) < 2:
         raise ValueError(f"{names[0]!r} is the only modality: there is no auxiliary one to mask")
-    rng = check_random_state(random_state)
+    rng = private_generator(random_state)
     kept = _predominant(evaluation, predominant, rng)
     network = parts_of(estimator, first=False)[-1]
     of_codes = isinstance(network, NetworkClassifier)

@@ -10,8 +10,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from .._private_generator import private_generator
 from .._sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, KnownPredictions, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
@@ -210,7 +210,7 @@ def modality_contributions(
             f"X has {len(names)} modalities; the exact Shapley value predicts with every subset, "
             f"and is offered for at most {MOST_MODALITIES}"
         )
-    rng = check_random_state(random_state)
+    rng = private_generator(random_state)
     replacement = Replacement(evaluation, method, background, n_repeats, rng)
     subsets = [s for size in range(len(names) + 1) for s in combinations(names, size)]
     known = [replacement.predictions(subset) for subset in subsets]

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from .._multimodal_array import MultiModalArray
 from .._numeric import dense_modalities
+from .._private_generator import private_generator
 from .._sklearn_compat import StrOptions, is_dataframe, safe_indexing
 from ._evaluation import Evaluation, KnownPredictions, present_in, read_rows
 
@@ -54,7 +54,7 @@ class Replacement:
         elif background is not None:
             raise ValueError(f"background is for method='mean', but method={method!r}")
         if method == "permutation":
-            rng = check_random_state(random_state)
+            rng = private_generator(random_state)
             self.orders = [rng.permutation(n) for _ in range(n_repeats)]
         if method == "missing":
             complete = np.all([present_in(value) for value in evaluation.X.values()], axis=0)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from .._folds import naming_fold
 from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray, quoted
+from .._private_generator import private_generator
 from .._sklearn_compat import check_arguments
 from .._targets import read_groups
 from .._warnings import VacuousAdjustmentWarning
@@ -146,7 +147,7 @@ def unimodal_gap(
     X, _ = read_training_input(BaseEstimator(), X, modalities, dtype=None)
     y, _ = read_labels(X, y)
     groups = None if groups is None else read_groups(groups, len(y))
-    splits = stratified_splits(cv, y, groups, random_state)
+    splits = stratified_splits(cv, y, groups, private_generator(random_state))
     _check_asked(X, splits)
     folds = []
     for number, split in enumerate(splits):

@@ -7,12 +7,11 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
 from .._lengths import check_lengths
-from .._sklearn_compat import check_arguments
+from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
@@ -279,11 +278,6 @@ class KnowledgeContextDisplay:
             raise ValueError(
                 f"max_rows must be an integer of at least {LEAST_ROWS}, got {max_rows!r}"
             )
-        check_arguments(
-            f"{cls.__name__}.from_codes",
-            {"random_state": ["random_state"]},
-            random_state=random_state,
-        )
         codes = read_codes(codes)
         n = len(codes["knowledge"])
         check_lengths(n, context=codes["context"])
@@ -293,7 +287,7 @@ class KnowledgeContextDisplay:
             for colouring, (values, name) in given.items()
             if values is not None
         }
-        rng = check_random_state(random_state)
+        rng = private_generator(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)
         chosen = {name: code[rows] for name, code in codes.items()}

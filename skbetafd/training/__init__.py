@@ -15,10 +15,11 @@ from .batches import TrainingRows
 from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .device import resolve_device
-from .files import checked_path, checked_target, whole_file
+from .divergence import check_finite_codes
+from .files import checked_path, checked_target, remove_unfinished, whole_file
 from .fit import train, train_one_pass
 from .job import TrainingJob
-from .net import FrontDoorNet, check_finite_codes
+from .net import FrontDoorNet
 from .references import build_references, encode_in_chunks
 from .restore import restored_net
 from .schedule import SCHEDULES
@@ -59,6 +60,7 @@ __all__ = [
     "join_processes",
     "process_index",
     "read_checkpoint",
+    "remove_unfinished",
     "resolve_device",
     "restored_net",
     "train",

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from .batches import Batch
-from .callbacks import StopTraining
 from .device import resolve_device
+from .interrupts import StopTraining
 from .net import FrontDoorNet
 
 GOES_ON, STOPS, FAILS = 0, 1, 2

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 from tqdm.auto import tqdm
 
 from .batches import TrainingRows
+from .divergence import divergence
+from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states
 from .schedule import schedule_policy
 
 
-class EpochBar(Callback):
+class EpochBar(OwnCallback):
     """A progress bar over the epochs of one fit, with the last training loss."""
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
@@ -33,7 +34,7 @@ class EpochBar(Callback):
         del self.bar_
 
 
-class BeforeEpoch(Callback):
+class BeforeEpoch(OwnCallback):
     """Calls a function of the net and the epoch, counted from 0, before each epoch."""
 
     def __init__(self, call: Callable[[Any, int], None]) -> None:
@@ -44,7 +45,7 @@ class BeforeEpoch(Callback):
         self.call(net, len(net.history) - 1)
 
 
-class AroundEpoch(Callback):
+class AroundEpoch(OwnCallback):
     """Calls functions of the net before and after each epoch; the latter may stop the training.
 
     Both are forgotten at the end, that the net may be pickled.
@@ -82,11 +83,16 @@ def held_out_loss(net: Any, rows: TrainingRows) -> float:
     return total / len(rows)
 
 
-class StopTraining(KeyboardInterrupt):
-    """Ends a training after a complete epoch; skorch's way to do so is a KeyboardInterrupt."""
+class SoFar(NamedTuple):
+    """The lowest validation loss, epochs since, the state it came of, and epochs in all."""
+
+    least: float = math.inf
+    since: int = 0
+    best: Sequence[dict[str, Any]] = ()
+    epoch: int = 0
 
 
-class BestEpoch(Callback):
+class BestEpoch(KeepsEpoch):
     """Keeps the epoch of the lowest validation loss, and stops when none has come for a while.
 
     Parameters
@@ -102,36 +108,53 @@ class BestEpoch(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget earlier trainings."""
-        self.least_, self.since_ = math.inf, 0
-        self.best_: list[dict[str, Any]] = []
+        self.so_far_ = SoFar()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the rest of the training depends on."""
-        return {"least": self.least_, "since": self.since_, "best": self.best_}
+        so_far = self.so_far_
+        return {"least": so_far.least, "since": so_far.since, "best": so_far.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.least_, self.since_, self.best_ = state["least"], state["since"], state["best"]
+        self.so_far_ = SoFar(**state)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the loss; keep the parameters, or count."""
         assert self.loss is not None
-        loss = self.loss(net)
+        before, epoch, loss = self.so_far_, len(net.history), self.loss(net)
+        if not math.isfinite(loss):
+            raise divergence(epoch, ["validation"], net.settings_)
+        better = loss < before.least
         net.history.record("valid_loss", loss)
-        net.history.record("valid_loss_best", loss < self.least_)
-        if loss < self.least_:
-            self.least_, self.since_ = loss, 0
-            self.best_ = [deepcopy(m.state_dict()) for m in (net.module_, net.criterion_)]
+        net.history.record("valid_loss_best", better)
+        # all in one assignment, which no interrupt can part
+        if better:
+            self.so_far_ = SoFar(loss, 0, states(net), epoch)
             return
-        self.since_ += 1
-        if self.since_ >= self.patience:
+        self.so_far_ = before._replace(since=before.since + 1, epoch=epoch)
+        if self.so_far_.since >= self.patience:
             raise StopTraining
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Go back to the best epoch."""
-        for module, state in zip((net.module_, net.criterion_), self.best_, strict=False):
-            module.load_state_dict(state)
-        self.loss, self.best_ = None, []
+        self.go_back(net)
+        self.loss = None
+        self.so_far_ = SoFar()
+
+    @property
+    def epoch_(self) -> int:  # type: ignore[override]
+        """Number of epochs that are complete."""
+        return self.so_far_.epoch
+
+    def go_back(self, net: Any) -> None:
+        """Put a net into the state of the best epoch."""
+        load_states(net, self.so_far_.best)
+
+    def describe(self) -> str:
+        """Say which epoch is kept."""
+        n = self.epoch_
+        return f"epoch {n - self.so_far_.since}, the best of {n}"
 
 
 def default_callbacks(

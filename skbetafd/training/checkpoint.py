@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import LRScheduler
 
 from ..nn import has_user_modules
 from .callbacks import BestEpoch
 from .files import whole_file
+from .interrupts import OwnCallback
 
 FORMAT = 1
 
@@ -39,7 +39,6 @@ class Checkpoint:
         }
         with whole_file(self.path) as file:
             torch.save(content, file)
-        _sync_directory(self.path.parent)
 
     def resume(self, net: NeuralNet) -> bool:
         """Bring a net to where the file left it, if there is one; tell whether that is the end."""
@@ -51,7 +50,7 @@ class Checkpoint:
         return bool(content["complete"])
 
 
-class EpochCheckpoint(Callback):
+class EpochCheckpoint(OwnCallback):
     """Writes a checkpoint after each epoch; the last of the callbacks, whose entries it keeps."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -154,13 +153,3 @@ def _plain(key: str, value: Any) -> Any:
         f"checkpoint_dir: a callback entered {key!r} into the history, a {type(value).__name__}; "
         "a checkpoint holds numbers and strings"
     )
-
-
-def _sync_directory(directory: Path) -> None:
-    if os.name != "posix":  # elsewhere a directory can't be opened
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
 from typing import IO
+
+UNFINISHED = ".skbetafd-*.tmp"
+"""Name of what is being written; a process that is killed leaves it behind."""
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -20,14 +25,10 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
-    """Give the path of a file to be written, if it has a directory and is none."""
-    target = checked_path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"{str(path)!r} is a directory; the path of a file is needed")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
-        )
+    """Give what the path leads to, if a file can be written there."""
+    target = Path(os.path.realpath(checked_path(path)))
+    with _naming(path):
+        _check_ordinary(target)
     return target
 
 
@@ -38,15 +39,73 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : str or path-like
-        Its directory must exist; what is written lies there under a temporary name.
+        Its directory must exist; what is written lies there under a temporary name. Of a link,
+        the file that it leads to is replaced.
+
+    Raises
+    ------
+    OSError
+        With the path and the cause, if it can't be written; or if it is no ordinary file.
     """
     target = checked_target(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.tmp")
+    own = f"{os.getpid()}-{threading.get_ident()}"
+    unfinished = target.with_name(UNFINISHED.replace("*", own))
+    with _naming(path):
+        file = open(unfinished, "wb")
+        try:
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, target)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        _sync_directory(target.parent)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what killed processes have left in a folder to which no other writes."""
+    for path in directory.glob(UNFINISHED):
+        path.unlink(missing_ok=True)
+
+
+def _check_ordinary(target: Path) -> None:
+    """Refuse what would be lost if a file took its place."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory; the path of a file is needed")
+    if not target.parent.is_dir():
+        missing = f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
+        raise FileNotFoundError(errno.ENOENT, missing)
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        raise OSError(errno.EINVAL, "is no ordinary file")
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path that the user gave into an error of the file system."""
     try:
-        with open(unfinished, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, target)
+        yield
+    except Exception as error:
+        cause = _of_the_system(error)
+        if cause is None:
+            raise
+        reason = cause.strerror or str(cause)
+        raise OSError(cause.errno or errno.EIO, reason, os.fspath(path)) from error
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """Find the system's error; torch.save may raise another one while it handles that."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name != "posix":  # elsewhere a directory can't be opened
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        unfinished.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from copy import deepcopy
 
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import Callback, EpochTimer
 
-from .callbacks import StopTraining, default_callbacks
+from .callbacks import default_callbacks
+from .checkpoint import EpochCheckpoint
+from .divergence import check_finite_predictions
+from .interrupts import LastEpoch, StopTraining, is_stop, settle_interrupt
 from .job import TrainingJob, make_net, own_draws, own_rates
 
 
-def train(job: TrainingJob) -> NeuralNet:
+def train(job: TrainingJob, *, keep_interrupted: bool = False) -> NeuralNet:
     """Train one network.
+
+    Parameters
+    ----------
+    job : TrainingJob
+        With a checkpoint, the training goes on from there.
+    keep_interrupted : bool
+        Whether an interrupted training without a checkpoint ends with its best epoch or, without
+        early stopping, its last complete one; else the interrupt is raised.
 
     Returns
     -------
@@ -23,23 +33,35 @@ def train(job: TrainingJob) -> NeuralNet:
     Warns
     -----
     UserWarning
-        If the training is interrupted after at least one epoch; the network is kept as it is.
+        If the training is interrupted, and which epoch's network is kept.
 
     Raises
     ------
     KeyboardInterrupt
-        If it is interrupted before that, or has a checkpoint, from which it can go on.
+        If it is interrupted in the first epoch, has a checkpoint, from which it can go on, or
+        is not to be kept.
+    ValueError
+        If it diverges.
     """
     batches = job.batches()
     n_steps = job.settings.max_epochs * job.n_batches
     s = job.settings
     rates = [*own_rates(job.network).values(), s.learning_rate]
-    net = make_net(job, default_callbacks(s.verbose, s.lr_schedule, rates, n_steps))
+    own = default_callbacks(s.verbose, s.lr_schedule, rates, n_steps)
+    net = make_net(job, own, _keeping(job, keep_interrupted=keep_interrupted))
     net.batches_ = batches
     with own_draws(job):
-        _run(net, job)
+        _run(net, job, keep_interrupted=keep_interrupted)
+        check_finite_predictions(net, job.rows)
     net.release()
     return net
+
+
+def _keeping(job: TrainingJob, *, keep_interrupted: bool) -> list[tuple[str, Callback]]:
+    """Make the callback that keeps each epoch, where none of the job's own does."""
+    if job.checkpoint is not None:
+        return [("epoch_checkpoint", EpochCheckpoint(job.checkpoint))]
+    return [("last_epoch", LastEpoch())] if keep_interrupted and not job.keeps_best else []
 
 
 def train_one_pass(
@@ -71,50 +93,30 @@ def train_one_pass(
         net.optimizer_.load_state_dict(state)
     net.notify("on_train_begin", X=job.rows, y=None)
     with own_draws(job):
-        net.fit_loop(job.rows, epochs=1)
+        try:
+            net.fit_loop(job.rows, epochs=1)
+        except StopTraining as error:  # there is no further epoch that it could stop
+            if not is_stop(net, error):
+                raise
+        check_finite_predictions(net, job.rows)
     net.notify("on_train_end", X=job.rows, y=None)
     net.release(keep_optimizer=True)
     return net
 
 
-def _run(net: NeuralNet, job: TrainingJob) -> None:
+def _run(net: NeuralNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
     rows, checkpoint = job.rows, job.checkpoint
     net.notify("on_train_begin", X=rows, y=None)
     complete = checkpoint is not None and checkpoint.resume(net)
     try:
         if not complete:
             net.fit_loop(rows, epochs=net.max_epochs - len(net.history))
-    except KeyboardInterrupt as stop:
-        if checkpoint is not None and not isinstance(stop, StopTraining):
-            net.notify("on_train_end", X=rows, y=None)
-            raise
-        _settle_interrupt(net)
+    except KeyboardInterrupt as error:
+        if not is_stop(net, error):
+            if checkpoint is not None or not keep_interrupted:
+                net.notify("on_train_end", X=rows, y=None)
+                raise
+            settle_interrupt(net)
     if checkpoint is not None:
         checkpoint.save(net, complete=True)
     net.notify("on_train_end", X=rows, y=None)
-
-
-def _settle_interrupt(net: NeuralNet) -> None:
-    """Let a callback stop after an epoch (skorch's way is this exception); warn of a user's."""
-    if "train_loss" in net.history[-1]:
-        return
-    drop_unfinished_epoch(net)
-    warn_of_interrupt(net)
-
-
-def drop_unfinished_epoch(net: NeuralNet) -> None:
-    """Take an interrupted epoch out of the history; without another one, there is no fit."""
-    if net.history and "train_loss" not in net.history[-1]:
-        del net.history[-1]
-    if not net.history:
-        raise KeyboardInterrupt
-
-
-def warn_of_interrupt(net: NeuralNet) -> None:
-    """Tell the user that the training is not complete."""
-    warnings.warn(
-        f"Training was interrupted in epoch {len(net.history) + 1} of {net.max_epochs}; the "
-        "network is kept as it was then.",
-        UserWarning,
-        stacklevel=7,
-    )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback
 
 from ..nn import (
     Criterion,
@@ -20,7 +19,8 @@ from ..nn import (
     seeded,
 )
 from .batches import BatchIterator, TrainingRows
-from .checkpoint import Checkpoint, EpochCheckpoint
+from .checkpoint import Checkpoint
+from .interrupts import KeepsEpoch
 from .net import FrontDoorNet
 from .settings import OPTIMIZERS, TrainingSettings
 
@@ -51,6 +51,12 @@ class TrainingJob:
         n_rows = len(self.rows)
         return max(1, min(-(-n_rows // size), n_rows // 2))  # batch norm can't train on one row
 
+    @property
+    def keeps_best(self) -> bool:
+        """Whether a callback of its own keeps an epoch: early stopping does."""
+        entries = (e[1] if isinstance(e, tuple) else e for e in self.settings.callbacks)
+        return any(isinstance(callback, KeepsEpoch) for callback in entries)
+
     def batches(self) -> BatchIterator:
         """Make the iterator over the batches of any number of epochs."""
         device = self.rows.y.device
@@ -79,8 +85,11 @@ def own_rates(network: torch.nn.Module) -> dict[str, float]:
     }
 
 
-def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
-    """Wrap a job's network into an initialised skorch net."""
+def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = ()) -> FrontDoorNet:
+    """Wrap a job's network into an initialised skorch net.
+
+    `callbacks` are called before those of the settings, `last` after them.
+    """
     settings = job.settings
     net = job.net_class(
         job.network,
@@ -94,14 +103,10 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any]) -> FrontDoorNet:
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         train_split=None,
-        callbacks=[*callbacks, *settings.callbacks, *_keeping(job.checkpoint)],
+        callbacks=[*callbacks, *settings.callbacks, *last],
         verbose=settings.verbose,
         device=str(job.rows.y.device),
         use_caching=False,
     )
     net.settings_, net.held_out_ = settings, job.held_out
     return net.initialize()
-
-
-def _keeping(checkpoint: Checkpoint | None) -> list[tuple[str, Callback]]:
-    return [] if checkpoint is None else [("epoch_checkpoint", EpochCheckpoint(checkpoint))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
 from torch import Tensor
 
-from ..nn import Codes
 from .batches import Batch, BatchIterator, TrainingRows
+from .divergence import divergence
+from .interrupts import StopTraining, may_stop
 from .schedule import clip_gradients
 from .settings import TrainingSettings
 
@@ -59,17 +59,34 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     batches_: BatchIterator
     settings_: TrainingSettings
     held_out_: TrainingRows | None = None
+    interrupted_ = False
+    """Whether the user ended the training before its time."""
 
     @property
     def _default_callbacks(self) -> list[Any]:
         return []  # given one by one by `train`, which knows the number of steps
 
     def release(self, *, keep_optimizer: bool = False) -> None:
-        """Let go of the data and, where no stream goes on with it, of the optimizer's state."""
+        """Let go of data and gradients and, where no stream goes on, of the optimizer's state."""
+        self.module_.zero_grad(set_to_none=True)
         for name in ("batches_", "held_out_", *(() if keep_optimizer else ("optimizer_",))):
             self.__dict__.pop(name, None)
         for _, callback in self.callbacks_:
             vars(callback).pop("lr_scheduler_", None)  # it holds the optimizer too
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Call the callbacks; one of the user's may stop the training after an epoch."""
+        if method_name != "on_epoch_end":
+            super().notify(method_name, **kwargs)
+            return
+        self.on_epoch_end(self, **kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_epoch_end(self, **kwargs)
+            except KeyboardInterrupt as stop:
+                if may_stop(callback):
+                    raise StopTraining from stop
+                raise
 
     @property
     def classes_(self) -> np.ndarray:
@@ -132,31 +149,9 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     ) -> None:
         """Enter a model's mean of each term, shape (n_terms,), into the history."""
         if not means.isfinite().all():
-            raise _divergence(len(self.history), sums.first_broken(model), self.settings_)
+            raise divergence(len(self.history), sums.first_broken(model), self.settings_)
         for name, value in zip(sums.names, means.tolist(), strict=True):
             key = name if name.endswith("loss") else f"{name}_loss"
             self.history.record(f"{prefix}_{key}", value)
         seen = self.history[:, f"{prefix}_loss"]
         self.history.record(f"{prefix}_loss_best", seen[-1] <= min(seen))
-
-
-def check_finite_codes(codes: Codes, net: NeuralNet) -> None:
-    """Refuse a network that the last steps have broken."""
-    if not all(code.isfinite().all() for code in codes):
-        raise _divergence(len(net.history), ["codes"], net.settings_)
-
-
-def _divergence(epoch: int, broken: Sequence[str], settings: TrainingSettings) -> ValueError:
-    terms = [name for name in broken if name != "loss"] or list(broken)
-    if terms == ["codes"]:
-        what = "the codes of the training rows are not finite"
-    elif len(terms) == 1:
-        what = f"its {terms[0]} loss is not finite"
-    else:
-        what = f"its losses ({', '.join(terms)}) are not finite, all from one step on"
-    rate = f"A smaller learning_rate than {settings.learning_rate:g}"
-    clip = ", or a max_grad_norm" if settings.max_grad_norm is None else ""
-    return ValueError(
-        f"Training diverged in epoch {epoch}: {what}. {rate}{clip} is the likely cure, or "
-        "standardize=True where the features are not of the order of 1."
-    )

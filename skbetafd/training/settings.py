@@ -38,6 +38,9 @@ class TrainingSettings:
     max_grad_norm: float | None = None
     """The largest Euclidean norm of a network's gradient; None leaves it as it is."""
 
+    name: str = ""
+    """Of what is fitted, where there is more than one, for messages."""
+
     def precision(self, device: torch.device) -> torch.autocast:
         """Make the context of the forward pass."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.autocast)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from skorch import NeuralNet
@@ -14,7 +14,9 @@ from tqdm.auto import tqdm
 
 from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
-from .fit import drop_unfinished_epoch, train, warn_of_interrupt
+from .divergence import check_finite_predictions
+from .fit import train
+from .interrupts import StopTraining, cut, keeper_of, last_epoch, warn_of_interrupt
 from .job import TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
 from .schedule import clip_stacked_gradients, schedule_policy
@@ -22,11 +24,15 @@ from .schedule import clip_stacked_gradients, schedule_policy
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
+def train_all(
+    jobs: Sequence[TrainingJob], verbose: int = 0, *, keep_interrupted: bool = False
+) -> list[NeuralNet]:
     """Train networks together where they have one shape and one schedule, else one by one.
 
     Which jobs share a program makes no difference to any of them but in rounding. At
-    ``verbose >= 1`` it is told what can't be stacked.
+    ``verbose >= 1`` it is told what can't be stacked. With `keep_interrupted`, the networks that
+    are trained last are kept if they are interrupted, see `train`: without the others there is
+    nothing to keep.
 
     Returns
     -------
@@ -34,7 +40,7 @@ def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
         In the order of `jobs`.
     """
     if len(jobs) == 1:
-        return [train(jobs[0])]
+        return [train(jobs[0], keep_interrupted=keep_interrupted)]
     nets: list[Any] = [None] * len(jobs)
     groups: dict[Hashable, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -42,9 +48,12 @@ def train_all(jobs: Sequence[TrainingJob], verbose: int = 0) -> list[NeuralNet]:
         if reason and verbose:
             print(f"network {i + 1} of {len(jobs)} is trained by itself: {reason}")
         groups.setdefault(("alone", i) if reason else _shape(job), []).append(i)
-    for members in groups.values():
-        group = [jobs[i] for i in members]
-        trained = [train(group[0])] if len(group) == 1 else _Stack(group).train(verbose)
+    for at, members in enumerate(groups.values(), start=1):
+        group, keep = [jobs[i] for i in members], keep_interrupted and at == len(groups)
+        if len(group) == 1:
+            trained = [train(group[0], keep_interrupted=keep)]
+        else:
+            trained = _Stack(group).train(verbose, keep_interrupted=keep)
         for i, net in zip(members, trained, strict=True):
             nets[i] = net
     return nets
@@ -100,11 +109,21 @@ def _stacked(networks: Sequence[FrontDoorNetwork]) -> FrontDoorNetwork:
     return network
 
 
+class _Kept(NamedTuple):
+    """The last complete epoch of a stack: its number, the networks in it and their parameters."""
+
+    epoch: int
+    running: list[int]
+    parameters: list[Tensor]
+
+
 class _Stack:
     """Jobs of one shape, their parameters stacked along a new first axis."""
 
     def __init__(self, jobs: Sequence[TrainingJob]) -> None:
         self.jobs = list(jobs)
+        self.keep_interrupted = False
+        self.kept = _Kept(0, [], [])
         self.batches = [job.batches() for job in jobs]
         self.nets = [make_net(job, [("epoch_timer", EpochTimer())]) for job in jobs]
         self.running = list(range(len(jobs)))
@@ -120,8 +139,9 @@ class _Stack:
         policy, arguments = schedule_policy(settings.lr_schedule, settings.learning_rate, n_steps)
         self.schedule = policy(self.optimizer, **arguments)
 
-    def train(self, verbose: int) -> list[NeuralNet]:
+    def train(self, verbose: int, *, keep_interrupted: bool) -> list[NeuralNet]:
         """Run all epochs; a network that a callback stops leaves the stack."""
+        self.keep_interrupted = keep_interrupted
         self._notify("on_train_begin")
         max_epochs = self.jobs[0].settings.max_epochs
         label = f"fit {len(self.jobs)} networks"
@@ -134,15 +154,28 @@ class _Stack:
                 if not self.running:
                     break
         except KeyboardInterrupt:
-            nets = [self.nets[i] for i in self.running]
-            for net in nets:
-                drop_unfinished_epoch(net)
-            warn_of_interrupt(nets[0])
+            if not keep_interrupted or self.kept.epoch == 0:
+                self._notify("on_train_end")
+                raise
+            self._settle_interrupt()
         self._write_back(self.running)
         self._notify("on_train_end")
-        for net in self.nets:
+        for net, job in zip(self.nets, self.jobs, strict=True):
+            check_finite_predictions(net, job.rows)
             net.release()
         return self.nets
+
+    @torch.no_grad()
+    def _settle_interrupt(self) -> None:
+        """Go back to the last complete epoch; what stops early goes to its best by itself."""
+        epoch, self.running, parameters = self.kept
+        for parameter, kept in zip(self.network.parameters(), parameters, strict=True):
+            parameter.data = kept
+        for i in self.running:
+            cut(self.nets[i], keeper_of(self.nets[i]).epoch_ if self.jobs[i].keeps_best else epoch)
+        own = all(self.jobs[i].keeps_best for i in self.running)
+        which = "each one's best epoch" if own else f"{last_epoch(epoch)},"
+        warn_of_interrupt(self.nets[self.running[0]], f"the networks of {which} are kept")
 
     def _datasets(self, i: int) -> dict[str, Any]:
         job = self.jobs[i]
@@ -191,11 +224,15 @@ class _Stack:
         for i in self.running:
             try:
                 self.nets[i].notify("on_epoch_end", **self._datasets(i))
-            except KeyboardInterrupt:  # skorch's way to stop after an epoch
+            except StopTraining:
                 stopped.append(i)
         self._read_back(called)
+        n = len(self.nets[self.running[0]].history)
         if stopped:
             self._drop(stopped)
+        if self.keep_interrupted and self.running:
+            parameters = [p.detach().clone() for p in self.network.parameters()]
+            self.kept = _Kept(n, list(self.running), parameters)
 
     @torch.no_grad()
     def _write_back(self, which: Sequence[int]) -> None:

@@ -1,5 +1,6 @@
 import itertools
 import sys
+import warnings
 
 import networkx as nx
 import numpy as np
@@ -8,7 +9,7 @@ from families import FAMILIES
 
 from skbetafd import AntiCausalWarning, VacuousAdjustmentWarning
 from skbetafd.causal import check_criterion, find_auxiliary, find_mediators
-from skbetafd.causal.graphs import Confounder, open_path
+from skbetafd.causal.graphs import Confounder, explicit_dag, open_path
 
 CONDITIONS = {"(0)", "(i)", "(ii)", "(iii)"}
 TZY = {"treatment": "T", "outcome": "Y", "mediator": "Z"}
@@ -164,6 +165,7 @@ def test_two_bidirected_edges_both_ways_are_one_and_a_multigraph_holds_an_edge_b
     report = check_criterion(both_ways, **TZY)
     assert report.failures == {"(ii)": "T ← U(Z, T) → Z is open given none"}
     assert report.vacuous
+    assert [n for n in explicit_dag(both_ways) if n not in both_ways] == [Confounder("Z", "T")]
     beside = nx.MultiDiGraph([("T", "Z"), ("Z", "Y")])
     beside.add_edge("T", "Z", latent=True)
     report = check_criterion(beside, **TZY)
@@ -222,6 +224,14 @@ def test_a_label_that_causes_the_modality_warns():
     assert not check_criterion(graph_of("U>T U>Y T>Z Z>Y"), **TZY).anti_causal
 
 
+def test_both_warnings_point_to_who_called_the_checker():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check_criterion(graph_of("Y>W W>T T>Z"), **TZY)
+    assert [w.category for w in caught] == [AntiCausalWarning, VacuousAdjustmentWarning]
+    assert {w.filename for w in caught} == {__file__}
+
+
 def test_the_report_reads_well_in_text_and_html():
     graph = nx.DiGraph([("<T>", "Z"), ("Z", "Y"), ("<T>", "Y")])
     report = check_criterion(graph, treatment="<T>", outcome="Y", mediator="Z")
@@ -276,7 +286,9 @@ def test_bad_input_is_refused_with_its_name(name):
 
 def test_without_networkx_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "networkx", None)
-    with pytest.raises(ImportError, match=r"pip install 'skbetafd\[causal\]'"):
+    with pytest.raises(
+        ImportError, match=r"^checking a graph needs networkx: pip install 'skbetafd\[causal\]'$"
+    ):
         check_criterion(None, **TZY)
 
 
@@ -327,6 +339,9 @@ def test_candidates_narrow_the_search():
     ends = {"treatment": "T", "outcome": "Y"}
     assert list(find_mediators(graph, **ends, candidates=["W", "T"])) == [{"W"}]
     assert list(find_auxiliary(graph, **ends, mediator="Z", candidates=[])) == [set()]
+    free = graph_of("U>T U>Y T>Z Z>Y A>Y B>Y", latent=["U"])
+    found = find_auxiliary(free, **ends, mediator="Z", candidates=["B", "U"])
+    assert list(found) == [set(), {"B"}]
     with pytest.raises(ValueError, match="candidate 'Q' is no node"):
         find_mediators(graph, **ends, candidates=["Q"])
 

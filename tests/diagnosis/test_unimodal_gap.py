@@ -94,6 +94,17 @@ def test_rows_that_lack_a_modality_do_not_count_for_it(X, y):
     assert found.alone[1] == expected.alone[0]
 
 
+def test_a_modality_that_no_test_row_has_is_measured_by_the_other_folds(X, y):
+    present = np.arange(len(y)) >= 40
+    lacking = MultiModalArray(X, present={"video": present})
+    folds = [(np.arange(40, 120), np.arange(40)), (np.arange(80), np.arange(80, 120))]
+    both, second = (unimodal_gap(small(), lacking, y, cv=cv) for cv in (folds, folds[1:]))
+    assert both.alone[1] == second.alone[1]
+    assert both.probe[1] == second.probe[1]
+    with pytest.raises(ValueError, match="'video' is NaN in every test row"):
+        unimodal_gap(small(), lacking, y, cv=folds[:1])
+
+
 def test_groups_stay_on_one_side(X, y):
     groups = np.arange(len(y)) // 6
     seen = []

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skbetafd.nn import Codes, FrontDoorNetwork, ReferenceSet, adjustment, log_proba_path
-from skbetafd.nn.adjustment import log_proba_doing, log_reference_weights, mix
+from skbetafd.nn.adjustment import chunks_of_rows, log_proba_doing, log_reference_weights, mix
 
 
 @pytest.fixture
@@ -99,6 +99,97 @@ def test_chunks_do_not_change_the_result(net, xs, references, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_chunk_bounds_the_hidden_activations_and_is_filled(
+    lacking, net, xs, references, monkeypatch
+):
+    sizes = []
+
+    def spy(head, hidden, log_weights):
+        sizes.append(hidden.numel())
+        return average(head, hidden, log_weights)
+
+    average = adjustment.average_proba
+    monkeypatch.setattr(adjustment, "average_proba", spy)
+    monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 16 * 5 * 3)
+    present = torch.ones(7, 2, dtype=torch.float64)
+    if lacking:
+        present[:, 1] = 0
+    log_proba_path(net, xs, references, [1], "conditional", present)
+    whole, rest = [16 * 5 * 3], [16 * 5]
+    assert sizes == (whole + whole + rest) * (2 if lacking else 1)
+
+
+def test_seeing_asks_for_no_reference(net, xs, references, monkeypatch):
+    expected = log_proba_path(net, xs, references, [0, 1], "conditional")[:1]
+    monkeypatch.delattr(adjustment, "log_proba_doing")
+    torch.testing.assert_close(log_proba_path(net, xs, references, [0], "conditional"), expected)
+
+
+def test_rows_whose_activations_exceed_a_chunk_come_one_by_one():
+    rows = torch.empty(3)
+    assert list(chunks_of_rows(rows, 2**21)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert list(chunks_of_rows(rows, 2**19)) == [slice(0, 2), slice(2, 4)]
+
+
+def test_chunks_are_64_times_larger_beside_a_cpu():
+    rows = torch.empty(3, device="meta")
+    assert list(chunks_of_rows(rows, 2**25)) == [slice(0, 2), slice(2, 4)]
+
+
+def test_a_reference_set_moves_as_a_whole(references):
+    moved = references.to(torch.device("meta"))
+    assert isinstance(moved, ReferenceSet)
+    assert {tensor.device.type for tensor in moved} == {"meta"}
+    assert [tensor.shape for tensor in moved] == [tensor.shape for tensor in references]
+
+
+@pytest.fixture
+def alone():
+    """A network of one modality, and references of it."""
+    generator = torch.Generator().manual_seed(0)
+    shared = {"predominant": 0, "hidden_dim": 16, "knowledge_dim": 4, "context_dim": 2}
+    network = FrontDoorNetwork([5], 3, **shared, generator=generator).double()
+    codes = network.encode([torch.randn(5, 5, generator=generator, dtype=torch.float64)])
+    mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
+    one = torch.tensor(1.0, dtype=torch.float64)
+    return network, ReferenceSet(*(c.detach() for c in codes), mass.log(), one, one, one)
+
+
+@pytest.mark.parametrize("effect", ["conditional", "population"])
+def test_without_an_auxiliary_the_references_have_their_masses(alone, xs, effect):
+    network, references = alone
+    codes = network.encode(xs[:1])
+    log_proba = log_proba_doing(network, codes, references, effect)
+    torch.testing.assert_close(log_proba.exp(), by_hand(network, codes, references, effect))
+    weights = log_reference_weights(codes, references)
+    torch.testing.assert_close(weights, references.log_mass.expand(7, -1))
+
+
+def test_without_an_auxiliary_the_path_is_seeing_alone(alone, xs):
+    network, references = alone
+    path = log_proba_path(network, xs[:1], references, [0, 0.5, 1], "conditional")
+    seeing = torch.log_softmax(network(xs[:1])[0], dim=1)
+    torch.testing.assert_close(path, seeing.expand(3, -1, -1))
+
+
+@pytest.mark.parametrize("n_shown", [0, 1, 3, 4])
+def test_the_kernel_narrows_by_the_share_of_the_columns_that_are_shown(
+    n_shown, net, xs, references
+):
+    codes = net.encode(xs)
+    references = references._replace(knowledge_bandwidth=torch.tensor(0.7, dtype=torch.float64))
+    shown = torch.zeros_like(codes.auxiliary)
+    shown[:, :n_shown] = 1
+    weights = log_reference_weights(codes, references, shown).exp()
+    for row in range(7):
+        near = (codes.auxiliary[row] - references.auxiliary)[:, :n_shown].square().sum(1)
+        alike = (codes.knowledge[row] - references.knowledge).square().sum(1)
+        near = near / (2 * references.bandwidth * n_shown / 4) if n_shown else 0
+        w = references.log_mass.exp() * torch.exp(-near - alike / (2 * 0.7))
+        torch.testing.assert_close(weights[row], w / w.sum())
+
+
 def test_mixing_survives_impossible_classes():
     impossible = torch.tensor([[0.0, -torch.inf]])
     even = torch.tensor([[0.5, 0.5]]).log()
@@ -145,3 +236,42 @@ def test_without_the_predominant_modality_beta_is_without_effect(net, xs, refere
     for effect in ("conditional", "population"):
         path = log_proba_path(net, xs, references, [0, 0.5, 1], effect, present)
         torch.testing.assert_close(path[0], path[2])
+
+
+def test_a_row_that_lacks_some_auxiliaries_is_weighed_by_the_others_and_its_knowledge():
+    generator = torch.Generator().manual_seed(3)
+    widths = (5, 4, 3)
+    net = FrontDoorNetwork(
+        widths,
+        3,
+        predominant=1,
+        hidden_dim=16,
+        knowledge_dim=4,
+        context_dim=2,
+        generator=generator,
+    ).double()
+    torch.nn.init.normal_(net.partial.missing)
+    xs, rows = (
+        [torch.randn(n, d, generator=generator, dtype=torch.float64) for d in widths]
+        for n in (3, 5)
+    )
+    mass = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
+    kernels = torch.tensor([0.3, 0.7, 1.0], dtype=torch.float64)
+    references = ReferenceSet(*(c.detach() for c in net.encode(rows)), mass.log(), *kernels)
+    present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]).double()
+    codes, head = net.encode(xs), net.partial
+    shares = head.own_shares([xs[m] for m in net.order])
+    doing = log_proba_path(net, xs, references, [1], "conditional", present)[0].exp()
+    population = log_proba_path(net, xs, references, [1], "population", present)[0].exp()
+    whole = log_proba_path(net, xs, references, [1], "population")[0].exp()
+    torch.testing.assert_close(doing[:1], by_hand(net, codes, references, "conditional")[:1])
+    torch.testing.assert_close(population, whole)
+    for row, there in ((1, 2), (2, 1)):  # the one auxiliary that is there, by its place in order
+        columns = slice(4 * (there - 1), 4 * there)
+        near = (codes.auxiliary[row] - references.auxiliary)[:, columns].square().sum(1)
+        alike = (codes.knowledge[row] - references.knowledge).square().sum(1)
+        w = mass * torch.exp(-near / (2 * 0.3 * 0.5) - alike / (2 * 0.7))
+        own = head.knowledge(codes.knowledge[row]) + head.missing[1] + shares[there][row]
+        hidden = own + head.missing[4 - there] + head.context(references.context)
+        expected = (w / w.sum()) @ torch.softmax(head.out(torch.relu(hidden)), dim=1)
+        torch.testing.assert_close(doing[row], expected)

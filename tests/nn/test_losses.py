@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd.nn import FrontDoorLoss, FrontDoorNetwork
+from skbetafd.nn import Codes, FrontDoorLoss, FrontDoorNetwork
 from skbetafd.nn.dependence import directed_hsic, info_nce
 
 
@@ -250,3 +250,118 @@ def test_in_four_epochs_the_label_counts_from_the_first():
     loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
     loss.set_epoch(0, 4)
     assert loss.label_counts
+
+
+@pytest.fixture
+def batch():
+    """Three modalities, weighted rows, of which some lack a modality; and a criterion."""
+    generator = torch.Generator().manual_seed(4)
+    xs = [torch.randn(16, d, generator=generator) for d in (5, 4, 3)]
+    weight = torch.rand(16, generator=generator) + 0.5
+    present = torch.ones(16, 3)
+    present[:4, 1] = present[2:6, 2] = present[6:8, 0] = 0
+    settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1.5}
+    loss = FrontDoorLoss(**settings, temperature=0.1)
+    return loss, xs, torch.arange(16) % 3, weight / weight.mean(), present
+
+
+def cross_entropy(logits, y):
+    return torch.nn.functional.cross_entropy(logits, y, reduction="none")
+
+
+def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batch):
+    loss, xs, y, weight, present = batch
+    net = network((5, 4, 3))
+    codes = net.encode(xs)
+    complete, predominant = weight * present.prod(1), weight * present[:, 0]
+    opinion = net.knowledge_label(codes.knowledge).softmax(-1)
+    logits, counted = net.partial.training_logits(xs, codes, present, None)
+    entropies = torch.stack([cross_entropy(subset, y) for subset in logits])
+    z, s, a = codes
+    expected = {
+        "outcome": (complete * cross_entropy(net.head(*codes), y)).mean(),
+        "label": (predominant * (1 - opinion[torch.arange(16), y])).mean(),
+        "partial": (weight * counted * entropies).mean(),
+        "knowledge": info_nce(net.project_knowledge(z), net.project_auxiliary(a), complete, 0.1),
+        "disentangle": hsic(z, s, predominant)
+        + directed_hsic([s, a], [predominant, complete], [(0, 1, 1.0)])
+        + hsic(s, opinion, predominant),
+    }
+    terms = loss(net, xs, y, weight, present, None)
+    scales = {"outcome": 1, "label": 1.5, "partial": 1, "knowledge": 3, "disentangle": 2}
+    whole = sum(scales[name] * term for name, term in expected.items())
+    assert list(terms) == ["loss", *expected]
+    for name, value in {**expected, "loss": whole}.items():
+        torch.testing.assert_close(terms[name], value, msg=name)
+
+
+def test_dropout_masks_reach_the_encoders_the_head_and_the_partial_network(batch):
+    loss, xs, y, weight, _ = batch
+    net = network((5, 4, 3))
+    generator = torch.Generator().manual_seed(5)
+    masks = [2 * (torch.rand(16, d, generator=generator) < 0.5).float() for d in net.mask_dims]
+    logits, codes = net(xs, masks)
+    partial, _ = net.partial.training_logits(xs, codes, None, masks[1:-1])
+    terms = loss(net, xs, y, weight, None, masks)
+    torch.testing.assert_close(terms["outcome"], (weight * cross_entropy(logits, y)).mean())
+    entropies = torch.stack([cross_entropy(subset, y) for subset in partial])
+    torch.testing.assert_close(terms["partial"], (weight * entropies).mean())
+
+
+def test_held_out_rows_are_scored_by_seeing_and_by_what_they_have(batch):
+    loss, xs, y, weight, present = batch
+    net = network((5, 4, 3))
+    torch.nn.init.normal_(net.partial.missing)
+    whole, partial = net(xs)[0], net.partial(xs, present)
+    torch.testing.assert_close(loss.held_out_logits(net, xs, None), whole)
+    logits = loss.held_out_logits(net, xs, present)
+    torch.testing.assert_close(logits[8:], whole[8:])
+    torch.testing.assert_close(logits[:8], partial[:8])
+    for given, found in ((None, whole), (present, logits)):
+        expected = (weight * cross_entropy(found, y)).mean()
+        torch.testing.assert_close(loss.held_out_loss(net, xs, y, weight, given), expected)
+
+
+@pytest.mark.parametrize("name", ["knowledge", "disentangle", "label"])
+def test_of_stacked_models_a_term_is_left_out_where_none_has_it(name):
+    def active(*values):
+        weights = {f"{n}_weight": torch.ones(2) for n in ("knowledge", "disentangle", "label")}
+        weights[f"{name}_weight"] = torch.tensor(values)
+        return FrontDoorLoss(**weights, temperature=0.1).active
+
+    every = {"outcome", "label", "partial", "knowledge", "disentangle"}
+    assert active(0.0, 1.0) == every
+    assert active(0.0, 0.0) == every - {name}
+
+
+def test_of_stacked_models_those_without_a_label_weight_take_no_part_of_the_opinion():
+    generator = torch.Generator().manual_seed(6)
+    codes = [torch.randn(2, 20, d, generator=generator) for d in (4, 2, 3)]
+    opinion, weight = torch.randn(2, 20, 3, generator=generator), torch.ones(2, 20)
+    loss = FrontDoorLoss(
+        knowledge_weight=1,
+        disentangle_weight=1,
+        label_weight=torch.tensor([0.0, 3.0]),
+        temperature=1,
+    )
+    without = loss._disentangle(Codes(*codes), None, weight, weight)
+    found = loss._disentangle(Codes(*codes), opinion, weight, weight)
+    more = hsic(codes[1], opinion.softmax(-1), weight)
+    torch.testing.assert_close(found, without + torch.tensor([0.0, 1.0]) * more)
+
+
+def test_rows_that_processes_share_are_compared_as_a_whole_batch(batch):
+    loss, xs, y, weight, _ = batch
+    net = network((5, 4, 3))
+    whole = loss(net, xs, y, weight, None, None)
+
+    def twice(*tensors):
+        return tuple(torch.cat([tensor, tensor.flip(0)], dim=0) for tensor in tensors)
+
+    loss.whole_batch = twice
+    terms = loss(net, xs, y, weight, None, None)
+    codes = net.encode(xs)
+    left, right = net.project_knowledge(codes.knowledge), net.project_auxiliary(codes.auxiliary)
+    torch.testing.assert_close(terms["knowledge"], info_nce(*twice(left, right, weight), 0.1))
+    torch.testing.assert_close(terms["disentangle"], whole["disentangle"])  # a mean over pairs
+    torch.testing.assert_close(terms["outcome"], whole["outcome"])

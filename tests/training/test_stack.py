@@ -37,7 +37,7 @@ def make(seed=0, **parameters):
     return FrontDoorMultiModalClassifier(**SMALL | {"random_state": seed} | parameters)
 
 
-def fit_together(fits, verbose=0):
+def fit_together(fits, verbose=0, **options):
     """Classifiers fitted in one call, from (classifier, arguments of fit)."""
     classifiers = [copy.deepcopy(classifier) for classifier, _ in fits]
     named = ("X", "y", "sample_weight", "mediator")
@@ -45,7 +45,7 @@ def fit_together(fits, verbose=0):
         classifier._request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
         for classifier, (_, arguments) in zip(classifiers, fits, strict=True)
     ]
-    for classifier, result in zip(classifiers, fit_all(requests, verbose), strict=True):
+    for classifier, result in zip(classifiers, fit_all(requests, verbose, **options), strict=True):
         classifier._adopt(result)
     return classifiers
 
@@ -424,7 +424,7 @@ def test_an_interrupt_keeps_the_networks_and_says_so():
     fits = [(make(s, max_epochs=4, callbacks=[StopBefore()] * (s == 0)), data) for s in (0, 1)]
     with pytest.warns(UserWarning, match="interrupted in epoch 3 of 4"):
         try:
-            together = fit_together(fits)
+            together = fit_together(fits, keep_interrupted=True)
         except KeyboardInterrupt:  # else it would end the whole run of pytest
             pytest.fail("the networks are lost")
     assert together[0].n_iter_ == 2

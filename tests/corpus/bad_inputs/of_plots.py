@@ -139,7 +139,7 @@ OTHERS = [
         ({"method": "umap"}, ValueError, "method", "'umap'"),
         ({"max_rows": 1}, ValueError, "max_rows", "1"),
         ({"max_rows": "all"}, ValueError, "max_rows", "'all'"),
-        ({"random_state": "seed"}, InvalidParameterError, "random_state", "'seed'"),
+        ({"random_state": "seed"}, ValueError, "random_state", "'seed'"),
     ),
     *of(
         "KnowledgeContextDisplay.from_estimator",

@@ -1,0 +1,186 @@
+"""A disk that is full or read-only: every writer leaves the old file and names it."""
+
+import contextlib
+import errno
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.utils import Bunch
+
+from skbetafd import FrontDoorMultiModalClassifier, _export, _quickstart, load
+from skbetafd.training import FrontDoorNet
+
+ROOM = 4096
+"""Bytes, less than any of the files needs."""
+
+
+def mounted(folder, options):
+    """Tell whether a file system of its own could be mounted there; root alone may."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder on a file system of its own, or where that can't be, an ordinary one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    own = mounted(folder, "size=1m")
+    yield folder
+    if own:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextlib.contextmanager
+def full(folder):
+    """Leave one page of the disk; if it is the machine's own, limit the size of files."""
+    if not os.path.ismount(folder):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
+        try:
+            yield errno.EFBIG
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        return
+    filling = folder / "filling"
+    with contextlib.suppress(OSError), open(filling, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(ROOM))
+    with open(filling, "r+b") as file:
+        file.truncate(filling.stat().st_size - ROOM)
+    yield errno.ENOSPC
+    filling.unlink()
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """Make the disk read-only; if it is the machine's own, let nothing be opened to be written."""
+    if os.path.ismount(folder):
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        yield errno.EROFS
+        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+        return
+    opened = open
+
+    def refusing(path, mode="r", *args, **kwargs):
+        if "w" in mode:  # nothing else protects a folder from root
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return opened(path, mode, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("builtins.open", refusing)
+        yield errno.EROFS
+
+
+@pytest.fixture(scope="module")
+def fitted(quick, modalities, y):
+    # wide enough that no file of it fits a page
+    return quick(hidden_dim=32, max_epochs=2).fit(modalities, y)
+
+
+@pytest.fixture
+def exporter(monkeypatch):
+    """Stands for torch's exporter, which takes seconds."""
+    helper = pytest.importorskip("onnx.helper")
+    weights = helper.make_tensor("weights", helper.TensorProto.FLOAT, [9999], np.ones(9999))
+    node = helper.make_node("Identity", ["weights"], ["label"])
+    out = helper.make_tensor_value_info("label", helper.TensorProto.FLOAT, [9999])
+    graph = helper.make_graph([node], "graph", [], [out], [weights])
+    monkeypatch.setattr(_export, "_exported", lambda *_: helper.make_model(graph))
+
+
+DRAW = _quickstart.draw_beta_curves
+
+
+def picture(clf, path):
+    rows = {"audio": np.ones((30, 4)), "video": np.ones((30, 3))}
+    test = Bunch(X=rows, y=clf.classes_[np.arange(30) % 3])
+    DRAW(clf, Bunch(iid=test, half_broken=test, broken=test), path)
+
+
+WRITERS = {
+    "save": FrontDoorMultiModalClassifier.save,
+    "to_onnx": FrontDoorMultiModalClassifier.to_onnx,
+    "picture": picture,
+}
+
+
+@pytest.mark.usefixtures("exporter")
+@pytest.mark.parametrize("fault", [full, read_only])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_the_old_file_stays_and_the_error_names_it(writer, fault, fitted, folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    with fault(folder) as number:
+        before = sorted(os.listdir(folder))
+        with pytest.raises(OSError) as caught:
+            WRITERS[writer](fitted, path)
+        assert sorted(os.listdir(folder)) == before
+    assert caught.value.errno == number
+    assert str(caught.value) == f"[Errno {number}] {os.strerror(number)}: {str(path)!r}"
+    assert path.read_bytes() == b"old"
+    WRITERS[writer](fitted, path)
+    assert path.stat().st_size > ROOM
+
+
+@pytest.mark.parametrize("fault", [full, read_only])
+def test_a_checkpoint_stays_and_the_fit_goes_on_from_it(
+    fault, fitted, folder, modalities, y, quick
+):
+    clf = quick(hidden_dim=32, max_epochs=4, batch_size=32, checkpoint_dir=folder)
+    expected = quick(hidden_dim=32, max_epochs=4, batch_size=32).fit(modalities, y)
+    path = folder / "network-0.pt"
+    with contextlib.ExitStack() as stack, pytest.raises(OSError) as caught:
+        number = []
+
+        def break_down(net):
+            if len(net.history) == 2:
+                number.append(stack.enter_context(fault(folder)))
+
+        with watching(break_down):
+            clf.fit(modalities, y)
+    assert caught.value.errno == number[0]
+    assert caught.value.filename == str(path)
+    assert not hasattr(clf, "net_")
+    assert os.listdir(folder) == ["network-0.pt"]
+    epochs = []
+    with watching(lambda net: epochs.append(len(net.history))):
+        clf.fit(modalities, y)
+    assert epochs == [2, 3, 4]
+    assert_array_equal(clf.predict_proba(modalities), expected.predict_proba(modalities))
+    assert os.listdir(folder) == []
+
+
+@contextlib.contextmanager
+def watching(call):
+    """Call a function at the end of the steps of each epoch, before its checkpoint."""
+    record = FrontDoorNet.record_epoch
+
+    def recorded(net, *args, **kwargs):
+        record(net, *args, **kwargs)
+        call(net)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrontDoorNet, "record_epoch", recorded)
+        yield
+
+
+def test_the_command_line_says_why_there_is_no_picture(fitted, folder, monkeypatch):
+    monkeypatch.setattr(_quickstart, "draw_beta_curves", lambda clf, _, path: picture(clf, path))
+    with contextlib.chdir(folder), read_only(folder) as number:
+        said = _quickstart.save_picture(fitted, None)
+    assert said.startswith("No picture: beta_curve.png can't be written here")
+    assert os.strerror(number) in said
+
+
+def test_a_file_that_was_saved_over_another_is_read(fitted, folder, modalities):
+    fitted.save(folder / "model")
+    fitted.save(folder / "model")
+    assert_array_equal(
+        load(folder / "model").predict_proba(modalities), fitted.predict_proba(modalities)
+    )

@@ -1,0 +1,382 @@
+"""An interrupt in the middle of a fit keeps the best epoch and says so, or changes nothing."""
+
+import copy
+import itertools
+import pickle
+import signal
+import threading
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.ensemble import BaggingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback, EpochTimer
+
+from skbetafd import (
+    FrontDoorMultiModalClassifier,
+    FrontDoorMultiModalClassifierCV,
+    PerModality,
+    _classifier,
+    _fitting,
+    diagnose,
+    load,
+)
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier
+from skbetafd.training import BestEpoch, FrontDoorNet, files
+
+SMALL = {"max_epochs": 6, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
+SLOW = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}
+
+
+class Interrupt(Callback):
+    """Interrupts the second batch of an epoch of a network, counted over all fits."""
+
+    def __init__(self, epoch, network=1):
+        self.epoch, self.network = epoch, itertools.count(1 - network)
+        self.seen = {}
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __sklearn_clone__(self):
+        return self
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen[id(net)] = next(self.network)
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.batches = 0
+
+    def on_batch_end(self, net, **kwargs):
+        self.batches += 1
+        here = self.seen[id(net)] == 0 and len(net.history) == self.epoch
+        if here and self.batches == 2:
+            raise KeyboardInterrupt
+
+
+class Spy(Callback):
+    """Copies the weights of each epoch's end."""
+
+    def __init__(self):
+        self.weights = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.weights.append(weights_of(net.module_))
+
+
+@pytest.fixture
+def noise(y):
+    """Labels that nothing tells: their held-out loss soon rises."""
+    return np.random.default_rng(1).permutation(y)
+
+
+def make(**parameters):
+    return FrontDoorMultiModalClassifier(**{**SMALL, "n_references": 8, **parameters})
+
+
+def weights_of(module):
+    return [value.clone() for value in module.state_dict().values()]
+
+
+def same(one, other):
+    return all(map(torch.equal, one, other))
+
+
+def assert_as_before(estimator, fit):
+    """Check that a call raises a KeyboardInterrupt and leaves its estimator as it was."""
+
+    def state():
+        own = {**vars(estimator), "callbacks": None}  # those of the tests count
+        if "parts_" in own:  # the pickle of a torch.Generator has an address
+            parts = own["parts_"]
+            own["parts_"] = [[p.network.state_dict(), p.history.to_list()] for p in parts]
+        return {name: pickle.dumps(value) for name, value in own.items()}
+
+    before = state()
+    with pytest.raises(KeyboardInterrupt):
+        fit()
+    assert state() == before
+
+
+def kept(clf, X, y, said="interrupted"):
+    """Fit, and check that what is kept is told."""
+    with pytest.warns(UserWarning, match=said):
+        try:
+            return clf.fit(X, y)
+        except KeyboardInterrupt:  # else it would end the whole run of pytest
+            pytest.fail("the fit is lost")
+
+
+def test_the_last_complete_epoch_is_kept_and_said(X, y):
+    spy = Spy()
+    clf = kept(
+        make(callbacks=[spy, Interrupt(4)]),
+        X,
+        y,
+        "interrupted in epoch 4 of 6 epochs: the network of epoch "
+        "3, the last complete one, is kept",
+    )
+    assert clf.n_iter_ == len(clf.history_) == 3
+    assert all("train_loss" in entry for entry in clf.history_)
+    assert same(weights_of(clf.module_), spy.weights[-1])
+    assert_references_are_of_the_network(clf, X)
+
+
+def assert_references_are_of_the_network(clf, X):
+    """Check that the reference set is what the kept network makes of the training rows."""
+    codes = clf.codes(X)
+    mean = (clf.references_.log_mass.exp()[:, None] * clf.references_.context).sum(0)
+    assert np.allclose(codes["context"].mean(axis=0), mean, atol=1e-5)
+
+
+def test_the_best_epoch_of_early_stopping_is_kept_and_said(X, noise):
+    spy = Spy()
+    losses = make(**SLOW).fit(X, noise).history_[:4, "valid_loss"]
+    said = f"in epoch 5 of 6 epochs: the network of epoch {1 + np.argmin(losses)}, the best of 4"
+    clf = kept(make(**SLOW, callbacks=[spy, Interrupt(5)]), X, noise, said)
+    assert clf.n_iter_ == 4
+    assert clf.best_epoch_ == 1 + np.argmin(clf.history_[:, "valid_loss"]) < 4
+    assert same(weights_of(clf.module_), spy.weights[clf.best_epoch_ - 1])
+
+
+def interrupting(function, at):
+    """Wrap a function so that its call of that number is interrupted before it returns."""
+    calls = itertools.count(1)
+
+    def interrupted(*args, **kwargs):
+        result = function(*args, **kwargs)
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return result
+
+    return interrupted
+
+
+MOMENTS = {
+    "a step": (torch.optim.AdamW, "step"),
+    "the end of an epoch's steps": (FrontDoorNet, "record_epoch"),
+    "the timer": (EpochTimer, "on_epoch_end"),
+    "the validation loss": (_fitting, "held_out_loss"),
+    "the end of the validation": (BestEpoch, "on_epoch_end"),
+}
+
+
+class Watch(Spy):
+    """One for each member."""
+
+    def __init__(self, spies):
+        super().__init__()
+        self.spies = spies
+
+    def __deepcopy__(self, memo):
+        return type(self)(self.spies)
+
+    def on_train_begin(self, net, **kwargs):
+        self.spies[id(net.module_)] = self
+
+
+@pytest.fixture(scope="module")
+def wholes(modalities, y):
+    """Fits that nothing interrupts, and the weights of each member's epochs."""
+    noise = np.random.default_rng(1).permutation(y)
+
+    @cache
+    def whole(members, stopping):
+        spies = {}
+        clf = make(n_members=members, **SLOW | {"early_stopping": stopping})
+        clf.set_params(callbacks=[Watch(spies)]).fit(modalities, noise)
+        nets = [member.net for member in clf.members_]
+        return [(net.history, spies[id(net.module_)].weights) for net in nets]
+
+    return whole
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize(
+    ("moment", "stopping"),
+    [(moment, s) for moment in MOMENTS for s in (False, True) if s or "valid" not in moment],
+)
+def test_whenever_it_comes_weights_history_and_best_epoch_agree(
+    moment, stopping, members, X, noise, wholes, monkeypatch
+):
+    (place, name), at = MOMENTS[moment], 14 if moment == "a step" else 3 * members + 1
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupting(getattr(place, name), at))
+        clf = kept(make(n_members=members, **SLOW | {"early_stopping": stopping}), X, noise)
+    assert 1 <= clf.n_iter_ < 6
+    for member, (whole, weights) in zip(clf.members_, wholes(members, stopping), strict=True):
+        history = member.net.history
+        epoch = len(history)
+        assert epoch in (clf.n_iter_ - 1, clf.n_iter_)  # the first may have ended the epoch
+        losses = whole[:epoch, "train_loss"]
+        assert history[:, "train_loss"] == pytest.approx(losses, rel=1e-5)
+        if stopping:
+            epoch = 1 + int(np.argmin(history[:, "valid_loss"]))
+        found = weights_of(member.net.module_)
+        assert all(
+            torch.allclose(a, b, atol=1e-5) for a, b in zip(found, weights[epoch - 1], strict=True)
+        )
+
+
+def test_members_in_a_stack_are_kept_and_said(X, noise):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", interrupting(torch.optim.AdamW.step, 10))
+        said = "the networks of epoch 2, the last complete one, are kept"
+        clf = kept(make(n_members=2), X, noise, said)
+    assert [len(member.net.history) for member in clf.members_] == [2, 2]
+
+
+def test_members_one_by_one_are_kept_only_if_the_last_is_interrupted(X, y):
+    clf = make(n_members=2).fit(X, y)
+    clf.set_params(callbacks=[Interrupt(3, network=1)])
+    assert_as_before(clf, lambda: clf.fit(X, y))
+    kept(clf.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "network of epoch 2, the last")
+    assert [len(member.net.history) for member in clf.members_] == [6, 2]
+
+
+def interrupt_in(place, name, at=1):
+    def patch(monkeypatch):
+        monkeypatch.setattr(place, name, interrupting(getattr(place, name), at))
+
+    return patch
+
+
+OUTSIDE = {
+    "the predominant modality": interrupt_in(_fitting, "probe_scores"),
+    "the scalers": interrupt_in(_fitting, "fitted_scalers"),
+    "the first step": interrupt_in(torch.optim.AdamW, "step"),
+    "the end of the first epoch's steps": interrupt_in(FrontDoorNet, "record_epoch"),
+    "the codes of the references": interrupt_in(_fitting, "encode_in_chunks"),
+    "the references": interrupt_in(_fitting, "build_references"),
+    "the last lines": interrupt_in(_classifier, "remove_checkpoints"),
+}
+
+
+@pytest.mark.parametrize("moment", OUTSIDE)
+@pytest.mark.parametrize("estimator", ["fitted", "unfitted", "search"])
+def test_outside_of_the_epochs_the_estimator_is_as_it_was(moment, estimator, X, y, monkeypatch):
+    clf = make(max_epochs=1)
+    if estimator == "fitted":
+        clf.fit(X, y)
+    if estimator == "search":
+        clf = FrontDoorMultiModalClassifierCV(**SMALL | {"max_epochs": 1}, cv=2).fit(X, y)
+    OUTSIDE[moment](monkeypatch)
+    assert_as_before(clf, lambda: clf.fit(X, y))
+
+
+@pytest.mark.parametrize("place", [(torch.optim.AdamW, "step"), (FrontDoorNet, "record_epoch")])
+def test_partial_fit_leaves_the_stream_as_it_was(place, X, y, monkeypatch):
+    clf = make().partial_fit(X, y, classes=np.unique(y))
+    expected = copy.deepcopy(clf).partial_fit(X, y).predict_proba(X)
+    with monkeypatch.context() as patch:
+        interrupt_in(*place)(patch)
+        assert_as_before(clf, lambda: clf.partial_fit(X, y))
+    assert_array_equal(clf.partial_fit(X, y).predict_proba(X), expected)
+
+
+def test_a_callback_that_stops_has_nothing_to_stop_in_partial_fit(X, y):
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    clf = make(callbacks=[Stop()]).partial_fit(X, y, classes=np.unique(y))
+    assert_array_equal(
+        clf.predict_proba(X), make().partial_fit(X, y, classes=np.unique(y)).predict_proba(X)
+    )
+
+
+def test_save_leaves_the_old_file(X, y, monkeypatch, tmp_path):
+    clf = make(max_epochs=1).fit(X, y)
+    clf.save(tmp_path / "model")
+    other = make(max_epochs=2).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", interrupting(files.os.fsync, 1))
+        with pytest.raises(KeyboardInterrupt):
+            other.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert_array_equal(load(tmp_path / "model").predict_proba(X), clf.predict_proba(X))
+
+
+SEARCHES = {
+    "GridSearchCV": lambda clf, X, y: GridSearchCV(clf, {"beta": [0, 1]}, cv=2).fit(X, y),
+    "cross_val_score": lambda clf, X, y: cross_val_score(clf, X, y, cv=2),
+    "BaggingClassifier": lambda clf, X, y: BaggingClassifier(
+        clf.set_params(modalities=[4, 3]), n_estimators=2
+    ).fit(np.hstack(list(X.values())), y),
+    "a Pipeline in a search": lambda clf, X, y: GridSearchCV(
+        make_pipeline(PerModality("passthrough"), clf), {}, cv=2
+    ).fit(X, y),
+    "FrontDoorMultiModalClassifierCV": lambda clf, X, y: FrontDoorMultiModalClassifierCV(
+        **SMALL, callbacks=clf.callbacks, cv=2
+    ).fit(X, y),
+    "diagnose": lambda clf, X, y: diagnose(
+        X, y, cv=2, network_params={"batch_size": 16, "callbacks": clf.callbacks}
+    ),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.filterwarnings("error:Training was interrupted")
+def test_a_search_is_not_continued_with_a_network_that_was_cut_short(search, X, y):
+    fits = Interrupt(3, network=1)
+    with pytest.raises(KeyboardInterrupt):
+        SEARCHES[search](make(callbacks=[fits]), X, y)
+
+
+def test_in_a_pipeline_the_network_is_kept(X, y):
+    pipeline = make_pipeline(PerModality("passthrough"), make(callbacks=[Interrupt(3)]))
+    kept(pipeline, X, y, "the network of epoch 2")
+    assert pipeline[-1].n_iter_ == 2
+
+
+def test_the_refit_of_the_own_search_is_kept(X, y):
+    search = FrontDoorMultiModalClassifierCV(
+        **SMALL, n_references=8, cv=2, callbacks=[Interrupt(3, network=3)]
+    )
+    kept(search, X, y, "the network of epoch 2")
+    assert search.n_iter_ == 2 and search.scores_.shape[0] == 2
+
+
+def test_a_memory_does_not_remember_it(X, y, monkeypatch, tmp_path):
+    whole = make().fit(X, y)
+    clf = make(memory=str(tmp_path))
+    with monkeypatch.context() as patch:
+        interrupt_in(torch.optim.AdamW, "step", 10)(patch)
+        kept(clf, X, y)
+    assert clf.n_iter_ == 2
+    assert_array_equal(clf.fit(X, y).predict_proba(X), whole.predict_proba(X))
+
+
+def test_baselines_keep_the_last_of_their_networks_alone(X, y):
+    joint = kept(FusionClassifier(**SMALL, callbacks=[Interrupt(3)]), X, y, "network of epoch 2")
+    assert joint.n_iter_ == 2
+    late = LateFusionClassifier(**SMALL).fit(X, y)
+    late.set_params(callbacks=[Interrupt(3)])
+    assert_as_before(late, lambda: late.fit(X, y))
+    kept(late.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "the network of epoch 2")
+
+
+def test_a_real_signal_is_such_an_interrupt(X, y):
+    class Signal(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    assert threading.current_thread() is threading.main_thread()
+    clf = kept(make(callbacks=[Signal()]), X, y, "interrupted in epoch 3")
+    assert clf.n_iter_ == 2
+
+
+def test_keeping_epochs_changes_no_bit_and_is_not_in_the_pickle(X, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = make().fit(X, y)
+    for _, callback in clf.net_.callbacks_:
+        assert not any(torch.is_tensor(v) for v in vars(callback).values())
+    found = [cb for _, cb in clf.net_.callbacks_ if type(cb).__name__ == "LastEpoch"]
+    assert len(found) == 1 and found[0].epoch_ == 0 and found[0].kept_ == (0, [])
