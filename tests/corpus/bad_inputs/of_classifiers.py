@@ -229,9 +229,9 @@ PREDICTIONS = [
 ]
 
 FILES = [
-    (f"{FRONT_DOOR}.save", {"path": "no/model"}, FileNotFoundError, ("'no'", "'model'")),
+    (f"{FRONT_DOOR}.save", {"path": "no/model"}, FileNotFoundError, ("no directory", "'no/model'")),
     (f"{FRONT_DOOR}.save", {"path": "folder"}, IsADirectoryError, ("folder",)),
-    (f"{FRONT_DOOR}.save", {"path": "a.txt/model"}, FileNotFoundError, ("'a.txt'",)),
+    (f"{FRONT_DOOR}.save", {"path": "a.txt/model"}, FileNotFoundError, ("no directory", "'a.txt/model'")),
     (f"{FRONT_DOOR}.save", {"path": ""}, IsADirectoryError, ("''",)),
     (f"{FRONT_DOOR}.save", {"path": None}, TypeError, ("path", "None")),
     (f"{FRONT_DOOR}.save", {"path": 3}, TypeError, ("path", "3")),
@@ -239,7 +239,7 @@ FILES = [
     (f"{FRONT_DOOR}.save", {"path": "n" * 300}, OSError, ("n" * 300,)),
     (f"{FRONT_DOOR}.save", {"self": Made(unfitted)}, NotFittedError, (FRONT_DOOR,)),
     (f"{FRONT_DOOR}.save", {"self.hidden_dim": 99}, NotSavableError, ("hidden_dim=8", "99")),
-    (f"{FRONT_DOOR}.to_onnx", {"path": "no/model"}, FileNotFoundError, ("'no'", "'model'")),
+    (f"{FRONT_DOOR}.to_onnx", {"path": "no/model"}, FileNotFoundError, ("no directory", "'no/model'")),
     (f"{FRONT_DOOR}.to_onnx", {"path": "folder"}, IsADirectoryError, ("folder",)),
     (f"{FRONT_DOOR}.to_onnx", {"path": None}, TypeError, ("path", "None")),
     (f"{FRONT_DOOR}.to_onnx", {"beta": 2}, InvalidParameterError, ("'beta'", "Got 2")),
@@ -253,7 +253,7 @@ FILES = [
         InvalidParameterError,
         ("'effect'", "'both'"),
     ),
-    (f"{SEARCH}.save", {"path": "no/model"}, FileNotFoundError, ("'no'", "'model'")),
+    (f"{SEARCH}.save", {"path": "no/model"}, FileNotFoundError, ("no directory", "'no/model'")),
     (f"{SEARCH}.to_torch", {"beta": -1}, InvalidParameterError, ("'beta'", "-1", SEARCH)),
     (f"{SEARCH}.to_onnx", {"self": Made(search)}, NotFittedError, (SEARCH,)),
     ("load", {"path": "no.safetensors"}, FileNotFoundError, ("no.safetensors",)),
