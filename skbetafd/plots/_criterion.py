@@ -107,6 +107,8 @@ class CriterionDisplay:
             If matplotlib is not installed.
         ValueError
             If the condition is unknown, or there are not as many axes as panels.
+        TypeError
+            If `report` is no CriterionReport, or `path_kw` no mapping.
         """
         if condition is not None and condition not in list(MEANINGS):
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")

@@ -105,6 +105,8 @@ class ModalityContributionDisplay:
             If matplotlib is not installed.
         ValueError
             If values by class are asked for and there are none, the score not being accuracy.
+        TypeError
+            If `contributions` are none of `modality_contributions`, or `by_class` is no boolean.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         if not isinstance(self.contributions, ModalityContributions):

@@ -95,6 +95,8 @@ class OverlapDisplay:
             If matplotlib is not installed.
         ValueError
             If neither one nor two axes are given, or `groups` has not a value a row.
+        TypeError
+            If `report` is no Overlap.
         """
         if not isinstance(self.report, Overlap):
             raise TypeError(f"report must be an Overlap, got {self.report!r}")
