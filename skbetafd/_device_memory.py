@@ -68,8 +68,8 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
         _free()
     if refusal is not None and len(parts) > 1:
         warnings.warn(
-            f"the {refusal.whose}'s memory did not hold predict_batch_size={asked} rows: they were "
-            f"predicted {size} at once. Set predict_batch_size={size} to spare the attempts.",
+            f"the {refusal.whose}'s memory did not hold {asked} rows at once: they were predicted "
+            f"{size} at once. Set predict_batch_size={size} to spare the attempts.",
             UserWarning,
             stacklevel=4,
         )

@@ -131,8 +131,13 @@ def _as_container(X: Any) -> Any:
 
 
 def _refuse_one_table(estimator: Any, X: Any, layout: Layout) -> None:
-    """Refuse an array or ungrouped frame that hasn't the columns of all modalities together."""
+    """Refuse an array or ungrouped frame that hasn't the columns of all modalities together.
+
+    Of a frame whose columns fit has seen, scikit-learn names those that are missing.
+    """
     if len(layout.names) < 2 or isinstance(X, MultiModalArray) or len(getattr(X, "shape", ())) < 2:
+        return
+    if sparse.issparse(X) or (is_dataframe(X) and hasattr(estimator, "feature_names_in_")):
         return
     widths = [math.prod(shape) for shape in layout.shapes]
     if math.prod(X.shape[1:]) == sum(widths) or (is_dataframe(X) and from_frame(X) is not None):
@@ -141,7 +146,7 @@ def _refuse_one_table(estimator: Any, X: Any, layout: Layout) -> None:
     fitted = [f"{name!r} ({width})" for name, width in zip(layout.names, widths, strict=True)]
     raise ValueError(
         f"X has {said}, but {type(estimator).__name__} is expecting {sum(widths)} features as "
-        f"input: X is one array, and the fit had the modalities {', '.join(fitted)}. Pass a list "
+        f"input: X is one table, and the fit had the modalities {', '.join(fitted)}. Pass a list "
         "or a dict with an array for each, or None for one that is absent; a MultiModalArray of "
         "them; or one table with the columns of all"
     )

@@ -178,6 +178,8 @@ def row_labels(values: Any, name: str, n_rows: int) -> np.ndarray:
 
 
 def _check_one_kind(array: np.ndarray, name: str) -> None:
+    if set(map(type, array)) in ({int}, {str}, {float}):
+        return  # at once, as most are
     kinds = {}
     for row, value in enumerate(array):
         if isinstance(value, Sized) and not isinstance(value, (str, bytes)):

@@ -543,12 +543,12 @@ BAD_AT_PREDICT = {
     "one modality's array": (
         ValueError,
         AUDIO,
-        ["X is one array", "modalities 'audio' (4), 'video' (3)", "a list or a dict"],
+        ["X is one table", "modalities 'audio' (4), 'video' (3)", "a list or a dict"],
     ),
     "one modality's frame": (
         ValueError,
         pd.DataFrame(AUDIO, columns=list("abcd")),
-        ["X is one array", "'audio' (4), 'video' (3)"],
+        ["X is one table", "'audio' (4), 'video' (3)"],
     ),
     "one modality of a higher rank": (
         ValueError,
@@ -686,3 +686,13 @@ def test_harmless_oddities_are_no_errors():
     assert make().fit(video(VIDEO > 0), LABEL).predict(video(VIDEO > 0)).shape == (N,)
     for name in ("auto", "a.b", "", "__x"):
         assert make().fit({name: AUDIO, "video": VIDEO}, LABEL).modality_names_[0] == name
+
+
+def test_of_a_frame_that_fit_has_seen_the_missing_columns_are_named():
+    frame = pd.DataFrame(np.arange(60.0).reshape(20, 3) % 7, columns=["p", "q", "r"])
+    clf = FrontDoorMultiModalClassifier(modalities={"a": ["p"], "b": ["q", "r"]}, max_epochs=1)
+    clf.fit(frame, np.arange(20) % 2)
+    with pytest.raises(ValueError, match=r"now missing:\n- q"):
+        clf.predict(frame[["p", "r"]])
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- z"):
+        clf.predict(frame.assign(z=1.0))

@@ -249,3 +249,16 @@ def test_without_sklearn_s_callbacks_there_is_a_stand_in(monkeypatch):
 def test_set_callbacks_refuses_what_is_none():
     with pytest.raises(TypeError, match="FitCallback"):
         FrontDoorMultiModalClassifier().set_callbacks(3)
+
+
+class Keeps(Callback):
+    def on_train_end(self, net, **_):
+        self.lr_scheduler_ = "mine"
+
+
+def test_a_fit_takes_nothing_from_the_user_s_callbacks_and_leaves_skorch_s_methods(quick, X, y):
+    own = Keeps()
+    net = quick(callbacks=[own]).fit(X, y).net_
+    assert own.lr_scheduler_ == "mine"
+    assert not net.optimizer_.state
+    assert net.set_params(lr=0.1).lr == 0.1

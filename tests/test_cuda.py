@@ -240,7 +240,7 @@ def test_a_prediction_that_does_not_fit_falls_to_fewer_rows():
     torch.cuda.set_per_process_memory_fraction(share)
     try:
         clf.set_params(predict_batch_size=rows)
-        with pytest.warns(UserWarning, match=r"did not hold predict_batch_size=400000"):
+        with pytest.warns(UserWarning, match=r"did not hold 400000 rows at once"):
             found = clf.predict_proba(X)
         with pytest.raises(torch.OutOfMemoryError, match="batch_size"):
             make(device="cuda", hidden_dim=200_000, batch_size=-1).fit([A, B], Y)

@@ -41,7 +41,7 @@ def test_a_prediction_falls_to_rows_that_fit_and_says_how_many(data, monkeypatch
     expected = clf.predict_proba(data[0])
     asked = holding(monkeypatch, most)
     with pytest.warns(
-        UserWarning, match=r"predict_batch_size=65536 rows: .* (\d+) at once"
+        UserWarning, match=r"did not hold 65536 rows at once: .* (\d+) at once"
     ) as said:
         found = clf.predict_proba(data[0])
     np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -15,6 +15,9 @@ LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
 
 
+TABLE = "table of recalls"
+"""Marks the images of this display, whose colour bars it may remove."""
+
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue, as ITU-R BT.601 weighs them."""
 
@@ -165,6 +168,7 @@ class ModalityContributionDisplay:
         own = {"cmap": _blue_white_orange(), "vmin": -most, "vmax": most, "aspect": "auto"}
         self.image_ = ax.imshow(np.ma.masked_invalid(values), **(own | user))
         _remove_colour_bars(ax)
+        self.image_.set_gid(TABLE)
         bar = self.figure_.colorbar(self.image_, ax=ax)
         bar.set_label("Shapley value of\nthe class's recall\n(share of its rows)")
         font, step = _font_and_step(ax, n_classes)
@@ -300,8 +304,9 @@ def _blue_white_orange() -> Any:
 def _remove_colour_bars(ax: Any) -> None:
     """Those of a table that was drawn here before."""
     for image in ax.images:
-        if image.colorbar is not None:
-            image.colorbar.remove()
+        bar = image.colorbar
+        if image.get_gid() == TABLE and bar is not None and bar.ax in ax.figure.axes:
+            bar.remove()
 
 
 def _font_and_step(ax: Any, n_rows: int) -> tuple[float, int]:

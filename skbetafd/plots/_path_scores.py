@@ -147,12 +147,13 @@ class _Score:
             ) from error
         except ValueError as error:
             raise self._no_score(where, rows, str(error)) from error
+        score = score.item() if isinstance(score, np.ndarray) and score.ndim == 0 else score
         if not isinstance(score, Real) or not np.isfinite(float(score)):
             raise self._no_score(where, rows, f"it gives {score!r}")
         return float(-score if is_loss(self.scoring) else score)
 
     def _of(self, known: Predicted, y: np.ndarray, weight: dict[str, np.ndarray]) -> Any:
-        if self.scoring in WITH_CLASSES:
+        if isinstance(self.scoring, str) and self.scoring in WITH_CLASSES:
             value = WITH_CLASSES[self.scoring](y, known.proba, labels=self.classes, **weight)
             return -value if is_loss(self.scoring) else value
         return self.scorer(known, known.proba, y, **weight)

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from .batches import TrainingRows
 from .divergence import divergence
 from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states
-from .schedule import schedule_policy
+from .schedule import OWN_SCHEDULE, schedule_policy
 
 
 class EpochBar(OwnCallback):
@@ -168,7 +168,7 @@ def default_callbacks(
     schedule = LRScheduler(policy, step_every="batch", event_name=None, **arguments)
     callbacks: list[tuple[str, Callback]] = [
         ("epoch_timer", EpochTimer()),
-        ("lr_scheduler", schedule),
+        (OWN_SCHEDULE, schedule),
     ]
     if verbose == 1:
         callbacks.append(("epoch_bar", EpochBar()))

@@ -13,7 +13,7 @@ from torch import Tensor
 from .batches import Batch, BatchIterator, TrainingRows
 from .divergence import divergence
 from .interrupts import StopTraining, may_stop
-from .schedule import clip_gradients
+from .schedule import OWN_SCHEDULE, clip_gradients
 from .settings import TrainingSettings
 
 
@@ -69,10 +69,13 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     def release(self, *, keep_optimizer: bool = False) -> None:
         """Let go of data and gradients and, where no stream goes on, of the optimizer's state."""
         self.module_.zero_grad(set_to_none=True)
-        for name in ("batches_", "held_out_", *(() if keep_optimizer else ("optimizer_",))):
+        for name in ("batches_", "held_out_"):
             self.__dict__.pop(name, None)
-        for _, callback in self.callbacks_:
-            vars(callback).pop("lr_scheduler_", None)  # it holds the optimizer too
+        if not keep_optimizer:
+            self.optimizer_.state.clear()
+        for name, callback in self.callbacks_:
+            if name == OWN_SCHEDULE:
+                vars(callback).pop("lr_scheduler_", None)  # it holds the weights once more
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
         """Call the callbacks; one of the user's may stop the training after an epoch."""

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
+OWN_SCHEDULE = "lr_scheduler"
+"""Name of the callback that follows `lr_schedule`."""
+
 SCHEDULES = ("one-cycle", "cosine", "constant")
 
 
