@@ -326,7 +326,7 @@ dtype, device, accelerate, random_state, verbose
                 done = self._run(rows, tasks, betas)
             seconds = (time.perf_counter() - start) / len(tasks)
             scores = [
-                score_fold(scorer, rows, task, fold, betas, routed.scorer.score)
+                score_fold(scorer, rows, task, fold, betas, routed.scorer.score, self.scoring)
                 for task, fold in zip(tasks, done, strict=True)
             ]
             table = np.reshape(scores, (len(candidates), -1, len(betas)))
@@ -356,6 +356,7 @@ dtype, device, accelerate, random_state, verbose
         splits = self._splits(lambda: list(splitter.split(container, y, **routed.splitter.split)))
         if not splits:
             raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
+        _check_rows(splits, len(container))
         return [
             FoldTask(
                 clone(candidate).set_params(
@@ -518,3 +519,15 @@ dtype, device, accelerate, random_state, verbose
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
+
+
+def _check_rows(splits: Sequence[Any], n_rows: int) -> None:
+    """Refuse a splitter's positions that no row has."""
+    for fold, parts in enumerate(splits):
+        for part in parts:
+            rows = np.arange(n_rows)[part] if np.asarray(part).dtype == bool else np.asarray(part)
+            beyond = rows[(rows < -n_rows) | (rows >= n_rows)]
+            if len(beyond):
+                raise ValueError(
+                    f"cv gave row {beyond.tolist()[0]} in fold {fold}, but X has {n_rows} rows"
+                )

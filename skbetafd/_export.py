@@ -21,7 +21,7 @@ from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
 from ._sklearn_compat import validate_parameters
 from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
-from .training import whole_file
+from .training import checked_target, whole_file
 
 OUTPUTS = ("probabilities", "label")
 INNER = "inner::"
@@ -109,11 +109,14 @@ class ExportMixin:
             As in `to_torch`; or if a modality has the name of an output, or none.
         ImportError
             Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
+        TypeError
+            If `path` is no path.
         OSError
             If the file can't be written; an earlier one is intact then.
         """
         onnx = _onnx()
         predictor = self.to_torch(beta)
+        checked_target(path)  # the export takes seconds
         own: Any = self
         for name in own.modality_names_:
             if name in ("", *OUTPUTS) or name.startswith(INNER):

@@ -75,13 +75,18 @@ def score_fold(
     fold: Fold,
     betas: list[float],
     params: dict[str, Any],
+    scoring: Any,
 ) -> list[float]:
-    """Score a fold at every β; `params`, of all rows, are cut to the test rows."""
+    """Score a fold at every β; `params`, of all rows, are cut to the test rows.
+
+    `scoring` is what the user has called the scorer, for errors.
+    """
+    said = task.name if scoring is None else f"{task.name}, scoring={scoring!r}"
     X_test, y_test = rows.X[task.test], _rows(rows.aligned["y"], task.test)
     cut = {name: _rows(value, task.test) for name, value in params.items()}
     scores = []
     for position, beta in enumerate(betas):
-        with naming_fold(task.name):
+        with naming_fold(said):
             score = scorer(_at_beta(fold, X_test, position, beta), X_test, y_test, **cut)
         if not isinstance(score, Real):
             raise ValueError(f"scoring must return a number, got {score!r} from {scorer}")

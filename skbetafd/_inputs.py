@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,8 @@ def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
 
 
 def _check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
+    if isinstance(X, (str, bytes, Real)):
+        raise ValueError(f"X must be a 2D array or a list or dict of modalities, got {X!r}")
     if not is_dataframe(X):
         return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
     X = _one_level(X)

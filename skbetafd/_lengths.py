@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from ._sklearn_compat import num_samples
+from ._sklearn_compat import check_sample_weight, num_samples
 
 
 def check_lengths(n_rows: int, **arguments: Any) -> None:
@@ -34,6 +35,8 @@ def check_lengths(n_rows: int, **arguments: Any) -> None:
 class AccuracyMixin(ClassifierMixin):
     """Adds scikit-learn's `score`, which names what has another length than X."""
 
+    classes_: np.ndarray
+
     def predict(self, X: Any) -> Any:
         """Predict the label of each row."""
         raise NotImplementedError
@@ -58,8 +61,22 @@ class AccuracyMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            If `y` or `sample_weight` has not one entry for each row.
+            If `y` or `sample_weight` has not one entry for each row, if `y` holds no labels of the
+            classes' kind, or a weight is negative.
         """
+        if y is None:
+            raise ValueError("y must be the true labels, got None")
         predicted = self.predict(X)
         check_lengths(len(predicted), y=y, sample_weight=sample_weight)
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, predicted, dtype=np.float64, ensure_non_negative=True
+            )
+        try:
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        except ValueError as error:
+            first, known = np.asarray(y).tolist()[0], self.classes_.tolist()[:5]
+            raise ValueError(
+                f"y must hold labels as those of fit, {known}, got {first!r} in its first row, of "
+                f"shape {np.shape(y)}: {error}"
+            ) from error

@@ -14,7 +14,7 @@ from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._model_file import unpack
 from ._restoring import restored
 from ._warnings import ModelFileError
-from .training import resolve_device
+from .training import checked_path, resolve_device
 
 ESTIMATORS = {
     cls.__name__: cls for cls in (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)
@@ -58,6 +58,8 @@ def load(
         If there is no such file.
     ValueError
         If the device can't be used.
+    TypeError
+        If `path` is no path, or `encoders` no mapping.
     ImportError
         Without safetensors: ``pip install "skbetafd[export]"``.
 
@@ -73,7 +75,9 @@ def load(
     True
     """
     where = resolve_device(device)
-    mode = os.stat(path).st_mode
+    if encoders is not None and not isinstance(encoders, Mapping):
+        raise TypeError(f"encoders must be a mapping of modality to module, got {encoders!r}")
+    mode = os.stat(checked_path(path)).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{os.fspath(path)!r} is a directory, not a saved classifier")
     try:

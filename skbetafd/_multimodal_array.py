@@ -112,6 +112,8 @@ class MultiModalArray:
             raise ValueError("X holds no modality: at least one is required, got 0.")
         self._data = {name: _as_modality(name, value) for name, value in entries.items()}
         _check_same_rows(self._data)
+        if present is not None and not isinstance(present, Mapping):
+            raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
         for name, rows in (present or {}).items():
             if name not in self._data:
                 raise ValueError(

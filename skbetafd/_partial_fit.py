@@ -129,6 +129,8 @@ class PartialFitMixin(NetworkClassifier):
         if not begun and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
+            if np.ndim(classes) != 1:
+                raise ValueError(f"classes must be a sequence of labels, got {classes!r}")
             classes = np.unique(column_or_1d(classes, input_name="classes"))
         if not begun and len(classes) < 2:
             raise ValueError(f"partial_fit needs at least 2 classes, got {classes.tolist()}")

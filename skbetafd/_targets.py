@@ -67,14 +67,14 @@ def read_targets(
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     check_one_label_a_row(y)
-    with _blaming("y"):
+    with blaming("y"):
         y = column_or_1d(y, warn=True)
         check_lengths(len(X), y=y)
         assert_all_finite(y, input_name="y", estimator_name=name)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
         check_known(y, encoder.classes_)
-    with _blaming("sample_weight"):
+    with blaming("sample_weight"):
         sample_weight = check_sample_weight(
             sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
         )
@@ -204,7 +204,7 @@ def _check_range(sample_weight: np.ndarray) -> None:
 
 
 @contextmanager
-def _blaming(culprit: str) -> Iterator[None]:
+def blaming(culprit: str) -> Iterator[None]:
     """Put the argument's name before a message that lacks it."""
     try:
         yield

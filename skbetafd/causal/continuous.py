@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from .arguments import check_integer, read_generator, read_numbers
 
 N_CONTENT, N_STYLE, N_AUXILIARY = 4, 4, 3
 
@@ -132,9 +134,9 @@ class ContinuousFrontDoorModel:
         confounding: float = 4.0,
         world: int = 0,
     ) -> None:
-        _check_integer("n_classes", n_classes, 2, 3)
-        _check_integer("n_confounders", n_confounders, 2, 3)
-        _check_integer("world", world, 0)
+        check_integer("n_classes", n_classes, 2, 3)
+        check_integer("n_confounders", n_confounders, 2, 3)
+        check_integer("world", world, 0)
         _check_number("sibling", sibling, 0, 1)
         _check_number("mediator_noise", mediator_noise, 0.1, 3)
         _check_number("confounding", confounding, 0, 10)
@@ -169,8 +171,8 @@ class ContinuousFrontDoorModel:
 
         Raises
         ------
-        ValueError
-            If `t` or `a` has another shape.
+        ValueError, TypeError
+            If `t` or `a` has another shape, or holds what is no finite number.
         """
         t, a = _checked(t, a)
         return 2 * np.tanh(t[:, :N_CONTENT] @ self._from_content) + a @ self._from_auxiliary
@@ -192,8 +194,8 @@ class ContinuousFrontDoorModel:
 
         Raises
         ------
-        ValueError
-            If `t` or `a` has another shape.
+        ValueError, TypeError
+            If `t` or `a` has another shape, or holds what is no finite number.
         """
         t, a = _checked(t, a)
         density = self._log_pairs(a)
@@ -218,8 +220,8 @@ class ContinuousFrontDoorModel:
 
         Raises
         ------
-        ValueError
-            If a shape is wrong.
+        ValueError, TypeError
+            If `t` or `a` has another shape, or holds what is no finite number.
         """
         t, a = _checked(t, a)
         return self._outcome(t, a, _softmax(self._log_pairs(a), axis=(1, 2)).sum(axis=2))
@@ -258,10 +260,10 @@ class ContinuousFrontDoorModel:
         Randomised rows keep the law of (t, a), so that (t, a) does not tell which rows they are:
         where a share β of the rows is randomised, P(y | t, a) is exactly the mixture P_β.
         """
-        _check_integer("n_samples", n_samples, 1)
+        check_integer("n_samples", n_samples, 1)
         if regime not in REGIMES:
             raise ValueError(f"regime must be one of {REGIMES}, got {regime!r}")
-        rng = np.random.default_rng(random_state)
+        rng = read_generator(random_state)
         prior = self.prior[::-1] if regime == "shifted" else self.prior
         u = _draw(np.tile(prior, (n_samples, 1)), rng)
         v = _draw(self._sibling[u], rng)
@@ -342,21 +344,20 @@ def _softmax(x: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
 
 
 def _checked(t: Any, a: Any) -> tuple[np.ndarray, np.ndarray]:
-    t, a = np.asarray(t, dtype=float), np.asarray(a, dtype=float)
-    if t.shape != (len(a), N_CONTENT + N_STYLE) or a.shape != (len(a), N_AUXILIARY):
+    t, a = read_numbers("t", t), read_numbers("a", a)
+    if t.shape[1:] != (N_CONTENT + N_STYLE,) or a.shape != (len(t), N_AUXILIARY):
         raise ValueError(
             f"t and a need the shapes (n, {N_CONTENT + N_STYLE}) and (n, {N_AUXILIARY}), "
             f"got {t.shape} and {a.shape}"
         )
+    for name, array in (("t", t), ("a", a)):
+        wrong = ~np.isfinite(array)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0].tolist()
+            raise ValueError(
+                f"{name} must be finite, got {array[row, column]} at row {row}, column {column}"
+            )
     return t, a
-
-
-def _check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
-    bounds = f"an integer >= {low}" if high is None else f"an integer from {low} to {high}"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be {bounds}, got {value!r}")
-    if int(value) < low or (high is not None and int(value) > high):
-        raise ValueError(f"{name} must be {bounds}, got {value!r}")
 
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:

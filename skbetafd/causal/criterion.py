@@ -303,6 +303,8 @@ def _nodes(dag: Any, role: str, value: Any) -> Nodes:
 
 
 def _candidates(dag: Any, candidates: Iterable[Hashable] | None, taken: Iterable[Nodes]) -> Nodes:
+    if candidates is not None and not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates must be None or nodes, got {candidates!r}")
     chosen = tuple(dag) if candidates is None else _nodes(dag, "candidate", list(candidates))
     used = {node for nodes in taken for node in nodes}
     return tuple(n for n in chosen if n not in used and not dag.nodes[n].get("latent"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._warnings import PositivityError
+from .arguments import read_numbers
 
 EFFECTS = ("conditional", "population")
 
@@ -175,7 +176,7 @@ def _require_overlap(joint: np.ndarray, pooled: int | tuple[int, ...]) -> None:
 
 
 def _checked(joint: Any) -> np.ndarray:
-    joint = np.asarray(joint, dtype=float)
+    joint = read_numbers("joint", joint)
     if joint.ndim != 4 or not joint.size:
         raise ValueError(f"joint needs the axes (t, a, z, y), got shape {joint.shape}")
     wrong = ~(joint >= 0)

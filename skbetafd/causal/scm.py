@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._warnings import PositivityError
+from .arguments import check_integer, read_generator, read_numbers
 
 Nodes = tuple[Hashable, ...]
 
@@ -80,9 +81,9 @@ class StructuralCausalModel:
     ) -> None:
         self.parents = _in_order(_parents(graph_or_parents))
         self.cardinalities = {node: _cardinality(node, cardinalities) for node in self.parents}
-        tables = {} if tables is None else tables
+        tables = _mapping("tables", tables)
         self._require_nodes("tables", tables)
-        rng = np.random.default_rng(random_state)
+        rng = read_generator(random_state)
         self.tables = {
             node: self._checked(node, tables[node]) if node in tables else self._drawn(node, rng)
             for node in self.parents
@@ -130,7 +131,7 @@ class StructuralCausalModel:
         ValueError
             If a node is unknown or a value is out of its range.
         """
-        chosen = _merged(interventions, named)
+        chosen = _mapping("do", interventions) | named
         self._require_nodes("do", chosen)
         parents = {node: () if node in chosen else self.parents[node] for node in self.parents}
         forced = {node: self._forced(node, value) for node, value in chosen.items()}
@@ -158,7 +159,7 @@ class StructuralCausalModel:
         ValueError
             If a node is unknown, or a table has a wrong shape or holds no distributions.
         """
-        chosen = _merged(tables, named)
+        chosen = _mapping("shift", tables) | named
         self._require_nodes("shift", chosen)
         return StructuralCausalModel(self.parents, self.cardinalities, self.tables | chosen)
 
@@ -204,6 +205,8 @@ class StructuralCausalModel:
             return self.do(do).interventional(outcome, treatment=treatment, given=given)
         sets = [("treatment", treatment), ("given", given), ("outcome", outcome)]
         treated, condition, target = (self._nodes(role, value) for role, value in sets)
+        if not target:
+            raise ValueError(f"outcome must name at least one node, got {outcome!r}")
         if shared := set(treated) & set(target) | set(condition) & {*treated, *target}:
             raise ValueError(f"{min(shared, key=str)!r} is in two of treatment, given and outcome")
         table = self._contract(treated + condition + target, treatment=treated)
@@ -232,7 +235,8 @@ class StructuralCausalModel:
         dict of node to ndarray of shape (n_samples,), int
             A column a node, hidden ones included.
         """
-        rng = np.random.default_rng(random_state)
+        check_integer("n_samples", n_samples, 0)
+        rng = read_generator(random_state)
         rows: dict[Hashable, np.ndarray] = {}
         for node, parents in self.parents.items():
             table = self.tables[node][tuple(rows[parent] for parent in parents)]
@@ -264,7 +268,9 @@ class StructuralCausalModel:
 
     def _nodes(self, role: str, value: Any) -> Nodes:
         single = isinstance(value, Hashable) and value in self.parents
-        nodes = (value,) if single or isinstance(value, str) else tuple(value)
+        if single or isinstance(value, str) or not isinstance(value, Iterable):
+            value = (value,)
+        nodes = tuple(value)
         self._require_nodes(role, nodes)
         if len(set(nodes)) < len(nodes):
             raise ValueError(f"{role} names a node twice: {list(nodes)}")
@@ -272,13 +278,13 @@ class StructuralCausalModel:
 
     def _require_nodes(self, role: str, nodes: Iterable[Hashable]) -> None:
         for node in nodes:
-            if node not in self.parents:
+            if not isinstance(node, Hashable) or node not in self.parents:
                 raise ValueError(f"{role}: {node!r} is no node, there are {list(self.parents)}")
 
     def _forced(self, node: Hashable, value: Any) -> np.ndarray:
         n = self.cardinalities[node]
         if not isinstance(value, Integral):
-            return np.asarray(value, dtype=float)
+            return read_numbers(f"do: {node!r}", value)
         if not 0 <= int(value) < n:
             raise ValueError(f"do: {node!r} has the values 0 to {n - 1}, got {value}")
         return np.eye(n)[int(value)]
@@ -291,7 +297,7 @@ class StructuralCausalModel:
         return rng.dirichlet(np.ones(n), size=shape)
 
     def _checked(self, node: Hashable, table: Any) -> np.ndarray:
-        table = np.asarray(table, dtype=float)
+        table = read_numbers(f"the table of {node!r}", table)
         if table.shape != self._shape(node):
             raise ValueError(
                 f"the table of {node!r} needs shape {self._shape(node)} "
@@ -317,6 +323,9 @@ def _parents(graph: Any) -> dict[Hashable, Nodes]:
                 )
         return {node: tuple(graph.predecessors(node)) for node in graph}
     if isinstance(graph, Mapping):
+        for node, parents in graph.items():
+            if isinstance(parents, str) or not isinstance(parents, Iterable):
+                raise TypeError(f"the parents of {node!r} must be a list of nodes, got {parents!r}")
         return {node: tuple(parents) for node, parents in graph.items()}
     raise TypeError(
         f"graph_or_parents must be a DiGraph or a mapping of node to parents, got {graph!r}"
@@ -337,10 +346,10 @@ def _in_order(parents: dict[Hashable, Nodes]) -> dict[Hashable, Nodes]:
         raise ValueError(f"graph_or_parents has a cycle: {cycle}") from None
 
 
-def _merged(
-    mapping: Mapping[Hashable, Any] | None, named: Mapping[Any, Any]
-) -> dict[Hashable, Any]:
-    return {**(mapping or {}), **named}
+def _mapping(name: str, value: Mapping[Hashable, Any] | None) -> dict[Any, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of nodes, got {value!r}")
+    return dict(value or {})
 
 
 def _cardinality(node: Hashable, cardinalities: int | Mapping[Hashable, int]) -> int:

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._multimodal_array import MultiModalArray
 from .._private_generator import private_generator
-from .._targets import read_groups
+from .._targets import blaming, read_groups
 from ._arguments import check_number
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
@@ -261,8 +261,11 @@ def _modality_name(X: MultiModalArray, modality: str | int) -> str:
 
 
 def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    y = column_or_1d(y)
-    check_classification_targets(y)
+    if y is None:
+        raise ValueError("y must be the real classes, got None")
+    with blaming("y"):
+        y = column_or_1d(y)
+        check_classification_targets(y)
     if len(y) != n_rows:
         raise ValueError(f"y has {len(y)} labels, but X has {n_rows} rows")
     classes, content, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -289,7 +292,10 @@ def _split(
 ) -> tuple[np.ndarray, np.ndarray]:
     rows = np.arange(len(content))
     if groups is None:
-        return train_test_split(rows, test_size=test_size, stratify=content, random_state=rng)
+        try:
+            return train_test_split(rows, test_size=test_size, stratify=content, random_state=rng)
+        except ValueError as error:
+            raise ValueError(f"test_size={test_size} of {len(rows)} rows: {error}") from error
     n_test, n_folds = _fold_ratio(test_size, min(10, groups.max() + 1, np.bincount(content).min()))
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     tests = [test for _, test in folds.split(rows, content, groups)]

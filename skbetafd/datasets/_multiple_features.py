@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,8 @@ def _check_views(views: Sequence[str] | None) -> tuple[str, ...]:
     known = ", ".join(map(repr, VIEWS))
     if isinstance(views, str):
         raise TypeError(f"views must be a sequence of names, got the string {views!r}")
+    if views is not None and not isinstance(views, Iterable):
+        raise TypeError(f"views must be a sequence of names, got {views!r}")
     chosen = VIEWS if views is None else tuple(views)
     for name in chosen:
         if name not in VIEWS:

@@ -50,6 +50,8 @@ def read_evaluation(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -
     ValueError
         If `X` is not what it was fitted to, or labels or weights don't fit `X`.
     """
+    if isinstance(estimator, type) or not hasattr(estimator, "predict"):
+        raise TypeError(f"estimator must be a classifier, got {estimator!r}")
     check_is_fitted(estimator)
     if not is_classifier(estimator):
         raise TypeError(f"estimator must be a classifier, got {estimator!r}")

@@ -50,8 +50,7 @@ class Replacement:
         self.evaluation, self.method, self.names = evaluation, method, evaluation.X.names
         n = len(evaluation.y)
         if method == "mean":
-            rows = None if background is None else read_rows(evaluation.estimator, background)
-            self.means = modality_means(evaluation.X if rows is None else rows)
+            self.means = modality_means(_background(evaluation, background))
         elif background is not None:
             raise ValueError(f"background is for method='mean', but method={method!r}")
         if method == "permutation":
@@ -91,6 +90,15 @@ def with_values(X: MultiModalArray, values: dict[str, Any]) -> MultiModalArray:
     """Give `X` with other arrays for some modalities."""
     data = {name: values.get(name, value) for name, value in X.items()}
     return MultiModalArray(data if X.named else list(data.values()))
+
+
+def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
+    if background is None:
+        return evaluation.X
+    try:
+        return read_rows(evaluation.estimator, background)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"background: {error}") from error
 
 
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from .._inside import inside
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
 from ._path_scores import is_loss, score_label
-from ._style import check_matplotlib, finish, get_axes, legend, line_keywords, plain
+from ._style import check_matplotlib, drawn_or_not, finish, get_axes, legend, line_keywords, plain
 
 
 class AuxiliaryMaskingDisplay:
@@ -67,6 +67,7 @@ class AuxiliaryMaskingDisplay:
         self.curves = curves
         self.scoring = scoring
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> AuxiliaryMaskingDisplay:
         """Draw the mean of each curve in a band of one sd.
 

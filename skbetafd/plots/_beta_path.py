@@ -15,7 +15,16 @@ from ._path_scores import (
     search_scores,
     with_beta,
 )
-from ._style import BETA, check_matplotlib, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BETA,
+    check_matplotlib,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 BETAS = np.linspace(0, 1, 11)
 
@@ -96,6 +105,7 @@ class BetaPathDisplay:
         self.score_name = score_name
         self.greater_is_better = greater_is_better
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> BetaPathDisplay:
         """Draw the lines, with a larger marker at the best β of each.
 
@@ -116,6 +126,7 @@ class BetaPathDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        self._check()
         ax = get_axes(ax, self)
         self.lines_, self.bests_, self.bands_ = [], [], []
         for position, scores in enumerate(self.scores):
@@ -158,6 +169,21 @@ class BetaPathDisplay:
             zorder=line.get_zorder() + 1,
         )
         self.bests_.append(artist)
+
+    def _check(self) -> None:
+        """Refuse what doesn't go together: a line has a name, and a score and a sd at each β."""
+        betas, scores = np.asarray(self.betas), np.asarray(self.scores)
+        if betas.ndim != 1 or scores.ndim != 2 or scores.shape[1] != len(betas):
+            raise ValueError(
+                "scores must be of shape (n_lines, n_betas), and betas of (n_betas,), got "
+                f"{scores.shape} and {betas.shape}"
+            )
+        if self.spread is not None and np.shape(self.spread) != scores.shape:
+            raise ValueError(
+                f"spread must be of the scores' shape {scores.shape}, got {np.shape(self.spread)}"
+            )
+        if self.names is not None and len(self.names) != len(scores):
+            raise ValueError(f"names must name {len(scores)} lines, got {self.names!r}")
 
     @classmethod
     def from_estimator(
@@ -267,13 +293,21 @@ class BetaPathDisplay:
             If shapes don't go together.
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
+        if y_true is None:
+            raise ValueError("y_true must be the true labels, got None")
         path, betas = np.asarray(proba_path), _read_betas(betas)
         labels = np.unique(y_true) if classes is None else np.asarray(classes)
+        if len(np.unique(labels)) < len(labels):
+            raise ValueError(f"classes must be different labels, got {classes!r}")
         if path.ndim != 3 or path.shape[0] != len(betas) or path.shape[2] != len(labels):
             raise ValueError(
                 f"proba_path must be of shape (n_betas, n_samples, n_classes) = ({len(betas)}, "
                 f"{len(y_true)}, {len(labels)}), got {path.shape}"
             )
+        wrong = ~((path >= 0) & (path <= 1))
+        if wrong.any():
+            at = tuple(np.argwhere(wrong)[0].tolist())
+            raise ValueError(f"proba_path must hold probabilities, got {path[at]} at {at}")
         order = np.argsort(betas, kind="stable")
         names, scores = score_path(
             y_true,

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 
 from .._contribution import probe_scores
 
@@ -34,7 +34,9 @@ def read_codes(codes: Any) -> dict[str, np.ndarray]:
                 f"more to make a map, got {array.shape}"
             )
         arrays[name] = check_array(array, input_name=name)
-    check_consistent_length(*arrays.values())
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) > 1:
+        raise ValueError(f"the codes must have as many rows each, got {rows}")
     return arrays
 
 

@@ -13,7 +13,7 @@ from ..causal.criterion import check_criterion
 from ..causal.graphs import explicit_dag
 from ..causal.report import MEANINGS, CriterionReport
 from ._graph import CHARACTER, ROLES, arrange, draw
-from ._style import check_matplotlib, get_panels
+from ._style import check_matplotlib, drawn_or_not, get_panels
 
 NARROWEST, TITLE = 4.5, 0.7
 """Inches: the least width of a panel, and the height of its title."""
@@ -73,6 +73,7 @@ class CriterionDisplay:
         self.graph = graph
         self.report = report
 
+    @drawn_or_not
     def plot(
         self,
         ax: Any = None,
@@ -106,9 +107,15 @@ class CriterionDisplay:
             If matplotlib is not installed.
         ValueError
             If the condition is unknown, or there are not as many axes as panels.
+        TypeError
+            If `report` is no CriterionReport, or `path_kw` no mapping.
         """
         if condition is not None and condition not in list(MEANINGS):
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
+        if path_kw is not None and not isinstance(path_kw, Mapping):
+            raise TypeError(f"path_kw must be a mapping of keywords, got {path_kw!r}")
+        if not isinstance(self.report, CriterionReport):
+            raise TypeError(f"report must be a CriterionReport, got {self.report!r}")
         dag = explicit_dag(self.graph)
         self._check_graph(dag)
         failed: list[str | None] = list(self.report.paths)

@@ -15,7 +15,7 @@ from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
-from ._style import check_matplotlib, get_panels
+from ._style import check_matplotlib, drawn_or_not, get_panels
 
 METHODS = ("pca", "tsne")
 
@@ -90,6 +90,17 @@ class KnowledgeContextDisplay:
         self.probes = probes
         self.axis_names = axis_names
 
+    def _check(self) -> None:
+        shapes = {name: np.shape(points) for name, points in self.points.items()}
+        n = len(self.points.get("knowledge", ()))
+        if shapes != dict.fromkeys(CODES, (n, 2)):
+            raise ValueError(f"points must be of shape (n, 2) for each of {CODES}, got {shapes}")
+        if not isinstance(self.colourings, Mapping):
+            raise TypeError(f"colourings must be a dict of values by name, got {self.colourings!r}")
+        for name, values in self.colourings.items():
+            row_labels(values, name, n)
+
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> KnowledgeContextDisplay:
         """Draw the maps.
 
@@ -112,6 +123,7 @@ class KnowledgeContextDisplay:
         ValueError
             If there are not two axes for each colouring.
         """
+        self._check()
         n_rows = max(1, len(self.colourings))
         get_panels(ax, self, (n_rows, 2), size=(4.0, 3.4))
         if len(self.axes_) != 2 * n_rows:

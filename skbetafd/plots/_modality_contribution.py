@@ -9,7 +9,7 @@ import numpy as np
 from .._sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
 from ._path_scores import is_loss, score_label
-from ._style import BLUE, GREY, check_matplotlib, finish, get_axes, plain
+from ._style import BLUE, GREY, check_matplotlib, drawn_or_not, finish, get_axes, plain
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
@@ -81,6 +81,7 @@ class ModalityContributionDisplay:
         self.contributions = contributions
         self.scoring = scoring
 
+    @drawn_or_not
     def plot(
         self, ax: Any = None, *, by_class: bool = False, **kwargs: Any
     ) -> ModalityContributionDisplay:
@@ -107,8 +108,16 @@ class ModalityContributionDisplay:
             If matplotlib is not installed.
         ValueError
             If values by class are asked for and there are none, the score not being accuracy.
+        TypeError
+            If `contributions` are none of `modality_contributions`, or `by_class` is no boolean.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
+        if not isinstance(self.contributions, ModalityContributions):
+            raise TypeError(
+                f"contributions must be ModalityContributions, got {self.contributions!r}"
+            )
+        if not isinstance(by_class, bool):
+            raise TypeError(f"by_class must be True or False, got {by_class!r}")
         for text in getattr(self, "texts_", []):
             if ax is not None and text.axes is ax:  # drawn here before
                 text.remove()

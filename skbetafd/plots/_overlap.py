@@ -12,6 +12,7 @@ from ._style import (
     GREY,
     MOST_INSIDE,
     check_matplotlib,
+    drawn_or_not,
     finish,
     get_panels,
     legend,
@@ -72,6 +73,7 @@ class OverlapDisplay:
         self.report = report
         self.groups = groups
 
+    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> OverlapDisplay:
         """Draw the two distributions.
 
@@ -93,7 +95,11 @@ class OverlapDisplay:
             If matplotlib is not installed.
         ValueError
             If neither one nor two axes are given, or `groups` has not a value a row.
+        TypeError
+            If `report` is no Overlap.
         """
+        if not isinstance(self.report, Overlap):
+            raise TypeError(f"report must be an Overlap, got {self.report!r}")
         chosen = self._groups()
         get_panels(ax, self, (1, 2))
         if len(self.axes_) > 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -180,12 +180,15 @@ def fold_scores(
     cv_results: dict[str, Any], X: Any, y: Any, betas: np.ndarray, scoring: Any
 ) -> np.ndarray:
     """Score `cross_validate`'s classifiers on their test rows; shape (n_folds, n_betas)."""
+    if not isinstance(cv_results, Mapping):
+        raise TypeError(f"cv_results must be the dict of cross_validate, got {cv_results!r}")
     missing = {"estimator", "indices"} - set(cv_results)
     if missing:
         raise ValueError(
             f"cv_results lacks {sorted(missing)}: call cross_validate with "
             "return_estimator=True and return_indices=True"
         )
+    check_lengths(len(X) if hasattr(X, "__len__") else len(y), y=y)
     folds = []
     tests = cv_results["indices"]["test"]
     for fold, (estimator, rows) in enumerate(zip(cv_results["estimator"], tests, strict=True)):
@@ -201,7 +204,7 @@ def search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
 
     Of a search over more than β, the candidates that share the best one's other parameters.
     """
-    if isinstance(search, BetaPathMixin) and not hasattr(search, "betas"):
+    if not any(hasattr(search, name) for name in ("betas", "refit", "cv_results_")):
         raise TypeError(
             f"search must be a search over beta, got {type(search).__name__}; `from_estimator` "
             "draws a classifier"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
+from .._atomic import all_or_nothing
 from .._sklearn_compat import style_keywords
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -36,6 +38,29 @@ def check_matplotlib(caller: str) -> None:
         raise ModuleNotFoundError(
             f"{caller} needs matplotlib: pip install 'skbetafd[plots]'", name="matplotlib"
         ) from error
+
+
+Plot = TypeVar("Plot", bound=Callable[..., Any])
+
+
+def drawn_or_not(plot: Plot) -> Plot:
+    """Have a display's `plot` that fails leave the display as it was, and no figure open."""
+
+    @wraps(plot)
+    def whole(self: Any, ax: Any = None, **kwargs: Any) -> Any:
+        drawn = vars(self).get("figure_")
+        with all_or_nothing(self):
+            try:
+                return plot(self, ax, **kwargs)
+            except BaseException:
+                figure = vars(self).get("figure_")
+                if ax is None and figure is not drawn:
+                    import matplotlib.pyplot as plt
+
+                    plt.close(figure)
+                raise
+
+    return whole  # type: ignore[return-value]
 
 
 def get_axes(ax: Any, display: Any, size: tuple[float, float] = PANEL) -> Any:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._inside import inside
-from ._style import BLACK, check_matplotlib, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BLACK,
+    check_matplotlib,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""
@@ -61,6 +70,7 @@ class TrainingHistoryDisplay:
         self.losses = losses
         self.best_epoch = best_epoch
 
+    @drawn_or_not
     def plot(
         self, ax: Any = None, *, terms: Sequence[str] | None = None, **kwargs: Any
     ) -> TrainingHistoryDisplay:
@@ -88,9 +98,10 @@ class TrainingHistoryDisplay:
             If a term is unknown, or `losses` is not a sequence of losses by each name.
         """
         self._check_losses()
-        chosen = list(self.losses) if terms is None else list(terms)
+        listed = isinstance(terms, Iterable) and not isinstance(terms, str)
+        chosen = list(self.losses) if terms is None else list(terms) if listed else []
         unknown = [term for term in chosen if term not in self.losses]
-        if unknown or not chosen or isinstance(terms, str):
+        if unknown or not chosen:
             raise ValueError(f"terms must be a list of some of {list(self.losses)}, got {terms!r}")
         ax = get_axes(ax, self, WIDE)
         self.lines_, self.best_epoch_line_ = {}, None
@@ -115,6 +126,12 @@ class TrainingHistoryDisplay:
         for name, values in losses.items():
             if np.ndim(values) != 1 or not len(values):
                 raise ValueError(f"losses must have a value an epoch, got {values!r} for {name!r}")
+            if np.asarray(values).dtype.kind not in "biuf":
+                raise ValueError(f"losses must be numbers, got {values!r} for {name!r}")
+            if not 1 <= (self.best_epoch or 1) <= len(values):
+                raise ValueError(
+                    f"best_epoch must be one of {len(values)} epochs, got {self.best_epoch!r}"
+                )
 
     def _scale(self, *, logarithmic: bool) -> None:
         from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -175,7 +192,8 @@ class TrainingHistoryDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         estimator, _ = inside(estimator)
-        check_is_fitted(estimator)
+        if hasattr(estimator, "max_epochs"):
+            check_is_fitted(estimator)
         if not hasattr(estimator, "history_"):
             raise TypeError(
                 f"estimator must have trained a network, got {type(estimator).__name__}, which "

@@ -16,7 +16,7 @@ from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .device import resolve_device
 from .divergence import check_finite_codes
-from .files import remove_unfinished, whole_file
+from .files import checked_path, checked_target, remove_unfinished, whole_file
 from .fit import train, train_one_pass
 from .job import TrainingJob
 from .net import FrontDoorNet
@@ -50,6 +50,8 @@ __all__ = [
     "check_same_call",
     "check_same_fit",
     "check_shards",
+    "checked_path",
+    "checked_target",
     "dense",
     "encode_in_chunks",
     "from_first",

@@ -15,6 +15,23 @@ UNFINISHED = ".skbetafd-*.tmp"
 """Name of what is being written; a process that is killed leaves it behind."""
 
 
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Give the path, if the system can know a file by it."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a string or path-like, got {path!r}")
+    if "\0" in str(path):
+        raise ValueError(f"path must not hold a null character, got {path!r}")
+    return Path(path)
+
+
+def checked_target(path: str | os.PathLike[str]) -> Path:
+    """Give what the path leads to, if a file can be written there."""
+    target = Path(os.path.realpath(checked_path(path)))
+    with _naming(path):
+        _check_ordinary(target)
+    return target
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a file that takes its place at the end: until then, or on failure, the old one stays.
@@ -30,11 +47,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     OSError
         With the path and the cause, if it can't be written; or if it is no ordinary file.
     """
-    target = Path(os.path.realpath(path))
+    target = checked_target(path)
     own = f"{os.getpid()}-{threading.get_ident()}"
     unfinished = target.with_name(UNFINISHED.replace("*", own))
     with _naming(path):
-        _check_ordinary(target)
         file = open(unfinished, "wb")
         try:
             with file:

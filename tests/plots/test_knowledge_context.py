@@ -143,7 +143,7 @@ def test_codes_that_lack_one_of_the_two_or_a_dimension_are_refused(codes):
         shown({"knowledge": knowledge, "context": context[:, 0]})
     with pytest.raises(ValueError, match="Input context contains NaN"):
         shown({"knowledge": knowledge, "context": context * np.nan})
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="as many rows each"):
         shown({"knowledge": knowledge, "context": context[:-1]})
 
 

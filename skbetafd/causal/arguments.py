@@ -1,0 +1,40 @@
+"""Arguments that the adjustment and the simulators read alike."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+
+def read_numbers(name: str, value: Any) -> np.ndarray:
+    """Give an array of floats; TypeError names what is something else."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biufO" and value is not None:
+            return array.astype(float)
+    except (TypeError, ValueError):
+        pass
+    said = f"one of {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
+    raise TypeError(f"{name} must be an array of real numbers, got {said}")
+
+
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
+    """Raise TypeError or ValueError unless `value` is an integer from `low` to `high`."""
+    bounds = f"an integer >= {low}" if high is None else f"an integer from {low} to {high}"
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {bounds}, got {value!r}")
+    if int(value) < low or (high is not None and int(value) > high):
+        raise ValueError(f"{name} must be {bounds}, got {value!r}")
+
+
+def read_generator(random_state: Any) -> np.random.Generator:
+    """Give a generator that nobody shares; the error names what can't seed one."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "random_state must be None, an integer >= 0 or a numpy.random.Generator, "
+            f"got {random_state!r}"
+        ) from error

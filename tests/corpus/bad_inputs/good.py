@@ -1,0 +1,293 @@
+"""A good call of every public entry: the corpus spoils one argument of it at a time."""
+
+import copy
+from functools import cache, partial
+
+import networkx as nx
+import numpy as np
+from sklearn.model_selection import cross_validate
+from sklearn.preprocessing import StandardScaler
+
+import skbetafd
+from skbetafd import baselines, causal, plots
+
+N = 60
+LABEL = np.arange(N) % 3
+_rng = np.random.default_rng(0)
+AUDIO = _rng.normal(size=(N, 4)) + LABEL[:, None]
+VIDEO = _rng.normal(size=(N, 3)) + LABEL[:, None]
+X = {"audio": AUDIO, "video": VIDEO}
+FLAT = np.hstack([AUDIO, VIDEO])
+LEVELS = {"audio": LABEL[:, None] % 2, "video": LABEL[:, None] // 2}
+READING = (LABEL + _rng.integers(2, size=N)) % 3
+BETAS = [0, 1]
+SMALL = {"max_epochs": 1, "hidden_dim": 8, "knowledge_dim": 4, "random_state": 0}
+
+
+def unfitted(**parameters):
+    parameters = {"n_references": 8, "context_dim": 4, **SMALL, **parameters}
+    return skbetafd.FrontDoorMultiModalClassifier(**parameters)
+
+
+def search():
+    return skbetafd.FrontDoorMultiModalClassifierCV(
+        betas=BETAS, cv=2, n_references=8, context_dim=4, **SMALL
+    )
+
+
+def fusion():
+    return baselines.FusionClassifier(**SMALL)
+
+
+def late():
+    return baselines.LateFusionClassifier(**SMALL)
+
+
+def unimodal():
+    return baselines.UnimodalClassifier(modality="audio", **SMALL)
+
+
+def discrete():
+    return skbetafd.DiscreteFrontDoorClassifier()
+
+
+def scaler():
+    return skbetafd.PerModality({"audio": StandardScaler()})
+
+
+@cache
+def _fitted(make):
+    if make is discrete:
+        return make().fit(LEVELS, LABEL, mediator=READING)
+    return make().fit(X, LABEL)
+
+
+def fitted(make):
+    """A copy whose attributes can be set; what they hold is shared by all tests."""
+    return copy.copy(_fitted(make))
+
+
+@cache
+def streamed():
+    return unfitted().partial_fit(X, LABEL, classes=[0, 1, 2])
+
+
+@cache
+def mediated():
+    return unfitted().fit(X, LABEL, mediator=READING)
+
+
+@cache
+def alone():
+    return unfitted(beta=0).fit({"audio": AUDIO}, LABEL)
+
+
+@cache
+def folds():
+    indices = {"return_indices": True, "return_estimator": True}
+    X_rows = skbetafd.MultiModalArray(X)
+    return cross_validate(unfitted(), X_rows, LABEL, cv=2, **indices)
+
+
+GRAPH = nx.DiGraph([("T", "Z"), ("Z", "Y"), ("A", "Z"), ("A", "Y")])
+GRAPH.add_edge("T", "Y", latent=True)
+ROLES = {"treatment": "T", "outcome": "Y", "mediator": "Z", "auxiliary": "A"}
+PARENTS = {"U": [], "T": ["U"], "Z": ["T"], "Y": ["Z", "U"]}
+JOINT = np.full((2, 2, 2, 2), 1 / 16)
+
+
+def container():
+    return skbetafd.MultiModalArray(X)
+
+
+def scm():
+    return causal.StructuralCausalModel(PARENTS, 2, random_state=0)
+
+
+def continuous():
+    return causal.ContinuousFrontDoorModel()
+
+
+@cache
+def report():
+    return causal.check_criterion(GRAPH, **ROLES)
+
+
+@cache
+def curve():
+    return skbetafd.auxiliary_masking_curve(
+        _fitted(unfitted), X, LABEL, shares=[0, 1], n_repeats=1, random_state=0
+    )
+
+
+def curves():
+    return {"mine": curve()}
+
+
+@cache
+def contributions():
+    return skbetafd.modality_contributions(_fitted(unfitted), X, LABEL, n_bootstrap=2)
+
+
+@cache
+def how_supported():
+    return skbetafd.Overlap(np.ones(N), np.full(N, 0.5), np.zeros(N, dtype=bool), 0.0)
+
+
+def codes():
+    return _fitted(unfitted).codes(X)
+
+
+class Made(partial):
+    """An argument or receiver that is made anew for each call."""
+
+    def __repr__(self):
+        return " ".join(getattr(part, "__name__", str(part)) for part in (self.func, *self.args))
+
+
+def given(value):
+    return value() if isinstance(value, Made) else value
+
+
+FITTED = Made(fitted, unfitted)
+FIT = {"X": X, "y": LABEL}
+EVALUATED = {"estimator": FITTED, "X": X, "y": LABEL}
+TESTED = {**EVALUATED, "random_state": 0}
+ROWS_T_A = {"t": np.zeros((5, 8)), "a": np.zeros((5, 3))}
+
+CLASSIFIERS = {
+    "FrontDoorMultiModalClassifier": unfitted,
+    "FrontDoorMultiModalClassifierCV": search,
+    "baselines.FusionClassifier": fusion,
+    "baselines.LateFusionClassifier": late,
+    "baselines.UnimodalClassifier": unimodal,
+    "DiscreteFrontDoorClassifier": discrete,
+}
+
+
+def _of_classifiers():
+    for name, make in CLASSIFIERS.items():
+        new, done = Made(make), Made(fitted, make)
+        rows = {"X": LEVELS if make is discrete else X}
+        with_label = {**rows, "y": LABEL}
+        if make is discrete:
+            with_label_and_reading = {**with_label, "mediator": READING}
+        yield f"{name}.fit", (new, with_label_and_reading if make is discrete else with_label)
+        yield f"{name}.score", (done, with_label)
+        yield f"{name}.set_params", (new, {})
+        for method in ("predict", "predict_proba", "predict_log_proba", "modality_codes"):
+            yield f"{name}.{method}", (done, rows)
+        for method in ("beta_path", "log_beta_path"):
+            yield f"{name}.{method}", (done, {**rows, "betas": BETAS})
+        yield f"{name}.codes", (done, rows)
+        yield f"{name}.save", (done, {"path": "model.safetensors"})
+        yield f"{name}.to_torch", (done, {"beta": 1})
+        yield f"{name}.to_onnx", (done, {"path": "model.onnx"})
+
+
+def _of_displays():
+    drawn = {
+        "BetaPathDisplay": {"betas": np.array(BETAS), "scores": np.ones((1, 2))},
+        "AuxiliaryMaskingDisplay": {"curves": Made(curves)},
+        "CriterionDisplay": {"graph": GRAPH, "report": Made(report)},
+        "KnowledgeContextDisplay": {
+            "points": {"knowledge": np.eye(3)[:, :2], "context": np.eye(3)[:, :2]},
+            "colourings": {"class": ["a", "b", "c"]},
+        },
+        "ModalityContributionDisplay": {"contributions": Made(contributions)},
+        "OverlapDisplay": {"report": Made(how_supported)},
+        "TrainingHistoryDisplay": {"losses": {"loss": np.ones(3)}},
+    }
+    for name, arguments in drawn.items():
+        yield f"plots.{name}", (None, arguments)
+        yield f"plots.{name}.plot", (Made(_display, name, arguments), {})
+
+
+def _display(name, arguments):
+    return getattr(plots, name)(**{key: given(value) for key, value in arguments.items()})
+
+
+GOOD = {
+    **dict(_of_classifiers()),
+    "FrontDoorMultiModalClassifier.partial_fit": (Made(streamed), FIT),
+    "load": (None, {"path": "model.safetensors"}),
+    "dask_backend": (None, {"client": None}),
+    "MultiModalArray": (None, {"data": X}),
+    "MultiModalArray.__getitem__": (Made(container), {0: "audio"}),
+    "MultiModalArray.__array__": (Made(container), {}),
+    "PerModality.fit": (Made(scaler), {"X": X}),
+    "PerModality.fit_transform": (Made(scaler), {"X": X}),
+    "PerModality.transform": (Made(fitted, scaler), {"X": X}),
+    "PerModality.get_feature_names_out": (Made(fitted, scaler), {}),
+    "PerModality.set_output": (Made(fitted, scaler), {"transform": "default"}),
+    "PerModality.set_params": (Made(scaler), {}),
+    "diagnose": (None, {**FIT, "cv": 2, "n_repeats": 1, "random_state": 0}),
+    "modality_contributions": (None, {**TESTED, "n_bootstrap": 2, "n_repeats": 1}),
+    "conditional_utilisation": (None, {**TESTED, "n_repeats": 1}),
+    "unimodal_gap": (None, {"estimator": Made(fusion), **FIT, "cv": 2, "random_state": 0}),
+    "auxiliary_masking_curve": (None, {**TESTED, "shares": [0, 1], "n_repeats": 1}),
+    "overlap": (None, {"clf": FITTED, "X": X}),
+    "causal.check_criterion": (None, {"graph": GRAPH, **ROLES}),
+    "causal.find_mediators": (
+        None,
+        {"graph": GRAPH, "treatment": "T", "outcome": "Y", "auxiliary": "A"},
+    ),
+    "causal.find_auxiliary": (
+        None,
+        {"graph": GRAPH, "treatment": "T", "outcome": "Y", "mediator": "Z"},
+    ),
+    "causal.front_door_adjustment": (None, {"joint": JOINT}),
+    "causal.stochastic_adjustment": (None, {"joint": JOINT}),
+    "causal.StructuralCausalModel": (None, {"graph_or_parents": PARENTS, "cardinalities": 2}),
+    "causal.StructuralCausalModel.joint": (Made(scm), {"variables": ["T", "Y"]}),
+    "causal.StructuralCausalModel.do": (Made(scm), {}),
+    "causal.StructuralCausalModel.shift": (Made(scm), {}),
+    "causal.StructuralCausalModel.interventional": (
+        Made(scm),
+        {"outcome": "Y", "treatment": "T"},
+    ),
+    "causal.StructuralCausalModel.sample": (Made(scm), {"n_samples": 5, "random_state": 0}),
+    "causal.ContinuousFrontDoorModel": (None, {}),
+    "causal.ContinuousFrontDoorModel.mediator_mean": (Made(continuous), ROWS_T_A),
+    "causal.ContinuousFrontDoorModel.proba_seeing": (Made(continuous), ROWS_T_A),
+    "causal.ContinuousFrontDoorModel.proba_doing": (Made(continuous), ROWS_T_A),
+    "causal.ContinuousFrontDoorModel.sample": (
+        Made(continuous),
+        {"n_samples": 5, "random_state": 0},
+    ),
+    "datasets.load_multiple_features": (None, {"views": ("mor",)}),
+    "datasets.confound": (None, {**FIT, "modality": "audio", "random_state": 0}),
+    "datasets.make_confounded_modalities": (None, {"n_samples": 20, "random_state": 0}),
+    **dict(_of_displays()),
+    "plots.BetaPathDisplay.from_estimator": (None, {**EVALUATED, "betas": BETAS}),
+    "plots.BetaPathDisplay.from_predictions": (
+        None,
+        {"y_true": LABEL, "proba_path": np.full((2, N, 3), 1 / 3), "betas": BETAS},
+    ),
+    "plots.BetaPathDisplay.from_cv_results": (
+        None,
+        {"cv_results": Made(folds), "X": container(), "y": LABEL, "betas": BETAS},
+    ),
+    "plots.BetaPathDisplay.from_search": (None, {"search": Made(fitted, search)}),
+    "plots.AuxiliaryMaskingDisplay.from_curves": (None, {"curves": Made(curves)}),
+    "plots.AuxiliaryMaskingDisplay.from_estimator": (
+        None,
+        {**TESTED, "shares": [0, 1], "n_repeats": 1},
+    ),
+    "plots.CriterionDisplay.from_graph": (None, {"graph": GRAPH, **ROLES}),
+    "plots.CriterionDisplay.from_report": (None, {"graph": GRAPH, "report": Made(report)}),
+    "plots.KnowledgeContextDisplay.from_codes": (None, {"codes": Made(codes)}),
+    "plots.KnowledgeContextDisplay.from_estimator": (None, {"estimator": FITTED, "X": X}),
+    "plots.ModalityContributionDisplay.from_contributions": (
+        None,
+        {"contributions": Made(contributions)},
+    ),
+    "plots.ModalityContributionDisplay.from_estimator": (
+        None,
+        {**TESTED, "n_bootstrap": 2, "n_repeats": 1},
+    ),
+    "plots.OverlapDisplay.from_estimator": (None, {"estimator": FITTED, "X": X}),
+    "plots.OverlapDisplay.from_overlap": (None, {"report": Made(how_supported)}),
+    "plots.TrainingHistoryDisplay.from_estimator": (None, {"estimator": FITTED}),
+}
+"""Entry: what it is called on (None: nothing), and its arguments."""
