@@ -53,6 +53,7 @@ keys_and_values = st.sampled_from([(key, v) for key, values in SETTINGS.items() 
 
 def make(**parameters):
     small = {"max_epochs": 1, "hidden_dim": 4, "knowledge_dim": 3, "context_dim": 2}
+    small |= {"batch_size": 6, "learning_rate": 0.1}  # one epoch tells the classes apart
     return FrontDoorMultiModalClassifier(
         **(small | {"n_references": 4, "random_state": 0, "device": "cpu"} | parameters)
     )
@@ -165,9 +166,11 @@ class EstimatorStates(RuleBasedStateMachine):
         else:
             self.classifier = copy.deepcopy(self.classifier)
 
-    @rule()
+    @rule(width=st.sampled_from([None, 4, 5]))
     @precondition(lambda self: self.fitted)
-    def go_on_with_what_was_saved(self):
+    def go_on_with_what_was_saved(self, width):
+        if width is not None:
+            self.classifier.set_params(hidden_dim=width)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             before = dict(vars(self.classifier))
@@ -175,6 +178,7 @@ class EstimatorStates(RuleBasedStateMachine):
                 self.classifier.save(path)
             except ValueError as error:
                 assert "was set after the fit" in str(error)
+                assert any(getattr(self.classifier, n) != v for n, v in self.learned.items())
                 assert not list(Path(folder).iterdir())
                 return
             finally:
