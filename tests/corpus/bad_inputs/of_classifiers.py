@@ -231,7 +231,12 @@ PREDICTIONS = [
 FILES = [
     (f"{FRONT_DOOR}.save", {"path": "no/model"}, FileNotFoundError, ("no directory", "'no/model'")),
     (f"{FRONT_DOOR}.save", {"path": "folder"}, IsADirectoryError, ("folder",)),
-    (f"{FRONT_DOOR}.save", {"path": "a.txt/model"}, FileNotFoundError, ("no directory", "'a.txt/model'")),
+    (
+        f"{FRONT_DOOR}.save",
+        {"path": "a.txt/model"},
+        FileNotFoundError,
+        ("no directory", "'a.txt/model'"),
+    ),
     (f"{FRONT_DOOR}.save", {"path": ""}, IsADirectoryError, ("''",)),
     (f"{FRONT_DOOR}.save", {"path": None}, TypeError, ("path", "None")),
     (f"{FRONT_DOOR}.save", {"path": 3}, TypeError, ("path", "3")),
@@ -239,7 +244,12 @@ FILES = [
     (f"{FRONT_DOOR}.save", {"path": "n" * 300}, OSError, ("n" * 300,)),
     (f"{FRONT_DOOR}.save", {"self": Made(unfitted)}, NotFittedError, (FRONT_DOOR,)),
     (f"{FRONT_DOOR}.save", {"self.hidden_dim": 99}, NotSavableError, ("hidden_dim=8", "99")),
-    (f"{FRONT_DOOR}.to_onnx", {"path": "no/model"}, FileNotFoundError, ("no directory", "'no/model'")),
+    (
+        f"{FRONT_DOOR}.to_onnx",
+        {"path": "no/model"},
+        FileNotFoundError,
+        ("no directory", "'no/model'"),
+    ),
     (f"{FRONT_DOOR}.to_onnx", {"path": "folder"}, IsADirectoryError, ("folder",)),
     (f"{FRONT_DOOR}.to_onnx", {"path": None}, TypeError, ("path", "None")),
     (f"{FRONT_DOOR}.to_onnx", {"beta": 2}, InvalidParameterError, ("'beta'", "Got 2")),
@@ -387,7 +397,7 @@ BASELINES = [
     ),
     fit({"self.class_weight": {"bird": 1}}, ValueError, "class_weight", "'bird'", of=LATE),
     (f"{LATE}.predict", {"X": {"audio": AUDIO}}, ValueError, ("'video' missing", "LateFusion")),
-    (f"{LATE}.predict_proba", {"X": AUDIO}, ValueError, ("X is one array", "'audio' (4)")),
+    (f"{LATE}.predict_proba", {"X": AUDIO}, ValueError, ("X is one table", "'audio' (4)")),
     (
         f"{LATE}.predict_log_proba",
         {"X": {"audio": None, "video": None}},
