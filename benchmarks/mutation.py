@@ -37,7 +37,10 @@ from mutmut.mutation.file_mutation import create_mutations
 ROOT = Path(__file__).parents[1]
 PARTS = {
     "adjustment": (("nn/adjustment.py",), ("tests/nn/test_adjustment.py",)),
-    "loss": (("nn/criterion.py", "nn/losses.py"), ("tests/nn/test_losses.py",)),
+    "loss": (
+        ("nn/criterion.py", "nn/losses.py"),
+        ("tests/nn/test_criterion.py", "tests/nn/test_losses.py"),
+    ),
     "criterion": (
         ("causal/criterion.py", "causal/graphs.py"),
         ("tests/causal/test_criterion.py", "skbetafd/causal/criterion.py"),

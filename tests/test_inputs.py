@@ -409,3 +409,68 @@ def test_the_input_is_left_as_it_was():
     assert NAMED["several column levels"].columns.nlevels == 2
     for form, values in before.items():
         assert_array_equal(np.array(TABLES[form]), values)
+
+
+def _object_array():
+    X = np.empty(2, dtype=object)
+    X[:] = [AUDIO, VIDEO[:5]]
+    return X
+
+
+REFUSED = {
+    "an object array": (
+        _object_array(),
+        None,
+        "X is an object array of shape (2,) with arrays inside; pass the modalities as a list, "
+        "a dict or a MultiModalArray",
+    ),
+    "images": (
+        HIGH["audio"],
+        None,
+        "Found array with dim 4: X has shape (60, 2, 1, 2), which is one modality of a higher "
+        "rank, and no table; pass a list, [X], or a dict, {'image': X}",
+    ),
+    "a string": (
+        FLAT,
+        "audio",
+        "modalities must be a mapping or a sequence of widths, slices or column lists, got 'audio'",
+    ),
+    "a number in place of a list": (
+        FLAT,
+        {"audio": 1.5, "video": [0]},
+        "modality 'audio' must be given by a slice of positions, a list of columns, or (for all "
+        "modalities alike) a width, got 1.5",
+    ),
+    "a list beside a width": (
+        FLAT,
+        {"audio": 4, "video": [4, 5, 6]},
+        "modality 'video' must be given by a width, as others are, got [4, 5, 6]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_says_all_of_what_is_wrong_and_what_to_pass(case):
+    X, modalities, words = REFUSED[case]
+    with pytest.raises((TypeError, ValueError)) as caught:
+        read_training_input(Anything(), X, modalities)
+    assert str(caught.value) == words
+
+
+def test_what_predict_refuses_is_told_beside_what_fit_saw():
+    said = {
+        "X has 3 modalities, but Anything was fitted with 2: 'audio', 'video'": [AUDIO] * 3,
+        "modality 'video' has 4 features, but Anything is expecting 3": [AUDIO, AUDIO],
+        "modality 'audio' has rows of shape (2, 1, 2), but Anything is expecting (3,)": [
+            HIGH["audio"],
+            VIDEO,
+        ],
+        "X's modalities do not match: 'audio' missing, 'smell', 'touch' unknown; Anything was "
+        "fitted with 'audio', 'video'": {"video": VIDEO, "smell": VIDEO, "touch": VIDEO},
+    }
+    for words, X in said.items():
+        fit = {"audio": AUDIO if "(3,)" not in words else VIDEO, "video": VIDEO}
+        _, layout = read_training_input(Anything(), fit)
+        with pytest.raises(ValueError) as caught:
+            read_prediction_input(Anything(), X, layout)
+        assert str(caught.value) == words

@@ -4,6 +4,7 @@ import torch
 
 from skbetafd.nn import Codes, FrontDoorLoss, FrontDoorNetwork
 from skbetafd.nn.dependence import directed_hsic, info_nce
+from skbetafd.nn.losses import _head_losses
 
 
 @pytest.fixture
@@ -365,3 +366,36 @@ def test_rows_that_processes_share_are_compared_as_a_whole_batch(batch):
     torch.testing.assert_close(terms["knowledge"], info_nce(*twice(left, right, weight), 0.1))
     torch.testing.assert_close(terms["disentangle"], whole["disentangle"])  # a mean over pairs
     torch.testing.assert_close(terms["outcome"], whole["outcome"])
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_each_of_stacked_models_has_the_terms_that_it_has_alone(batch, lacking):
+    loss, xs, y, weight, present = batch
+    present = present if lacking else None
+    one, two = network((5, 4, 3)), network((5, 4, 3))
+    for parameter in two.parameters():
+        parameter.data.mul_(1.5)
+    together = network((5, 4, 3))
+    pairs = zip(one.parameters(), two.parameters(), strict=True)
+    for parameter, pair in zip(together.parameters(), pairs, strict=True):
+        parameter.data = torch.stack(pair).detach()
+
+    def turned(tensor):
+        return torch.stack([tensor, tensor.flip(0)])
+
+    rows = [turned(x) for x in xs], turned(y), turned(weight)
+    found = loss(together, *rows, turned(present) if lacking else None, None)
+    for i, net in enumerate((one, two)):
+        here = [x[i] for x in rows[0]], rows[1][i], rows[2][i]
+        expected = loss(net, *here, turned(present)[i] if lacking else None, None)
+        assert list(found) == list(expected)
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name][i], value, msg=name)
+
+
+def test_losses_are_taken_in_the_precision_of_the_weights():
+    logits = torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(7)).bfloat16()
+    y, weight = torch.arange(6) % 3, torch.ones(1, 6)
+    found = _head_losses({"outcome": (logits, weight)}, y)["outcome"]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, cross_entropy(logits[0].float(), y).mean())

@@ -9,7 +9,7 @@ from copy import copy, deepcopy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning
@@ -32,7 +32,7 @@ weights = st.lists(st.integers(0, 3), min_size=N, max_size=N).filter(
     lambda w: all(sum(w[k::3]) for k in range(3))
 )
 permutations = st.permutations(range(N)).map(np.array)
-few = settings(max_examples=4)
+few = settings(max_examples=4, phases=[Phase.generate])  # to shrink would take minutes of fits
 
 
 def make(**parameters):
@@ -246,7 +246,7 @@ def test_without_standardisation_the_scale_counts():
 # β
 
 
-@settings(max_examples=20)
+@settings(few, max_examples=20)
 @given(beta=st.floats(0, 1))
 def test_probabilities_are_linear_in_beta(clf, beta):
     for effect in ("conditional", "population"):
