@@ -397,7 +397,7 @@ BASELINES = [
     ),
     fit({"self.class_weight": {"bird": 1}}, ValueError, "class_weight", "'bird'", of=LATE),
     (f"{LATE}.predict", {"X": {"audio": AUDIO}}, ValueError, ("'video' missing", "LateFusion")),
-    (f"{LATE}.predict_proba", {"X": AUDIO}, ValueError, ("X is one array", "'audio' (4)")),
+    (f"{LATE}.predict_proba", {"X": AUDIO}, ValueError, ("X is one table", "'audio' (4)")),
     (
         f"{LATE}.predict_log_proba",
         {"X": {"audio": None, "video": None}},
