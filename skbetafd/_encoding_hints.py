@@ -15,16 +15,31 @@ DATES = (
 )
 
 
-def encoding_hint(modality: str, entry: Any, n_columns: int) -> str:
-    """Tell what makes numbers of a modality with entries like this one."""
+MOST_COLUMNS = 5
+"""Of one table that an advice names."""
+
+
+def encoding_hint(
+    modality: str, entry: Any, n_columns: int, columns: list[Any], *, frame: bool = True
+) -> str:
+    """Tell what makes numbers of a modality with entries like this one.
+
+    `columns` are those without a number, by name or, where there are no names, by position.
+    """
     if isinstance(entry, (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)):
         return DATES
-    if n_columns == 1 and isinstance(entry, str) and len(entry.split()) > 1:
-        return (
-            f"encode it, say by PerModality({{{modality!r}: TfidfVectorizer()}}), or as a category "
-            "by OrdinalEncoder()"
-        )
-    return "encode it, say by PerModality(OrdinalEncoder())"
+    if n_columns == 1:
+        category = f"PerModality({{{modality!r}: OneHotEncoder()}})"
+        if isinstance(entry, str) and len(entry.split()) > 1:
+            return (
+                f"encode it, say by PerModality({{{modality!r}: TfidfVectorizer()}}), or as a "
+                f"category by {category}"
+            )
+        return f"encode it, say by {category}"
+    some = repr(columns) if 0 < len(columns) <= MOST_COLUMNS else "[...]"
+    rest = "'passthrough'" if frame else "StandardScaler()"  # floats, where passing leaves objects
+    encode = f"make_column_transformer((OneHotEncoder(), {some}), remainder={rest})"
+    return f"encode such columns, say by PerModality({{{modality!r}: {encode}}})"
 
 
 def refuse_dates(modality: str, value: Any) -> None:

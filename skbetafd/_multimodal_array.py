@@ -32,7 +32,8 @@ class MultiModalArray:
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
         arrays of any dtype and rank, DataFrames, SciPy sparse matrices; or stores that are read
         only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
-        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. A Dataset's items are
+        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. Strings in one
+        dimension, as a Series or list of text, are one column. A Dataset's items are
         ``((x_1, …, x_m), y)``, ``({name: x}, y)`` or ``(x_1, …, x_m, y)``, with or without the
         label, which is not read here. A sequence's modalities are called ``modality0``,
         ``modality1``, … and count as unnamed. A row that is all NaN (in a frame, an array of
@@ -251,6 +252,8 @@ def _as_modality(name: Any, value: Any) -> Any:
     if value.shape == ():
         said = "; in a container, present= says what is missing" if value.item() is None else ""
         raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}{said}")
+    if _is_text(value):
+        return value.reshape(-1, 1)
     if len(value.shape) < 2:
         holds_arrays = value.dtype == object and any(np.ndim(entry) for entry in value)
         raise ValueError(
@@ -258,6 +261,13 @@ def _as_modality(name: Any, value: Any) -> Any:
             + (PAD if holds_arrays else ONE_COLUMN)
         )
     return value
+
+
+def _is_text(value: Any) -> bool:
+    """Tell a sequence of strings, some of which may be null; it can only be one column."""
+    if len(value.shape) != 1 or value.dtype.kind != "O":
+        return len(value.shape) == 1 and value.dtype.kind in "UT" and value.size > 0
+    return any(isinstance(entry, str) for entry in value) and not any(map(np.ndim, value))
 
 
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"

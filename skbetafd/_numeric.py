@@ -202,13 +202,19 @@ def _check_real(name: str, value: Any) -> None:
 def _first_no_number(name: str, value: Any, array: np.ndarray) -> tuple[str, str]:
     """Spell the first entry that is no number, with its place, and what makes one of it."""
     flat = array.reshape(len(array), -1) if array.size else np.empty((0, 0))
+    names = column_names(value)
     for row, entries in enumerate(flat):
-        for column, entry in enumerate(entries):
-            if not (isinstance(entry, Real) or entry is None):
-                where = f"{str(entry)!r} at row {row}, {_column(value, column)}"
-                return where, encoding_hint(name, entry, len(entries))
+        wrong = [i for i, e in enumerate(entries) if not (isinstance(e, Real) or e is None)]
+        if wrong:
+            entry = entries[wrong[0]]
+            where = f"{str(entry)!r} at row {row}, {_column(value, wrong[0])}"
+            columns = wrong if names is None else [names[i] for i in wrong]
+            if array.dtype != object:  # of strings all through, which may spell numbers too
+                columns = []
+            frame = is_dataframe(value)
+            return where, encoding_hint(name, entry, len(entries), columns, frame=frame)
     where = f"first {flat[0].tolist()[0]!r}" if array.size else "without any"
-    return where, encoding_hint(name, None, 0)
+    return where, encoding_hint(name, None, 0, [])
 
 
 def _column(value: Any, position: int) -> str:

@@ -8,7 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.model_selection import cross_val_predict
 
-from skbetafd import MultiModalArray, diagnose, modality_contributions, overlap
+from skbetafd import (
+    MultiModalArray,
+    auxiliary_masking_curve,
+    conditional_utilisation,
+    diagnose,
+    modality_contributions,
+    overlap,
+)
 from skbetafd._numeric import numeric_modalities
 from skbetafd._scaling import sparse_scaler
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
@@ -133,3 +140,22 @@ def test_diagnosis_overlap_and_codes_read_it(quick):
     assert overlap(model, X) is not None
     assert modality_contributions(model, X, Y) is not None
     assert diagnose(X, Y) is not None
+
+
+@pytest.mark.parametrize("form", [as_sparse, lambda: dict(as_sparse().items())], ids=["X", "dict"])
+@pytest.mark.parametrize("predominant", ["text", "table"])
+def test_sparse_text_can_be_taken_out_as_missing(form, predominant, quick):
+    clf = quick(predominant=predominant).fit(as_sparse(), Y)
+    found = modality_contributions(clf, form(), Y, method="missing", n_bootstrap=5)
+    dense = {"text": TEXT, "table": TABLE}
+    expected = modality_contributions(clf, dense, Y, method="missing", n_bootstrap=5)
+    assert found.subset_scores == expected.subset_scores
+    assert found.score_without_any == np.bincount(Y).max() / N
+    assert conditional_utilisation(clf, form(), Y, method="missing").keys() == {"text", "table"}
+
+
+def test_codes_of_rows_that_lack_sparse_text_are_not_masked(quick):
+    clf = quick(predominant="table").fit(as_sparse(), Y)
+    auxiliary_masking_curve(clf, dict(as_sparse().items()), Y, shares=[0, 1], n_repeats=1)
+    with pytest.raises(ValueError, match="row 3 lacks modality 'text'"):
+        auxiliary_masking_curve(clf, as_sparse(present=PRESENT), Y, shares=[0, 1])

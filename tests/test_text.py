@@ -14,7 +14,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
 
@@ -143,7 +143,7 @@ def test_text_handed_straight_to_fit_is_refused_with_a_hint(form, modalities, y)
 )
 def test_categories_handed_straight_to_fit_are_refused_with_another_hint(make, modalities, y):
     values = make([["a"], ["b"]] * 60)
-    with pytest.raises(ValueError, match=r"'kind'.*encode it, say by PerModality\(OrdinalEncoder"):
+    with pytest.raises(ValueError, match=r"'kind'.*say by PerModality\({'kind': OneHotEncoder"):
         FrontDoorMultiModalClassifier().fit({"kind": values, "audio": modalities["audio"]}, y)
 
 
@@ -155,3 +155,49 @@ def test_a_precomputed_embedding_is_a_modality_as_it_is(modalities, y, quick):
         {"remarks": embedding.astype(np.float64), "audio": modalities["audio"]}, y
     )
     assert_array_equal(clf.predict_proba(X), wide.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "make", [list, np.array, pd.Series, pl.Series, lambda d: pd.Series(d, dtype=object)]
+)
+def test_text_in_one_dimension_is_one_column(make, modalities, y, quick):
+    X = {"remarks": make(DOCUMENTS), "audio": modalities["audio"]}
+    encode = PerModality({"remarks": TfidfVectorizer()})
+    assert_allclose(encode.fit_transform(X)["remarks"].toarray(), EXPECTED.toarray())
+    assert make_pipeline(encode, quick()).fit(X, y).predict(X).shape == (N,)
+    hint = re.escape("encode it, say by PerModality({'remarks': TfidfVectorizer()})")
+    with pytest.raises((TypeError, ValueError), match=hint):
+        quick().fit(X, y)
+
+
+def test_text_in_one_dimension_may_have_gaps_but_numbers_are_refused():
+    remarks = pd.Series(["a gull", None, "a hawk", np.nan], dtype=object)
+    out = PerModality(TfidfVectorizer()).fit_transform({"remarks": remarks})
+    assert np.isnan(np.asarray(out)).all(axis=1).tolist() == [False, True, False, True]
+    for values in (np.arange(3), np.array([1, None], dtype=object), ["a", ["b"]], []):
+        with pytest.raises(ValueError, match=r"'remarks' (needs rows|is no array)"):
+            MultiModalArray({"remarks": values})
+
+
+def mixed_tables():
+    frame = pd.DataFrame({"vib": np.arange(N) * 1.0, "pump": "new", "heat": 2.0, "shift": "day"})
+    frame.loc[::2, ["pump", "shift"]] = ["old", "night"]
+    yield frame
+    yield pl.DataFrame(frame.to_dict("list"))
+    yield frame.to_numpy()
+
+
+@pytest.mark.parametrize("table", [*mixed_tables()], ids=["pandas", "polars", "objects"])
+def test_the_advice_for_a_mixed_table_works_as_it_stands(table, modalities, y, quick):
+    X = {"sensors": table, "audio": modalities["audio"]}
+    with pytest.raises((TypeError, ValueError), match="encode such columns") as refused:
+        quick().fit(X, y)
+    names = {
+        "PerModality": PerModality,
+        "make_column_transformer": make_column_transformer,
+        "OneHotEncoder": OneHotEncoder,
+        "StandardScaler": StandardScaler,
+    }
+    encode = eval(str(refused.value).rpartition("say by ")[2], names)
+    assert encode.fit_transform(X)["sensors"].shape == (N, 6)
+    assert make_pipeline(encode, quick()).fit(X, y).predict(X).shape == (N,)

@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .._inputs import read_prediction_input, read_training_input
 from .._multimodal_array import MultiModalArray
-from .._sklearn_compat import accepts_sample_weight, check_sample_weight
+from .._null_rows import null_rows
+from .._sklearn_compat import accepts_sample_weight, check_sample_weight, is_dataframe
 
 Scorer = Callable[..., Any]
 
@@ -170,14 +171,10 @@ def has_something(X: MultiModalArray) -> np.ndarray:
 
 
 def present_in(value: Any) -> np.ndarray:
-    """Tell the rows of a modality of any kind that are not all NaN, shape (n,), bool."""
-    if sparse.issparse(value) or not value.shape[0]:
-        return np.ones(value.shape[0], dtype=bool)
-    array = np.asarray(value)
-    if array.dtype.kind not in "fO":
-        return np.ones(len(array), dtype=bool)
-    flat = array.reshape(len(array), -1)
-    return ~(flat != flat).all(axis=1)
+    """Tell the rows of a modality of any kind that are not all null, shape (n,), bool."""
+    in_memory = is_dataframe(value) or sparse.issparse(value)
+    absent = null_rows(value if in_memory else np.asarray(value))
+    return np.ones(value.shape[0], dtype=bool) if absent is None else ~absent
 
 
 class Score:

@@ -15,6 +15,11 @@ from ._evaluation import Evaluation, KnownPredictions, present_in, read_rows
 
 METHODS = ("mean", "missing", "permutation")
 
+NO_MEAN = (
+    "text, categories and gaps have no mean: take method='permutation' or method='missing', or "
+    "pass a Pipeline's last step with rows that its other steps have transformed"
+)
+
 CONSTRAINTS: dict[str, list[Any]] = {
     "method": [StrOptions(set(METHODS))],
     "scoring": [None, str, callable],
@@ -103,8 +108,12 @@ def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
 
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:
     """Mean of each modality over the rows that have it, flat, shape (width,)."""
+    try:
+        arrays = dense_modalities(X, np.float64, padded=X.names)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{NO_MEAN} ({error})") from error
     means = {}
-    for name, array in zip(X.names, dense_modalities(X, np.float64, padded=X.names), strict=True):
+    for name, array in zip(X.names, arrays, strict=True):
         some = present_in(array)
         if not some.any():
             raise ValueError(f"modality {name!r} is NaN in every row: it has no mean")
