@@ -137,6 +137,12 @@ def text_in_a_modality():
 
 
 @entry
+def categories_beside_numbers():
+    sensors = pd.DataFrame({"vib": AUDIO[:, 0], "pump": np.where(Y, "new", "old")})
+    quick().fit({"sensors": sensors, "video": VIDEO}, Y)
+
+
+@entry
 def one_class():
     quick().fit(X, np.zeros(N, dtype=int))
 

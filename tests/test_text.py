@@ -16,7 +16,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd import (
+    FrontDoorMultiModalClassifier,
+    MultiModalArray,
+    PerModality,
+    modality_contributions,
+)
 
 N = 120
 WORDS = {"bird": "gull song wing", "car": "engine horn road", "rain": "drop cloud wind"}
@@ -201,3 +206,16 @@ def test_the_advice_for_a_mixed_table_works_as_it_stands(table, modalities, y, q
     encode = eval(str(refused.value).rpartition("say by ")[2], names)
     assert encode.fit_transform(X)["sensors"].shape == (N, 6)
     assert make_pipeline(encode, quick()).fit(X, y).predict(X).shape == (N,)
+
+
+def test_text_has_no_mean_but_can_be_shuffled_or_taken_out_of_a_pipeline(modalities, y, quick):
+    X = {"remarks": DOCUMENTS, "audio": modalities["audio"]}
+    model = make_pipeline(PerModality({"remarks": TfidfVectorizer()}), quick()).fit(X, y)
+    refusal = r"no mean: take method='permutation' or method='missing'.*'remarks'"
+    with pytest.raises((TypeError, ValueError), match=refusal):
+        modality_contributions(model, X, y)
+    for method in ("permutation", "missing"):
+        found = modality_contributions(model, X, y, method=method, n_bootstrap=2)
+        assert found.names == ("remarks", "audio")
+    rows = model[:-1].transform(X)
+    assert modality_contributions(model[-1], rows, y, n_bootstrap=2).score == found.score
