@@ -57,7 +57,9 @@ class KnowledgeContextDisplay:
 
     Notes
     -----
-    That a probe fails to read the environment from the knowledge is no proof of independence.
+    That a probe fails to read the environment from the knowledge is no proof of independence. Where
+    it reads it, the split is partial: β = 1 can still help, which `BetaPathDisplay` measures by
+    environments.
 
     Examples
     --------
