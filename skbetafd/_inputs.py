@@ -6,19 +6,18 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
 
-from ._column_groups import SEPARATOR, column_names, from_frame, from_specification
+from ._column_groups import column_names, from_frame, from_specification
 from ._dataset_input import unlabelled
+from ._flat_table import check_flat, one_level, split
 from ._multimodal_array import MultiModalArray, quoted
 from ._presence import fill_absent
 from ._row_sources import is_stored
-from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
+from ._sklearn_compat import is_dataframe
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ def read_training_input(
         columns = {name: np.arange(s.start, s.stop) for name, s in X.slices.items()}
         return X, _layout(X, columns, flat=False)
     groups = from_frame(X) if is_dataframe(X) else None
-    X = _check_flat(estimator, X, reset=True, dtype=dtype)
+    X = check_flat(estimator, X, reset=True, dtype=dtype)
     if modalities is not None:
         names = list(X.columns) if is_dataframe(X) else None
         groups = from_specification(modalities, X.shape[1], names)
     columns = {"modality0": np.arange(X.shape[1])} if groups is None else groups.columns
-    X = _split(X, columns, named=groups is not None and groups.named)
+    X = split(X, columns, named=groups is not None and groups.named)
     return X, _layout(X, columns, flat=groups is None)
 
 
@@ -103,8 +102,8 @@ def read_prediction_input(
     if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
         X = _grouped_frame(X, layout)
     if not isinstance(X, MultiModalArray):
-        X = _check_flat(estimator, X, reset=False, dtype=dtype)
-        X = _split(X, layout.columns, named=layout.named)
+        X = check_flat(estimator, X, reset=False, dtype=dtype)
+        X = split(X, layout.columns, named=layout.named)
     X = _arrange(estimator, X, layout, padded)
     _check_feature_names(X, layout)
     return X
@@ -184,38 +183,6 @@ def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
     return X
 
 
-def _check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
-    if isinstance(X, (str, bytes, Real)):
-        raise ValueError(f"X must be a 2D array or a list or dict of modalities, got {X!r}")
-    if not is_dataframe(X):
-        return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
-    X = _one_level(X)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    check_n_features(estimator, X, reset=reset)
-    return X
-
-
-def _split(X: Any, columns: dict[str, np.ndarray], *, named: bool) -> MultiModalArray:
-    if not is_dataframe(X):
-        data = {name: X[:, _as_slice(positions)] for name, positions in columns.items()}
-    else:
-        data = {n: _without_prefix(n, safe_indexing(X, p, axis=1)) for n, p in columns.items()}
-    return MultiModalArray(data if named else list(data.values()))
-
-
-def _without_prefix(modality: str, frame: Any) -> Any:
-    frame = frame.copy() if hasattr(frame, "copy") else frame.clone()
-    frame.columns = [str(c).removeprefix(modality + SEPARATOR) for c in frame.columns]
-    return frame
-
-
-def _as_slice(positions: np.ndarray) -> slice | np.ndarray:
-    first, last = int(positions[0]), int(positions[-1])
-    if np.array_equal(positions, np.arange(first, last + 1)):
-        return slice(first, last + 1)
-    return positions
-
-
 def _layout(X: MultiModalArray, columns: dict[str, np.ndarray], *, flat: bool) -> Layout:
     return Layout(
         names=X.names,
@@ -232,13 +199,7 @@ def _grouped_frame(frame: Any, layout: Layout) -> Any:
     groups = from_frame(frame)
     if groups is None or not layout.named or set(groups.columns) != set(layout.names):
         return frame
-    return _split(_one_level(frame), groups.columns, named=True)
-
-
-def _one_level(frame: Any) -> Any:
-    if getattr(frame.columns, "nlevels", 1) == 1:
-        return frame
-    return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)
+    return split(one_level(frame), groups.columns, named=True)
 
 
 def _arrange(

@@ -10,8 +10,16 @@ import numpy as np
 from .._inside import inside
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
+from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
-from ._style import check_matplotlib, drawn_or_not, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 
 class AuxiliaryMaskingDisplay:
@@ -91,6 +99,7 @@ class AuxiliaryMaskingDisplay:
             If `curves` is no dict of MaskingCurve, or empty.
         """
         self._check_curves()
+        check_keywords(self.plot, kwargs, draws="plot")
         ax = get_axes(ax, self)
         self.lines_, self.bands_ = [], []
         kinds = sorted({curve.masked for curve in self.curves.values()})
@@ -165,7 +174,7 @@ class AuxiliaryMaskingDisplay:
         ValueError, TypeError
             As `skbetafd.auxiliary_masking_curve`.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="plot")
         curve = auxiliary_masking_curve(
             estimator,
             X,

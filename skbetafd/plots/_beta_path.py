@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._keywords import check_keywords
 from ._path_scores import (
     fold_scores,
     is_loss,
@@ -127,6 +128,7 @@ class BetaPathDisplay:
             If matplotlib is not installed.
         """
         self._check()
+        check_keywords(self.plot, kwargs, draws="plot")
         ax = get_axes(ax, self)
         self.lines_, self.bests_, self.bands_ = [], [], []
         for position, scores in enumerate(self.scores):
@@ -237,7 +239,7 @@ class BetaPathDisplay:
             If a β is outside [0, 1], lengths differ, or an environment has no score, as where it
             lacks a class that `scoring` needs; the error names both.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="plot")
         clf, X = with_beta(estimator, X)
         betas = np.sort(_read_betas(BETAS if betas is None else betas))
         return cls.from_predictions(
@@ -295,6 +297,7 @@ class BetaPathDisplay:
         check_matplotlib(f"{cls.__name__}.from_predictions")
         if y_true is None:
             raise ValueError("y_true must be the true labels, got None")
+        check_keywords(cls.from_predictions, kwargs, draws="plot")
         path, betas = np.asarray(proba_path), _read_betas(betas)
         labels = np.unique(y_true) if classes is None else np.asarray(classes)
         if len(np.unique(labels)) < len(labels):
@@ -355,7 +358,7 @@ class BetaPathDisplay:
         ValueError
             If the search is not over one β, or there are not as many names as folds.
         """
-        check_matplotlib(f"{cls.__name__}.from_search")
+        check_keywords(cls.from_search, kwargs, draws="plot")
         betas, folds, scoring = search_scores(search)
         return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)
 
@@ -398,7 +401,7 @@ class BetaPathDisplay:
         ValueError
             If `cv_results` lacks estimators or indices, or there are not as many names as folds.
         """
-        check_matplotlib(f"{cls.__name__}.from_cv_results")
+        check_keywords(cls.from_cv_results, kwargs, draws="plot")
         betas = np.sort(_read_betas(BETAS if betas is None else betas))
         folds = fold_scores(cv_results, X, y, betas, scoring)
         return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)

@@ -13,7 +13,8 @@ from ..causal.criterion import check_criterion
 from ..causal.graphs import explicit_dag
 from ..causal.report import MEANINGS, CriterionReport
 from ._graph import CHARACTER, ROLES, arrange, draw
-from ._style import check_matplotlib, drawn_or_not, get_panels
+from ._keywords import check_keywords
+from ._style import drawn_or_not, get_panels
 
 NARROWEST, TITLE = 4.5, 0.7
 """Inches: the least width of a panel, and the height of its title."""
@@ -110,6 +111,7 @@ class CriterionDisplay:
         TypeError
             If `report` is no CriterionReport, or `path_kw` no mapping.
         """
+        check_keywords(self.plot, kwargs, draws="arrow")
         if condition is not None and condition not in list(MEANINGS):
             raise ValueError(f"condition must be one of {list(MEANINGS)}, got {condition!r}")
         if path_kw is not None and not isinstance(path_kw, Mapping):
@@ -203,7 +205,7 @@ class CriterionDisplay:
         VacuousAdjustmentWarning, AntiCausalWarning
             As `skbetafd.causal.check_criterion`.
         """
-        check_matplotlib(f"{cls.__name__}.from_graph")
+        check_keywords(cls.from_graph, kwargs, draws="arrow")
         report = check_criterion(
             graph, treatment=treatment, outcome=outcome, mediator=mediator, auxiliary=auxiliary
         )

@@ -15,7 +15,8 @@ from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
-from ._style import check_matplotlib, drawn_or_not, get_panels
+from ._keywords import check_keywords
+from ._style import drawn_or_not, get_panels
 
 METHODS = ("pca", "tsne")
 
@@ -127,6 +128,7 @@ class KnowledgeContextDisplay:
         """
         self._check()
         n_rows = max(1, len(self.colourings))
+        check_keywords(self.plot, kwargs, draws="scatter")
         get_panels(ax, self, (n_rows, 2), size=(4.0, 3.4))
         if len(self.axes_) != 2 * n_rows:
             raise ValueError(
@@ -221,7 +223,7 @@ class KnowledgeContextDisplay:
             If its fit had one modality or an observed mediator, there are fewer than 3 rows,
             lengths differ, or `method` or `max_rows` is out of range.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="scatter")
         clf, X = inside(estimator, X)
         if not isinstance(clf, FrontDoorMultiModalClassifier):
             raise TypeError(
@@ -273,7 +275,7 @@ class KnowledgeContextDisplay:
         ValueError
             As `from_estimator`; or if one of the two codes is missing, not 2-D or not finite.
         """
-        check_matplotlib(f"{cls.__name__}.from_codes")
+        check_keywords(cls.from_codes, kwargs, draws="scatter")
         if method not in METHODS:
             raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
         if not isinstance(max_rows, Integral) or max_rows < LEAST_ROWS:

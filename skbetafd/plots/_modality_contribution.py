@@ -8,8 +8,18 @@ import numpy as np
 
 from .._sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
+from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
-from ._style import BLUE, GREY, check_matplotlib, drawn_or_not, finish, get_axes, plain
+from ._style import (
+    BLUE,
+    GREY,
+    blue_white_orange,
+    check_matplotlib,
+    drawn_or_not,
+    finish,
+    get_axes,
+    plain,
+)
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
@@ -118,6 +128,7 @@ class ModalityContributionDisplay:
             )
         if not isinstance(by_class, bool):
             raise TypeError(f"by_class must be True or False, got {by_class!r}")
+        check_keywords(self.plot, kwargs, draws="imshow" if by_class else "barh")
         for text in getattr(self, "texts_", []):
             if ax is not None and text.axes is ax:  # drawn here before
                 text.remove()
@@ -165,7 +176,7 @@ class ModalityContributionDisplay:
         size = (2.6 + 0.8 * n_modalities, min(1.4 + 0.3 * max(n_classes, 3), 12.0))
         ax = get_axes(ax, self, size)
         most = float(np.nanmax(np.abs(values))) or 1.0
-        own = {"cmap": _blue_white_orange(), "vmin": -most, "vmax": most, "aspect": "auto"}
+        own = {"cmap": blue_white_orange(), "vmin": -most, "vmax": most, "aspect": "auto"}
         self.image_ = ax.imshow(np.ma.masked_invalid(values), **(own | user))
         _remove_colour_bars(ax)
         self.image_.set_gid(TABLE)
@@ -242,7 +253,7 @@ random_state
         ValueError, TypeError
             As `skbetafd.modality_contributions`, and as `plot`.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="imshow" if by_class else "barh")
         found = modality_contributions(
             estimator,
             X,
@@ -292,13 +303,6 @@ random_state
         return cls(contributions=contributions, scoring=scoring).plot(
             ax, by_class=by_class, **kwargs
         )
-
-
-def _blue_white_orange() -> Any:
-    """Negative orange, positive blue: told apart by colour-blind readers, and by their numbers."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("contribution", ["#8a3d00", "#ffffff", "#00446e"])
 
 
 def _remove_colour_bars(ax: Any) -> None:

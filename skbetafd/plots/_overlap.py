@@ -8,10 +8,10 @@ import numpy as np
 
 from .._overlap import LEAST_SUPPORT, Overlap, overlap
 from .._targets import row_labels
+from ._keywords import check_keywords
 from ._style import (
     GREY,
     MOST_INSIDE,
-    check_matplotlib,
     drawn_or_not,
     finish,
     get_panels,
@@ -98,6 +98,7 @@ class OverlapDisplay:
         TypeError
             If `report` is no Overlap.
         """
+        check_keywords(self.plot, kwargs, draws="ecdf")
         if not isinstance(self.report, Overlap):
             raise TypeError(f"report must be an Overlap, got {self.report!r}")
         chosen = self._groups()
@@ -176,7 +177,7 @@ class OverlapDisplay:
         OverlapWarning
             If more than 5 % of the rows are weak, as `skbetafd.overlap` does.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="ecdf")
         return cls.from_overlap(overlap(estimator, X), groups=groups, ax=ax, **kwargs)
 
     @classmethod

@@ -158,3 +158,10 @@ def _most_named(handles: list[Any], most: int) -> list[Any]:
         return handles
     rest = f"… and {len(handles) - most + 1} more lines"
     return [*handles[: most - 1], Line2D([], [], linestyle="none", label=rest)]
+
+
+def blue_white_orange() -> Any:
+    """Negative orange, positive blue: told apart by colour-blind readers, and by their numbers."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("contribution", ["#8a3d00", "#ffffff", "#00446e"])

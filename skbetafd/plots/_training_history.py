@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._inside import inside
+from ._keywords import check_keywords
 from ._style import (
     BLACK,
-    check_matplotlib,
     drawn_or_not,
     finish,
     get_axes,
@@ -103,6 +103,7 @@ class TrainingHistoryDisplay:
         unknown = [term for term in chosen if term not in self.losses]
         if unknown or not chosen:
             raise ValueError(f"terms must be a list of some of {list(self.losses)}, got {terms!r}")
+        check_keywords(self.plot, kwargs, draws="plot")
         ax = get_axes(ax, self, WIDE)
         self.lines_, self.best_epoch_line_ = {}, None
         for term in chosen:
@@ -190,7 +191,7 @@ class TrainingHistoryDisplay:
         ValueError
             If a term is unknown.
         """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_keywords(cls.from_estimator, kwargs, draws="plot")
         estimator, _ = inside(estimator)
         if hasattr(estimator, "max_epochs"):
             check_is_fitted(estimator)

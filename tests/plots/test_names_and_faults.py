@@ -205,3 +205,49 @@ def test_what_holds_no_masking_curve_is_refused(curves, error, message):
 def test_what_holds_no_losses_is_refused(losses, message):
     with pytest.raises(ValueError, match=f"losses must .*{message}"):
         TrainingHistoryDisplay(losses=losses).plot()
+
+
+def test_a_keyword_that_nobody_takes_is_refused_before_anything_is_computed(fitted):
+    _, X, y = fitted
+    graph = nx.DiGraph([("x", "m"), ("m", "y")])
+    roles = {"treatment": "x", "outcome": "y", "mediator": "m"}
+    report = check_criterion(graph, **roles)
+    for draw in (
+        lambda **k: BetaPathDisplay.from_estimator(None, X, y, **k),
+        lambda **k: BetaPathDisplay.from_predictions(y, None, [0, 1], **k),
+        lambda **k: BetaPathDisplay.from_search(None, **k),
+        lambda **k: BetaPathDisplay(betas=[0], scores=[[0]]).plot(**k),
+        lambda **k: OverlapDisplay.from_estimator(None, X, **k),
+        lambda **k: OverlapDisplay.from_overlap(None, **k),
+        lambda **k: TrainingHistoryDisplay.from_estimator(None, **k),
+        lambda **k: ModalityContributionDisplay.from_estimator(None, X, y, **k),
+        lambda **k: ModalityContributionDisplay.from_estimator(None, X, y, by_class=True, **k),
+        lambda **k: AuxiliaryMaskingDisplay.from_estimator(None, X, y, **k),
+        lambda **k: CriterionDisplay.from_graph(graph, **roles, **k),
+        lambda **k: CriterionDisplay.from_report(graph, report, **k),
+        lambda **k: KnowledgeContextDisplay.from_estimator(None, X, **k),
+    ):
+        with pytest.raises(TypeError, match=r"Display\.\w+ got an unexpected .* 'colours'"):
+            draw(colours="red")
+    assert not plt.get_fignums()
+
+
+def test_groups_and_environments_are_told_apart(fitted):
+    clf, X, y = fitted
+    with pytest.raises(TypeError, match="'groups'; did you mean 'environments'"):
+        BetaPathDisplay.from_estimator(clf, X, y, groups=y)
+    with pytest.raises(TypeError, match="'environments'; did you mean 'groups'"):
+        OverlapDisplay.from_estimator(clf, X, environments=y)
+    with pytest.raises(TypeError, match="'score'; did you mean 'scoring'"):
+        BetaPathDisplay.from_estimator(clf, X, y, score="accuracy")
+
+
+def test_matplotlib_s_own_keywords_and_their_aliases_pass(fitted):
+    clf, X, y = fitted
+    BetaPathDisplay.from_estimator(clf, X, y, lw=3, c="red", ms=2)
+    OverlapDisplay.from_estimator(clf, X, alpha=0.5, ls=":")
+    KnowledgeContextDisplay.from_estimator(clf, X, s=3, edgecolors="black")
+    found = ModalityContributionDisplay.from_estimator(
+        clf, X, y, n_bootstrap=2, fc="red", hatch="/"
+    )
+    found.plot(by_class=True, cmap="Greys", vmax=1)

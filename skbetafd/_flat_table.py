@@ -1,0 +1,53 @@
+"""One table that holds the columns of all modalities."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from ._column_groups import SEPARATOR
+from ._multimodal_array import MultiModalArray
+from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
+
+
+def one_level(frame: Any) -> Any:
+    if getattr(frame.columns, "nlevels", 1) == 1:
+        return frame
+    return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)
+
+
+def check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
+    """Check a table as scikit-learn's estimators do; a frame keeps its columns' types."""
+    if isinstance(X, (str, bytes, Real)):
+        raise ValueError(f"X must be a 2D array or a list or dict of modalities, got {X!r}")
+    if not is_dataframe(X):
+        return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+    X = one_level(X)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    check_n_features(estimator, X, reset=reset)
+    return X
+
+
+def split(X: Any, columns: dict[str, np.ndarray], *, named: bool) -> MultiModalArray:
+    """Cut a table into modalities by the positions of their columns."""
+    if not is_dataframe(X):
+        data = {name: X[:, _as_slice(positions)] for name, positions in columns.items()}
+    else:
+        data = {n: _without_prefix(n, safe_indexing(X, p, axis=1)) for n, p in columns.items()}
+    return MultiModalArray(data if named else list(data.values()))
+
+
+def _without_prefix(modality: str, frame: Any) -> Any:
+    frame = frame.copy() if hasattr(frame, "copy") else frame.clone()
+    frame.columns = [str(c).removeprefix(modality + SEPARATOR) for c in frame.columns]
+    return frame
+
+
+def _as_slice(positions: np.ndarray) -> slice | np.ndarray:
+    first, last = int(positions[0]), int(positions[-1])
+    if np.array_equal(positions, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    return positions
