@@ -34,7 +34,7 @@ def check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
 def split(X: Any, columns: dict[str, np.ndarray], *, named: bool) -> MultiModalArray:
     """Cut a table into modalities by the positions of their columns."""
     if not is_dataframe(X):
-        data = {name: X[:, _as_slice(positions)] for name, positions in columns.items()}
+        data = {name: X[:, as_slice(positions)] for name, positions in columns.items()}
     else:
         data = {n: _without_prefix(n, safe_indexing(X, p, axis=1)) for n, p in columns.items()}
     return MultiModalArray(data if named else list(data.values()))
@@ -46,7 +46,8 @@ def _without_prefix(modality: str, frame: Any) -> Any:
     return frame
 
 
-def _as_slice(positions: np.ndarray) -> slice | np.ndarray:
+def as_slice(positions: np.ndarray) -> slice | np.ndarray:
+    """Give positions without a gap as a slice."""
     first, last = int(positions[0]), int(positions[-1])
     if np.array_equal(positions, np.arange(first, last + 1)):
         return slice(first, last + 1)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ._column_groups import column_names, from_frame, from_specification
 from ._dataset_input import unlabelled
-from ._flat_table import check_flat, one_level, split
+from ._flat_table import as_slice, check_flat, one_level, split
 from ._multimodal_array import MultiModalArray, quoted
 from ._presence import fill_absent
 from ._row_sources import is_stored
@@ -38,7 +38,7 @@ class Layout:
     @property
     def slices(self) -> dict[str, slice | np.ndarray]:
         """Each modality's columns: a slice where they are contiguous."""
-        return {name: _as_slice(columns) for name, columns in self.columns.items()}
+        return {name: as_slice(columns) for name, columns in self.columns.items()}
 
 
 def read_training_input(
@@ -176,7 +176,7 @@ def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
     same_names = not (groups.named and X.named) or claimed == list(X.names)
     held = [list(range(s.start, s.stop)) for s in X.slices.values()]
     if [columns.tolist() for _, columns in in_order] != held or not same_names:
-        said = {name: _as_slice(columns) for name, columns in in_order}
+        said = {name: as_slice(columns) for name, columns in in_order}
         raise ValueError(f"modalities say {said}, but X holds {X.slices}")
     if groups.named and not X.named:
         X = MultiModalArray(dict(zip(claimed, X.values(), strict=True)))
