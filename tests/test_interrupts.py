@@ -361,7 +361,11 @@ def test_baselines_keep_the_last_of_their_networks_alone(X, y):
     kept(late.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "the network of epoch 2")
 
 
-def test_a_real_signal_is_such_an_interrupt(X, y):
+def test_a_real_signal_is_such_an_interrupt(X, y, request):
+    # a job in the background of a shell inherits that the signal is ignored
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, earlier))
+
     class Signal(Callback):
         def on_batch_end(self, net, **kwargs):
             if len(net.history) == 3:

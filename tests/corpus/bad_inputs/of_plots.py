@@ -29,7 +29,7 @@ BETA_PATHS = [
     *of(
         "BetaPathDisplay.plot",
         ({"ax": "left"}, TypeError, "ax", "'left'"),
-        ({"colour": "red"}, AttributeError, "'colour'"),
+        ({"colour": "red"}, TypeError, "keyword argument 'colour'"),
     ),
     *of(
         "BetaPathDisplay.from_estimator",
@@ -155,7 +155,7 @@ OTHERS = [
     *of(
         "ModalityContributionDisplay.plot",
         ({"ax": "left"}, TypeError, "ax", "'left'"),
-        ({"colour": "red"}, AttributeError, "'colour'"),
+        ({"colour": "red"}, TypeError, "keyword argument 'colour'"),
     ),
     *of(
         "ModalityContributionDisplay.from_contributions",
@@ -196,7 +196,7 @@ OTHERS = [
         ({"terms": "loss"}, ValueError, "terms", "'loss'"),
         ({"terms": ["smell"]}, ValueError, "terms", "['smell']"),
         ({"terms": []}, ValueError, "terms", "[]"),
-        ({"ax": None, "colour": "red"}, AttributeError, "'colour'"),
+        ({"ax": None, "colour": "red"}, TypeError, "keyword argument 'colour'"),
     ),
     *of(
         "TrainingHistoryDisplay.from_estimator",
