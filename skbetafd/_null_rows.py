@@ -54,7 +54,8 @@ def _null_in_frame(frame: Any) -> np.ndarray:
 
 def _null_entries(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "O":
-        return np.asarray(_is_null(array))
+        with np.errstate(invalid="ignore"):  # what comparing NaN sets, in some builds of Python
+            return np.asarray(_is_null(array))
     return np.asarray(np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array))
 
 
