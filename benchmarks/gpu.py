@@ -15,17 +15,18 @@ import argparse
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from overhead import make_data, seconds
+from overhead import make_data
+from speed import N_ROWS, NOISE, WIDTH
+from speed import in_turn as median_times
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd._fitting import fit_all
 
-REPEATS, N_ROWS, WIDTH, NOISE = 3, 5_000, 64, 3.0
+REPEATS = 3
 LINES: list[str] = []
 
 
@@ -39,13 +40,9 @@ def settled(job: Callable[[], Any]) -> Callable[[], None]:
     return run
 
 
-def in_turn(*jobs: Callable[[], Any], repeats: int = REPEATS) -> list[float]:
-    """Median times of jobs that run in turn, after one run of each to warm up."""
-    jobs = tuple(settled(job) for job in jobs)
-    for job in jobs:
-        job()
-    times = [[seconds(job)[0] for job in jobs] for _ in range(repeats)]
-    return [median(column) for column in zip(*times, strict=True)]
+def in_turn(*jobs: Callable[[], Any]) -> list[float]:
+    """Median times of jobs that run in turn, each waited for."""
+    return median_times(*map(settled, jobs), repeats=REPEATS)
 
 
 def tell(what: str, times: dict[str, float]) -> None:
@@ -79,7 +76,7 @@ def stack() -> None:
     one, forty = in_turn(
         lambda: fit_all(requests(1, "cuda")), lambda: fit_all(requests(40, "cuda"))
     )
-    (cpu,) = in_turn(lambda: fit_all(requests(1, "cpu")), repeats=1)
+    (cpu,) = in_turn(lambda: fit_all(requests(1, "cpu")))
     names = ("one fit, GPU", "5 folds × 8 members as one program, GPU", "one fit, CPU")
     tell("4,000 rows, 20 epochs", dict(zip(names, (one, forty, cpu), strict=True)))
     assert forty <= 2 * one, f"40 networks take {forty / one:.2f} fits, asked 2"

@@ -511,43 +511,34 @@ class FrontDoorMultiModalClassifier(
     def _learn(self, request: FitRequest) -> FitResult:
         verbose, keep = int(self.verbose), not one_of_many_fits()
 
-        def fit() -> FitResult:
-            return fit_all([request], verbose, keep_interrupted=keep)[0]
+        if self.memory is not None:
+            reason = self._why_not_remembered(request)
+            if reason is None:
+                return fit_cached(request, self.memory, verbose, keep_interrupted=keep)
+            warnings.warn(f"memory is not used{reason}.", UserWarning, stacklevel=3)
+        return fit_all([request], verbose, keep_interrupted=keep)[0]
 
-        repeatable = isinstance(self.random_state, Integral) and not (
-            self.callbacks or hasattr(self, "_skl_callbacks")
-        )
+    def _why_not_remembered(self, request: FitRequest) -> str | None:
+        """Say why `memory` can't keep this fit; None if it can."""
         modules = [
             name
             for name, encoding in zip(request.names, request.encodings, strict=True)
             if encoding.module is not None
         ]
-        if self.memory is not None and modules:
-            warnings.warn(
-                "memory is not used: only a fit with the library's own encoders is kept, but "
-                f"encoders has a module or callable for modality {modules[0]!r}.",
-                UserWarning,
-                stacklevel=3,
+        if modules:
+            return (
+                ": only a fit with the library's own encoders is kept, but encoders has a module "
+                f"or callable for modality {modules[0]!r}"
             )
-            return fit()
-        if self.memory is not None and self.accelerate:
-            warnings.warn(
-                "memory is not used with accelerate=True: the processes would find different fits.",
-                UserWarning,
-                stacklevel=3,
+        if self.accelerate:
+            return " with accelerate=True: the processes would find different fits"
+        called = self.callbacks or hasattr(self, "_skl_callbacks")
+        if called or not isinstance(self.random_state, Integral):
+            return (
+                ": only a fit with an int random_state and without callbacks can be repeated, got "
+                f"random_state={self.random_state!r} and callbacks={self.callbacks!r}"
             )
-            return fit()
-        if self.memory is not None and repeatable:
-            return fit_cached(request, self.memory, verbose, keep_interrupted=keep)
-        if self.memory is not None:
-            warnings.warn(
-                "memory is not used: only a fit with an int random_state and without callbacks "
-                f"can be repeated, got random_state={self.random_state!r} and "
-                f"callbacks={self.callbacks!r}.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return fit()
+        return None
 
     def _request(
         self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None

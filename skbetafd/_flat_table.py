@@ -14,6 +14,7 @@ from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
 
 def one_level(frame: Any) -> Any:
+    """Join the levels of a frame's column names, ``modality__column``."""
     if getattr(frame.columns, "nlevels", 1) == 1:
         return frame
     return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)

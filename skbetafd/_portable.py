@@ -10,6 +10,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ._process_wide import without_warnings
+from .training import resolve_device
 
 ELSEWHERE = "_of_another_device"
 
@@ -36,7 +37,7 @@ class Portable(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if ELSEWHERE in state:
             device, content = state[ELSEWHERE]
-            where = device if _is_here(device) else "cpu"
+            where = _where(device)
             with without_warnings(Warning, "Requested to load data to CUDA"):  # skorch's
                 state = torch.load(io.BytesIO(content), map_location=where, weights_only=False)
             if where != device:
@@ -49,9 +50,9 @@ class Portable(BaseEstimator):
         super().__setstate__(state)
 
 
-def _is_here(device: str) -> bool:
+def _where(device: str) -> str:
+    """Give the device if it is here, else the CPU."""
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        return False
-    return True
+        return str(resolve_device(device))
+    except ValueError:
+        return "cpu"

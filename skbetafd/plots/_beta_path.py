@@ -18,7 +18,6 @@ from ._path_scores import (
 )
 from ._style import (
     BETA,
-    check_matplotlib,
     drawn_or_not,
     finish,
     get_axes,
@@ -294,10 +293,9 @@ class BetaPathDisplay:
         ValueError
             If shapes don't go together.
         """
-        check_matplotlib(f"{cls.__name__}.from_predictions")
+        check_keywords(cls.from_predictions, kwargs, draws="plot")
         if y_true is None:
             raise ValueError("y_true must be the true labels, got None")
-        check_keywords(cls.from_predictions, kwargs, draws="plot")
         path, betas = np.asarray(proba_path), _read_betas(betas)
         labels = np.unique(y_true) if classes is None else np.asarray(classes)
         if len(np.unique(labels)) < len(labels):

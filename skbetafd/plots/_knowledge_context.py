@@ -10,7 +10,6 @@ import numpy as np
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
-from .._lengths import check_lengths
 from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
@@ -284,7 +283,6 @@ class KnowledgeContextDisplay:
             )
         codes = read_codes(codes)
         n = len(codes["knowledge"])
-        check_lengths(n, context=codes["context"])
         given = {"label": (y, "y"), "environment": (environments, "environments")}
         colourings = {
             colouring: row_labels(values, name, n)

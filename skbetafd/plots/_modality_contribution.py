@@ -14,7 +14,6 @@ from ._style import (
     BLUE,
     GREY,
     blue_white_orange,
-    check_matplotlib,
     drawn_or_not,
     finish,
     get_axes,
@@ -121,14 +120,13 @@ class ModalityContributionDisplay:
         TypeError
             If `contributions` are none of `modality_contributions`, or `by_class` is no boolean.
         """
-        check_matplotlib(f"{type(self).__name__}.plot")
+        check_keywords(self.plot, kwargs, draws="imshow" if by_class else "barh")
         if not isinstance(self.contributions, ModalityContributions):
             raise TypeError(
                 f"contributions must be ModalityContributions, got {self.contributions!r}"
             )
         if not isinstance(by_class, bool):
             raise TypeError(f"by_class must be True or False, got {by_class!r}")
-        check_keywords(self.plot, kwargs, draws="imshow" if by_class else "barh")
         for text in getattr(self, "texts_", []):
             if ax is not None and text.axes is ax:  # drawn here before
                 text.remove()
