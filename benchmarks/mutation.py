@@ -2,7 +2,7 @@
 
     python benchmarks/mutation.py [PART ...] [--sample N] [--seed S] [--only I ...]
 
-Parts: adjustment, loss, criterion, inputs; all by default. The changes are mutmut's, those within
+Parts: adjustment, loss, criterion, inputs, targets; all by default. The changes are mutmut's, those within
 functions, one at a time: an operator swapped, an argument None or dropped, a constant moved, a
 string altered. mutmut's own runner puts each function behind another, which signatures and the
 stack levels of warnings show. Here pytest collects the tests of a part once, and forks for each
@@ -46,12 +46,22 @@ PARTS = {
         ("tests/causal/test_criterion.py", "skbetafd/causal/criterion.py"),
     ),
     "inputs": (
-        ("_inputs.py", "_column_groups.py"),
+        ("_inputs.py", "_column_groups.py", "_flat_table.py"),
         (
             "tests/test_column_groups.py",
             "tests/test_inputs.py",
             "tests/test_frames.py",
             "tests/test_bad_input.py",
+        ),
+    ),
+    "targets": (
+        ("_targets.py", "_numeric.py", "_lengths.py"),
+        (
+            "tests/test_lengths.py",
+            "tests/test_sparse_modalities.py",
+            "tests/test_inputs.py",
+            "tests/test_bad_input.py",
+            "tests/test_bad_input_corpus.py",
         ),
     ),
 }
@@ -181,9 +191,11 @@ def run(part: str, sample: int | None, seed: int, only: list[int]) -> str:
         chosen = sorted(random.Random(seed).sample(chosen, sample), key=lambda pair: pair[0])
     start = time.monotonic()
     plugin = Mutation(chosen)
-    flags = ["-x", "-q", "-s", "-p", "no:cacheprovider", "--no-header"]
+    flags = ["-n", "0", "-x", "-q", "-s", "-p", "no:cacheprovider", "--no-header"]
     pytest.main([*flags, *(str(ROOT / test) for test in tests)], plugins=[plugin])
     outcomes = plugin.outcomes
+    if len(outcomes) < len(chosen):
+        raise SystemExit(f"{part}: pytest stopped after {len(outcomes)} of {len(chosen)} changes")
     killed = sum(outcome != 0 for outcome in outcomes)
     minutes = (time.monotonic() - start) / 60
     return (

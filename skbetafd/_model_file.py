@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ._json_values import strict_json
+from ._json_values import NotSavableError, strict_json
 
 FORMAT = 1
 """Number of the format; one that a reader does not know is refused."""
@@ -29,9 +29,20 @@ FOREIGN = {
 
 
 def pack(document: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
-    """Make the content of a file; its SHA-256 covers every byte but its own."""
+    """Make the content of a file; its SHA-256 covers every byte but its own.
+
+    Raises
+    ------
+    NotSavableError
+        If a text holds half a surrogate pair, which UTF-8 has no bytes for.
+    """
     save = _safetensors().save
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(error.start - 20, 0) : error.end + 20]
+        raise NotSavableError(f"text that is no Unicode can't be saved: {around!r}") from error
     metadata = {"skbetafd": str(FORMAT), "document": text, "sha256": BLANK.decode()}
     blank: bytes = save(tensors, metadata)
     return blank.replace(SEAL + BLANK, SEAL + hashlib.sha256(blank).hexdigest().encode(), 1)

@@ -151,6 +151,7 @@ def test_fit_remembers_names_and_columns(form):
         expected = PLAIN
     found = getattr(classifier, "feature_names_in_", None)
     assert (None if found is None else list(found)) == expected
+    assert found is None or found.dtype == object
 
 
 @pytest.mark.parametrize("form", NAMED)
@@ -215,6 +216,12 @@ def test_modalities_may_name_a_containers_columns_in_another_order():
         read, _ = read_training_input(Anything(), X, groups)
         assert read.names == ("audio", "video")
         assert_array_equal(np.asarray(read), FLAT)
+
+
+def test_modalities_may_name_the_columns_of_a_container_of_frames():
+    groups = {"audio": PREFIXED[:4], "video": PREFIXED[4:]}
+    read, _ = read_training_input(Anything(), NAMED["dict of frames"], groups)
+    assert read.widths == (4, 3)
 
 
 @pytest.mark.parametrize(
@@ -474,3 +481,52 @@ def test_what_predict_refuses_is_told_beside_what_fit_saw():
         with pytest.raises(ValueError) as caught:
             read_prediction_input(Anything(), X, layout)
         assert str(caught.value) == words
+
+
+TOO_NARROW = {
+    "array": AUDIO,
+    "list of lists": AUDIO.tolist(),
+    "sparse": sparse.csr_array(AUDIO),
+    "frame": pd.DataFrame(AUDIO),
+    "grouped frame": pd.DataFrame(FLAT[:, :4], columns=PREFIXED[1:5]),
+    "container": MultiModalArray({"audio": AUDIO[:, :3], "video": VIDEO[:, :1]}),
+}
+FOUR_FOR_SEVEN = "X has 4 features, but Anything is expecting 7 features as input"
+ONE_TABLE = (
+    f"{FOUR_FOR_SEVEN}: X is one table, and the fit had the modalities 'audio' (4), 'video' (3). "
+    "Pass a list or a dict with an array for each, or None for one that is absent; a "
+    "MultiModalArray of them; or one table with the columns of all"
+)
+SPARSE = (
+    "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a "
+    "dense numpy array."
+)
+A_NARROW_MODALITY = "modality 'audio' has 3 features, but Anything is expecting 4"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("array", ONE_TABLE),
+        ("list of lists", f"{FOUR_FOR_SEVEN}."),
+        ("sparse", SPARSE),
+        ("frame", ONE_TABLE),
+        ("grouped frame", A_NARROW_MODALITY),
+        ("container", A_NARROW_MODALITY),
+    ],
+)
+def test_too_few_columns_are_told_as_what_was_given(form, words):
+    estimator = Anything()
+    _, layout = read_training_input(estimator, NAMED["dict"])
+    with pytest.raises((TypeError, ValueError)) as caught:
+        read_prediction_input(estimator, TOO_NARROW[form], layout)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("form", ["array", "list of lists", "frame"])
+def test_after_a_fit_to_one_table_the_words_are_scikit_learns(form):
+    estimator = Anything()
+    _, layout = read_training_input(estimator, FLAT)
+    with pytest.raises(ValueError) as caught:
+        read_prediction_input(estimator, TOO_NARROW[form], layout)
+    assert str(caught.value) == f"{FOUR_FOR_SEVEN}."

@@ -425,3 +425,10 @@ def test_more_modalities_than_load_takes_are_not_saved(quick, X, y, tmp_path, mo
     monkeypatch.setattr("skbetafd._persistence.MOST_MODALITIES", 1)
     with pytest.raises(ValueError, match="2 modalities can't be saved, 1 can"):
         quick().fit(X, y).save(tmp_path / "model")
+
+
+def test_a_name_that_utf_8_has_no_bytes_for_is_refused(quick, modalities, y, tmp_path):
+    X = dict(zip(["a\ud800", "b"], modalities.values(), strict=True))
+    with pytest.raises(ValueError, match=r"no Unicode can't be saved: .*\"a\\ud800\""):
+        quick().fit(X, y).save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
