@@ -474,6 +474,14 @@ def test_what_predict_refuses_is_told_beside_what_fit_saw():
         ],
         "X's modalities do not match: 'audio' missing, 'smell', 'touch' unknown; Anything was "
         "fitted with 'audio', 'video'": {"video": VIDEO, "smell": VIDEO, "touch": VIDEO},
+        "X's modalities do not match: 'smell' unknown; Anything was fitted with 'audio', 'video'": {
+            "audio": AUDIO,
+            "video": VIDEO,
+            "smell": VIDEO,
+        },
+        "X's modalities do not match: 'video' missing; Anything was fitted with 'audio', 'video'": {
+            "audio": AUDIO
+        },
     }
     for words, X in said.items():
         fit = {"audio": AUDIO if "(3,)" not in words else VIDEO, "video": VIDEO}
@@ -530,3 +538,49 @@ def test_after_a_fit_to_one_table_the_words_are_scikit_learns(form):
     with pytest.raises(ValueError) as caught:
         read_prediction_input(estimator, TOO_NARROW[form], layout)
     assert str(caught.value) == f"{FOUR_FOR_SEVEN}."
+
+
+STEPS, CHANNELS = 5, 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "read_as"), [("f4", "f4"), ("f8", "f8"), ("i2", "f4"), ("i8", "f8"), ("?", "f4")]
+)
+@pytest.mark.parametrize("given", [(3, CHANNELS), (STEPS, CHANNELS), (STEPS * CHANNELS,)])
+def test_sequences_of_a_padded_modality_may_be_shorter_or_flat(given, dtype, read_as):
+    _, layout = read_training_input(Anything(), [np.zeros((N, STEPS, CHANNELS)), VIDEO])
+    X = np.ones((N, *given), dtype)
+    read = read_prediction_input(Anything(), [X, VIDEO], layout, padded=["modality0"])["modality0"]
+    assert read.shape == (N, STEPS, CHANNELS)
+    assert read.dtype == (read_as if given == (3, CHANNELS) else dtype)
+    held = read.reshape(N, -1)
+    assert (held[:, : np.prod(given)] == 1).all()
+    assert np.isnan(held[:, np.prod(given) :]).all()
+
+
+@pytest.mark.parametrize("given", [(3, 1), (3, 4), (6, CHANNELS), (3,), (2, 2, CHANNELS)])
+def test_sequences_of_other_channels_or_more_steps_are_told(given):
+    _, layout = read_training_input(Anything(), [np.zeros((N, STEPS, CHANNELS)), VIDEO])
+    with pytest.raises(ValueError) as caught:
+        X = [np.zeros((N, *given)), VIDEO]
+        read_prediction_input(Anything(), X, layout, padded=["modality0"])
+    assert str(caught.value) == (
+        f"modality 'modality0' has rows of shape {given}, but Anything is expecting (5, 2)"
+    )
+
+
+def test_shorter_sequences_that_are_read_row_by_row_are_not_padded():
+    class Stored:
+        dtype, shape = np.dtype(float), (N, 3, CHANNELS)
+
+        def __len__(self):
+            return N
+
+        def __getitem__(self, rows):
+            raise AssertionError("read")
+
+    _, layout = read_training_input(Anything(), [np.zeros((N, STEPS, CHANNELS)), VIDEO])
+    with pytest.raises(
+        ValueError, match=r"'modality0' has rows of shape \(3, 2\), but .* \(5, 2\)"
+    ):
+        read_prediction_input(Anything(), [Stored(), VIDEO], layout, padded=["modality0"])

@@ -361,19 +361,55 @@ def test_baselines_keep_the_last_of_their_networks_alone(X, y):
     kept(late.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "the network of epoch 2")
 
 
-def test_a_real_signal_is_such_an_interrupt(X, y, request):
+class Signal(Callback):
+    """Sends the signal of Ctrl-C in the third epoch, or in the first call of a stream."""
+
+    def __init__(self, moment, epoch=3):
+        self.moment = moment
+        self.epoch = epoch
+
+    def _send(self, net, moment):
+        if (moment, len(net.history)) == (self.moment, self.epoch):
+            signal.raise_signal(signal.SIGINT)
+
+    def on_batch_end(self, net, **kwargs):
+        self._send(net, "on_batch_end")
+
+    def on_epoch_end(self, net, **kwargs):
+        self._send(net, "on_epoch_end")
+
+
+@pytest.fixture
+def sigint(request):
     # a job in the background of a shell inherits that the signal is ignored
     earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, earlier))
-
-    class Signal(Callback):
-        def on_batch_end(self, net, **kwargs):
-            if len(net.history) == 3:
-                signal.raise_signal(signal.SIGINT)
-
     assert threading.current_thread() is threading.main_thread()
-    clf = kept(make(callbacks=[Signal()]), X, y, "interrupted in epoch 3")
+
+
+IN_A_CALLBACK = pytest.mark.parametrize("moment", ["on_batch_end", "on_epoch_end"])
+
+
+@IN_A_CALLBACK
+def test_a_real_signal_is_such_an_interrupt(moment, X, y, sigint):
+    clf = kept(make(callbacks=[Signal(moment)]), X, y, "interrupted in epoch 3")
     assert clf.n_iter_ == 2
+
+
+@IN_A_CALLBACK
+def test_a_real_signal_while_a_callback_runs_is_raised_where_interrupts_are(
+    moment, X, y, sigint, tmp_path
+):
+    callbacks = [Signal(moment)]
+    assert_as_before(
+        search := FrontDoorMultiModalClassifierCV(**SMALL, cv=2, callbacks=callbacks),
+        lambda: search.fit(X, y),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        make(callbacks=callbacks, checkpoint_dir=tmp_path).fit(X, y)
+    assert list(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        make(callbacks=[Signal(moment, 1)]).partial_fit(X, y, classes=np.unique(y))
 
 
 def test_keeping_epochs_changes_no_bit_and_is_not_in_the_pickle(X, y):

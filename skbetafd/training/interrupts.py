@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
+from dis import opmap
 from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
@@ -18,9 +19,21 @@ class OwnCallback(Callback):
     """A callback of this library, which stops a training by `StopTraining` alone."""
 
 
-def may_stop(callback: Any) -> bool:
-    """Tell whether a KeyboardInterrupt in a callback may be its way to stop, as skorch's is."""
-    return not isinstance(callback, (OwnCallback, EpochTimer, LRScheduler, PrintLog))
+RAISE = opmap["RAISE_VARARGS"]
+
+
+def may_stop(callback: Any, error: KeyboardInterrupt) -> bool:
+    """Tell a callback's way to stop, which is skorch's, from the user's interrupt while it runs.
+
+    A callback says ``raise KeyboardInterrupt``. The handler of a signal raises it at whichever
+    instruction comes next, which is no ``raise`` of Python's.
+    """
+    if isinstance(callback, (OwnCallback, EpochTimer, LRScheduler, PrintLog)):
+        return False
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == RAISE
 
 
 class KeepsEpoch(OwnCallback):

@@ -87,7 +87,7 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
             try:
                 callback.on_epoch_end(self, **kwargs)
             except KeyboardInterrupt as stop:
-                if may_stop(callback):
+                if may_stop(callback, stop):
                     raise StopTraining from stop
                 raise
 
