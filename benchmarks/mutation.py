@@ -2,9 +2,9 @@
 
     python benchmarks/mutation.py [PART ...] [--sample N] [--seed S] [--only I ...]
 
-Parts: adjustment, loss, criterion, inputs, targets; all by default. The changes are mutmut's, those within
-functions, one at a time: an operator swapped, an argument None or dropped, a constant moved, a
-string altered. mutmut's own runner puts each function behind another, which signatures and the
+Parts: adjustment, loss, criterion, inputs, targets; all by default. The changes are mutmut's, those
+within functions, one at a time: an operator swapped, an argument None or dropped, a constant moved,
+a string altered. mutmut's own runner puts each function behind another, which signatures and the
 stack levels of warnings show. Here pytest collects the tests of a part once, and forks for each
 change: there the functions get the changed code, and the tests run, the fast ones first, until one
 fails. A change is killed where one does, or where they take five times as long as they should.

@@ -22,6 +22,7 @@ from sklearn.utils.validation import column_or_1d
 from ._atomic import all_or_nothing
 from ._beta_path import check_betas
 from ._checkpoints import remove_fold_checkpoints
+from ._class_scorers import told_of_classes
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dask import lasting_backend
 from ._dataset_input import labelled
@@ -61,7 +62,8 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
         As in scikit-learn: None is a stratified 5-fold.
     scoring : str or callable, default=None
         One score, the larger the better. None is the accuracy. Where a shift is expected,
-        "neg_log_loss" tells more.
+        "neg_log_loss" tells more; it and the Brier score are told of all classes, so that a
+        fold's test rows may lack some.
     refit : bool, default=True
         Fit the best setting on all rows; without it, the search can't predict.
     n_jobs : int, default=None
@@ -319,6 +321,7 @@ dtype, device, accelerate, random_state, verbose
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
             routed = self._route(scorer, sample_weight, mediator, params, held)
+            scorer = told_of_classes(self.scoring, scorer)
             tasks = self._tasks(container, aligned["y"], settings, candidates, routed)
             rows = SearchRows(container, aligned)
             start = time.perf_counter()

@@ -17,6 +17,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from .._class_scorers import told_of_classes
 from .._inputs import read_prediction_input, read_training_input
 from .._multimodal_array import MultiModalArray
 from .._null_rows import null_rows
@@ -191,7 +192,8 @@ class Score:
 
     def __init__(self, scoring: Any, evaluation: Evaluation) -> None:
         self.is_accuracy = scoring is None or scoring == "accuracy"
-        self.scorer: Scorer = get_scorer("accuracy" if scoring is None else scoring)
+        scorer: Scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.scorer = told_of_classes(scoring, scorer)
         self.y, self.weight = evaluation.y, evaluation.weight
         self.weighted = evaluation.weighted
         self.takes_weights = accepts_sample_weight(self.scorer)

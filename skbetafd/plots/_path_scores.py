@@ -8,16 +8,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import (
-    brier_score_loss,
-    d2_brier_score,
-    d2_log_loss_score,
-    get_scorer,
-    log_loss,
-)
+from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
 from .._beta_path import BetaPathMixin
+from .._class_scorers import told_of_classes
 from .._inside import inside
 from .._lengths import check_lengths
 from .._sklearn_compat import accepts_sample_weight, check_sample_weight, safe_indexing
@@ -30,15 +25,6 @@ LABELS = {
     "neg_brier_score": "Brier score",
     "roc_auc": "area under the ROC curve",
 }
-
-
-WITH_CLASSES = {
-    "neg_log_loss": log_loss,
-    "neg_brier_score": brier_score_loss,
-    "d2_log_loss_score": d2_log_loss_score,
-    "d2_brier_score": d2_brier_score,
-}
-"""They need not see every class if they are told of all, which their scorers do not."""
 
 
 class Predicted(ClassifierMixin, BaseEstimator):
@@ -126,7 +112,9 @@ class _Score:
 
     def __init__(self, scoring: Any, classes: np.ndarray, y: np.ndarray, sample_weight: Any):
         self.scoring, self.classes, self.y = scoring, classes, y
-        self.scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.scorer = told_of_classes(
+            scoring, get_scorer("accuracy" if scoring is None else scoring)
+        )
         self.weight = None
         if sample_weight is not None:
             rows = np.empty((len(y), 0))
@@ -139,7 +127,8 @@ class _Score:
         if weight and not weight["sample_weight"].any():
             raise ValueError(f"sample_weight is 0 in every row of {where}: it has no score")
         try:
-            score = self._of(Predicted(proba[rows], self.classes), self.y[rows], weight)
+            known = Predicted(proba[rows], self.classes)
+            score = self.scorer(known, known.proba, self.y[rows], **weight)
         except AttributeError as error:
             raise ValueError(
                 f"scoring={self.scoring!r} asks for more than labels and probabilities, which are "
@@ -151,12 +140,6 @@ class _Score:
         if not isinstance(score, Real) or not np.isfinite(float(score)):
             raise self._no_score(where, rows, f"it gives {score!r}")
         return float(-score if is_loss(self.scoring) else score)
-
-    def _of(self, known: Predicted, y: np.ndarray, weight: dict[str, np.ndarray]) -> Any:
-        if isinstance(self.scoring, str) and self.scoring in WITH_CLASSES:
-            value = WITH_CLASSES[self.scoring](y, known.proba, labels=self.classes, **weight)
-            return -value if is_loss(self.scoring) else value
-        return self.scorer(known, known.proba, y, **weight)
 
     def _no_score(self, where: str, rows: np.ndarray, reason: str) -> ValueError:
         lacking = np.setdiff1d(self.classes, self.y[rows]).tolist()
