@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 
 @contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Restore the estimator's attributes if the block raises."""
+    """Restore the estimator's attributes, and its generator's state, if the block raises."""
     before = dict(vars(estimator))
+    generator = before.get("random_state")
+    state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
+        if state is not None:
+            generator.set_state(state)
         raise

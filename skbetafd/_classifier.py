@@ -25,7 +25,7 @@ from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
 from ._fitting import fit_all, fit_cached, presence_tensor
 from ._inner_split import EARLY_STOPPING
-from ._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
+from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
 from ._row_sources import dense_rows
@@ -672,7 +672,8 @@ class FrontDoorMultiModalClassifier(
         with torch.no_grad():
             parts = self._in_batches(X, lambda xs, _: [c.cpu() for c in self.module_.encode(xs)])
         columns = zip(*parts, strict=True)
-        return {n: torch.cat(c).numpy() for n, c in zip(Codes._fields, columns, strict=True)}
+        named = zip(Codes._fields, columns, strict=True)
+        return {name: finite(torch.cat(code).numpy()) for name, code in named}
 
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
@@ -697,7 +698,7 @@ class FrontDoorMultiModalClassifier(
                 mediated=mediated,
             )
         log_proba = np.concatenate(parts, axis=1)
-        refuse_overflow(log_proba[0])
+        refuse_overflow(log_proba)
         return log_proba
 
     def _in_batches(self, X: Any, work: Callable[..., Any], *, mediated: bool = False) -> list[Any]:

@@ -25,10 +25,20 @@ from .training import check_callbacks
 
 
 def refuse_overflow(log_proba: np.ndarray) -> None:
-    """Refuse log-probabilities (n_samples, n_classes) that an overflow has made NaN."""
-    rows = np.flatnonzero(np.isnan(log_proba).any(axis=1))
+    """Refuse log-probabilities (..., n_samples, n_classes) that an overflow has made NaN."""
+    _refuse_rows(np.isnan(log_proba))
+
+
+def finite(code: np.ndarray) -> np.ndarray:
+    """Give codes (n_samples, width) back, or refuse those that have overflowed."""
+    _refuse_rows(~np.isfinite(code))
+    return code
+
+
+def _refuse_rows(overflowed: np.ndarray) -> None:
+    rows = np.argwhere(overflowed)[:, -2]
     if len(rows):
-        raise ValueError(f"X is too far from the training rows at row {rows[0]}: overflow")
+        raise ValueError(f"X is too far from the training rows at row {rows.min()}: overflow")
 
 
 class CodeEncoder(NamedTuple):
@@ -202,6 +212,13 @@ class NetworkClassifier(ModalityDiagram, Portable):
         -------
         dict of str to ndarray of shape (n_samples, knowledge_dim)
             The codes of the modalities that a network reads.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no fit.
+        ValueError
+            For bad rows, as in `predict`.
         """
         check_is_fitted(self)
         arrays, _ = self._read(X, self.module_)
@@ -210,5 +227,5 @@ class NetworkClassifier(ModalityDiagram, Portable):
         for name, (encoder, *_) in self._code_encoders().items():
             with torch.no_grad():
                 xs = self._standardised([rows[name]], [encoder.scaler], encoder.module)
-                codes[name] = encoder.module(xs[0]).cpu().numpy()
+                codes[name] = finite(encoder.module(xs[0]).cpu().numpy())
         return codes

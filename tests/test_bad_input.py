@@ -1,6 +1,9 @@
 """Bad input is refused with its place and its value, and leaves the estimator as it was."""
 
 import copy
+import re
+from collections import Counter
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -266,6 +269,27 @@ def test_bad_modalities_are_refused(fitted, case):
 )
 def test_no_rows_are_refused(fitted, X, words):
     assert_refused(fitted, ValueError, words, X=X, y=LABEL[:0])
+
+
+def test_rows_that_overflow_are_refused_at_every_beta_and_by_their_codes(quick, modalities, y):
+    rng = np.random.default_rng(0)
+    clf = quick().fit({name: 1e-25 * array for name, array in modalities.items()}, y)
+    far = {name: rng.normal(size=array.shape) for name, array in modalities.items()}
+    words = "^X is too far from the training rows at row [0-9]+: overflow$"
+    refused = Counter()
+    path = partial(clf.beta_path, betas=[0, 1])
+    for scale in np.logspace(11, 14, 16):
+        X = {name: scale * array for name, array in far.items()}
+        for ask in (path, clf.codes, clf.modality_codes):
+            try:
+                found = ask(X)
+            except ValueError as error:
+                assert re.match(words, str(error))
+                refused[ask] += 1
+            else:
+                parts = found.values() if isinstance(found, dict) else [found]
+                assert all(np.isfinite(part).all() for part in parts)
+    assert len(refused) == 3
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
