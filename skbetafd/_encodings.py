@@ -118,10 +118,16 @@ def try_module(name: str, encoding: Encoding) -> None:
     TypeError
         If a factory makes no module.
     ValueError
-        If the module can't read rows of that shape.
+        If the module can't be made, can't read rows of that shape, or returns no features.
     """
     generator = torch.Generator("cpu").manual_seed(0)
-    module = user_module(encoding, generator)
+    try:
+        module = user_module(encoding, generator)
+    except Exception as error:
+        raise ValueError(
+            f"encoders: modality {name!r} got {encoding.module!r}, which gives no module when it "
+            f"is called without arguments, or one that can't be copied: {error}"
+        ) from error
     if not isinstance(module, torch.nn.Module):
         raise TypeError(
             f"encoders: modality {name!r} got {module!r} from {encoding.module!r}; a torch module "

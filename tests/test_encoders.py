@@ -312,6 +312,17 @@ def test_baselines_read_pictures_and_sequences_by_the_same_encoders(rng):
     assert clf.score(X, LABEL) > 0.9
 
 
+class Returning(nn.Module):
+    """Returns what a network of other precision or on another device would, or no column."""
+
+    def __init__(self, kind=None):
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x):
+        return x[:, :0] if self.kind is None else x.to(self.kind)
+
+
 @pytest.mark.parametrize(
     ("encoders", "error", "words"),
     [
@@ -327,6 +338,12 @@ def test_baselines_read_pictures_and_sequences_by_the_same_encoders(rng):
         ("conv1d", ValueError, "'conv1d' can't read modality 'table'"),
         ({"picture": nn.Linear(5, 2)}, ValueError, "encoders: the module of modality 'picture'"),
         ({"picture": lambda: 3}, TypeError, "encoders: modality 'picture' got 3 from"),
+        ({"table": lambda width: nn.Linear(width, 2)}, ValueError, "'table' got <.*no module when"),
+        ({"table": Returning(torch.half)}, ValueError, "'table' .* returned torch.float16 on cpu"),
+        ({"table": Returning(torch.bool)}, ValueError, "'table' .* returned torch.bool on cpu for"),
+        ({"table": Returning("meta")}, ValueError, "'table' .* returned torch.float32 on meta"),
+        ({"table": nn.Linear(5, 2, device="meta")}, ValueError, "'table' .* weights are on .*meta"),
+        ({"table": Returning()}, ValueError, "'table' .* it returned no feature"),
     ],
 )
 def test_an_encoder_that_can_t_read_a_modality_is_refused_by_name(encoders, error, words, rng):

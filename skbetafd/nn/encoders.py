@@ -174,10 +174,25 @@ def has_user_modules(network: nn.Module) -> bool:
 
 @torch.no_grad()
 def n_features(features: nn.Module, encoding: Encoding) -> int:
-    """Find how many features a module makes of a row, by two rows of zeros."""
+    """Find how many features a module makes of a row, by two rows of zeros.
+
+    Raises
+    ------
+    ValueError
+        If it makes none, or what a network of the module's dtype and device can't go on with.
+    """
     first = next(features.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
+    if first.is_meta:
+        raise ValueError("its weights are on the device 'meta', which holds no values")
     rows = torch.zeros(2, encoding.width, dtype=first.dtype, device=first.device)
-    return deepcopy(features).eval()(rows).shape[1]
+    found = deepcopy(features).eval()(rows)
+    if (found.dtype, found.device) != (rows.dtype, rows.device):
+        raise ValueError(
+            f"it returned {found.dtype} on {found.device} for {rows.dtype} on {rows.device}"
+        )
+    if not found.shape[1]:
+        raise ValueError("it returned no feature")
+    return found.shape[1]
 
 
 def encoder_masks(encoders: Iterable[nn.Module]) -> list[int]:
