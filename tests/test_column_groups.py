@@ -108,7 +108,15 @@ def test_prefixed_columns_are_grouped_by_what_precedes_the_first_separator(make)
 
 @pytest.mark.parametrize(
     "columns",
-    [["audio__0", "video"], ["audio", "video"], ["__0", "__1"], ["audio__0", 1], [0, 1], []],
+    [
+        ["audio__0", "video"],
+        ["audio", "video"],
+        ["__0", "__1"],
+        ["__a__0", "b__1"],
+        ["audio__0", 1],
+        [0, 1],
+        [],
+    ],
     ids=repr,
 )
 def test_columns_that_are_not_all_prefixed_are_not_grouped(columns):

@@ -375,6 +375,26 @@ def test_a_refit_forgets_the_column_names():
     assert estimator.n_features_in_ == 5
 
 
+def test_another_column_of_a_modality_is_told_with_the_one_that_fit_saw():
+    _, layout = read_training_input(Anything(), NAMED["dict of frames"])
+    with pytest.raises(ValueError) as caught:
+        X = {"audio": pd.DataFrame(AUDIO, columns=["a0", "x", "a2", "y"]), "video": VIDEO}
+        read_prediction_input(Anything(), X, layout)
+    assert str(caught.value) == (
+        "modality 'audio' has column 'x' where fit saw 'a1'; the feature names should match those "
+        "that were passed during fit, in their order"
+    )
+
+
+def test_a_table_of_text_is_read_where_text_is_asked_for():
+    text = np.array([["a", "b"], ["c", "d"]])
+    X, layout = read_training_input(Anything(), text, {"one": 1, "other": 1}, dtype=None)
+    assert_array_equal(X["other"], [["b"], ["d"]])
+    with pytest.raises(ValueError, match="not compatible with arrays of bytes.strings"):
+        read_training_input(Anything(), text, {"one": 1, "other": 1})
+    assert read_prediction_input(Anything(), text, layout, dtype=None).names == ("one", "other")
+
+
 def test_higher_rank_keeps_its_shape():
     estimator = Anything()
     X, layout = read_training_input(estimator, HIGH)
