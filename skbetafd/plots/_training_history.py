@@ -23,6 +23,12 @@ from ._style import (
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""
 
+LEGEND = {
+    "criterion": "criterion (weighted sum)",
+    "held out": "held out (cross-entropy alone)",
+}
+"""How to read the two that are not of one size."""
+
 
 class TrainingHistoryDisplay:
     """The loss over the epochs, its terms, and the epoch that early stopping kept.
@@ -110,7 +116,7 @@ class TrainingHistoryDisplay:
             values = np.asarray(self.losses[term], dtype=float)
             every = max(1, len(values) // 10)
             style = line_keywords(
-                list(self.losses).index(term), kwargs, markevery=every, label=plain(term)
+                list(self.losses).index(term), kwargs, markevery=every, label=plain(LEGEND.get(term, term))
             )
             (self.lines_[term],) = ax.plot(np.arange(1, len(values) + 1), values, **style)
         if self.best_epoch is not None:

@@ -39,6 +39,8 @@ def test_the_methods_to_compare_with_have_a_history_too(clf, data):
     display = TrainingHistoryDisplay.from_estimator(clf)
     assert display.best_epoch == 1 + np.argmin(clf.history_[:, "valid_loss"])
     assert {"criterion", "held out"} <= set(display.losses)
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert {"criterion (weighted sum)", "held out (cross-entropy alone)"} <= set(legend)
 
 
 def test_a_pipeline_and_a_search_are_asked_for_the_network_inside(data):
