@@ -15,6 +15,7 @@ from ._dataset_input import unlabelled
 from ._null_rows import null_rows
 from ._presence import with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
+from ._same_rows import check_same_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
@@ -69,6 +70,11 @@ class MultiModalArray:
     TypeError
         If `data` is neither mapping nor sequence, or a name is not a string.
 
+    Warns
+    -----
+    UserWarning
+        If two frames have the same index in another order: rows go together by position.
+
     See Also
     --------
     PerModality : A scikit-learn transformer for each modality.
@@ -112,7 +118,7 @@ class MultiModalArray:
         if not entries:
             raise ValueError("X holds no modality: at least one is required, got 0.")
         self._data = {name: _as_modality(name, value) for name, value in entries.items()}
-        _check_same_rows(self._data)
+        check_same_rows(self._data)
         if present is not None and not isinstance(present, Mapping):
             raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
         for name, rows in (present or {}).items():
@@ -275,16 +281,6 @@ ONE_COLUMN = (
     "reshape(-1, 1) makes one column of a one-dimensional array, and df[['name']] takes one of a "
     "frame"
 )
-
-
-def _check_same_rows(data: Mapping[str, Any]) -> None:
-    rows = {name: value.shape[0] for name, value in data.items()}
-    first = next(iter(rows))
-    for name, n in rows.items():
-        if n != rows[first]:
-            raise ValueError(
-                f"modality {name!r} has {n} rows, but modality {first!r} has {rows[first]}"
-            )
 
 
 def _n_bytes(value: Any) -> int:

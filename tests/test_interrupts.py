@@ -405,9 +405,10 @@ def test_a_real_signal_while_a_callback_runs_is_raised_where_interrupts_are(
         search := FrontDoorMultiModalClassifierCV(**SMALL, cv=2, callbacks=callbacks),
         lambda: search.fit(X, y),
     )
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         make(callbacks=callbacks, checkpoint_dir=tmp_path).fit(X, y)
-    assert list(tmp_path.iterdir())
+    (kept,) = tmp_path.iterdir()
+    assert caught.value.__notes__ == [f"The same call goes on after the last epoch in {kept}."]
     with pytest.raises(KeyboardInterrupt):
         make(callbacks=[Signal(moment, 1)]).partial_fit(X, y, classes=np.unique(y))
 

@@ -420,3 +420,13 @@ def test_any_shapes_flatten_side_by_side(shapes, n):
     flat = [array.reshape(n, width) for array, width in zip(arrays, widths, strict=True)]
     assert_array_equal(np.asarray(X), np.hstack(flat))
     assert list(X.widths) == widths
+
+
+def test_frames_whose_index_is_in_another_order_are_warned_of_and_go_by_position():
+    audio = pd.DataFrame(AUDIO, index=list("abcdef"))
+    video = pd.DataFrame(VIDEO, index=list("fedcba"))
+    with pytest.warns(UserWarning, match=r"'audio' and 'video' have the same index in another or"):
+        X = MultiModalArray({"image": IMAGE, "audio": audio, "video": video})
+    assert_array_equal(X["video"], VIDEO)
+    MultiModalArray({"audio": audio, "video": video.loc[audio.index]})  # no warning
+    MultiModalArray({"audio": audio, "video": video.reset_index(drop=True)})

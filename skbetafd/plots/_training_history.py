@@ -116,7 +116,10 @@ class TrainingHistoryDisplay:
             values = np.asarray(self.losses[term], dtype=float)
             every = max(1, len(values) // 10)
             style = line_keywords(
-                list(self.losses).index(term), kwargs, markevery=every, label=plain(LEGEND.get(term, term))
+                list(self.losses).index(term),
+                kwargs,
+                markevery=every,
+                label=plain(LEGEND.get(term, term)),
             )
             (self.lines_[term],) = ax.plot(np.arange(1, len(values) + 1), values, **style)
         if self.best_epoch is not None:

@@ -113,6 +113,8 @@ def _run(net: NeuralNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
             net.fit_loop(rows, epochs=net.max_epochs - len(net.history))
     except KeyboardInterrupt as error:
         if not is_stop(net, error):
+            if checkpoint is not None and checkpoint.path.exists():
+                error.add_note(f"The same call goes on after the last epoch in {checkpoint.path}.")
             if checkpoint is not None or not keep_interrupted:
                 net.notify("on_train_end", X=rows, y=None)
                 raise
