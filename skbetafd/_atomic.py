@@ -13,7 +13,7 @@ import numpy as np
 def all_or_nothing(estimator: Any) -> Iterator[None]:
     """Restore the estimator's attributes, and its generator's state, if the block raises."""
     before = dict(vars(estimator))
-    generator = before.get("random_state")
+    generator: Any = before.get("random_state")
     state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
         yield
