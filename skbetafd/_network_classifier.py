@@ -130,7 +130,7 @@ class NetworkClassifier(ModalityDiagram, Portable):
             mediator=observed,
             groups=groups,
             parameters=self._fit_parameters(),
-            seeds=draw_seeds(private_generator(self.random_state), self.n_members),
+            seeds=draw_seeds(private_generator(self.random_state), int(self.n_members)),
         )
 
     @classmethod
@@ -140,7 +140,8 @@ class NetworkClassifier(ModalityDiagram, Portable):
     def _fit_parameters(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in sorted(self._fit_parameter_names())}
         callbacks = check_callbacks(self.callbacks, held_out=values["early_stopping"])
-        return {**values, "callbacks": callbacks}
+        plain = {n: int(v) if isinstance(v, np.integer) else v for n, v in values.items()}
+        return {**plain, "callbacks": callbacks}
 
     def _check_presence(
         self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting
 from skbetafd.datasets import confound, load_multiple_features
+from skbetafd.nn import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
 MINI_BATCH = (
@@ -411,6 +412,20 @@ def test_numpy_integers_are_fine_for_every_count(data):
         "batch_size",
     )
     make(**{name: np.int64(4) for name in names}).fit(*data)
+
+
+def test_numpy_integers_too_narrow_for_what_is_computed_of_them_are_plain_ones(data):
+    _, y = data
+    small = {"hidden_dim": 4, "knowledge_dim": 100, "context_dim": 4, "max_epochs": 1}
+    small |= {"n_members": 70, "predict_batch_size": 100}
+    rows = {"a": np.ones((len(y), 2)), "b": np.ones((len(y), 2)), "c": np.ones((len(y), 2))}
+    expected, found = (
+        make(**{name: kind(value) for name, value in small.items()}).fit(rows, y)
+        for kind in (int, np.int8)
+    )
+    more = {name: np.resize(array, (150, 2)) for name, array in rows.items()}
+    np.testing.assert_array_equal(found.predict_proba(more), expected.predict_proba(more))
+    assert all(type(width) is int for width in network_config(found.module_).values() if width)
 
 
 def test_a_dtype_set_after_the_fit_waits_for_the_next_fit(data):
