@@ -167,6 +167,33 @@ def test_a_search_comes_back(X, y, tmp_path):
         assert np.array_equal(np.asarray(back.cv_results_[key]), np.asarray(column)), key
 
 
+FOUND = {
+    "ints": {"betas": np.array([0, 1])},
+    "float32": {"betas": np.linspace(0, 1, 3, dtype=np.float32)},
+    "bools": {"betas": [False, True]},
+    "bool_": {"param_grid": {"standardize": np.array([True, False])}},
+    "rates": {"param_grid": {"learning_rate": np.logspace(-3, -2, 2, dtype=np.float32)}},
+    "float16": {"param_grid": {"dropout": np.array([0.1, 0.2], dtype=np.float16)}},
+    "widths": {"param_grid": {"hidden_dim": np.array([4, 8])}},
+    "device": {"param_grid": {"device": [torch.device("cpu")]}},
+    "callbacks": {"param_grid": {"callbacks": [None, []]}},
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_numpy_or_torch_made_comes_back_from_a_search(name, X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        cv=2, max_epochs=1, hidden_dim=8, n_references=8, random_state=0, **FOUND[name]
+    ).fit(X, y)
+    back = round_trip(search, tmp_path)
+    assert np.array_equal(back.predict_proba(X), search.predict_proba(X))
+    assert type(search.beta_) is float and back.beta_ == search.beta_
+    settings = [*search.cv_results_["params"], search.best_params_]
+    for one, two in zip(settings, [*back.cv_results_["params"], back.best_params_], strict=True):
+        assert one == two
+        assert list(map(type, one.values())) == list(map(type, two.values()))
+
+
 def test_what_is_left_out_is_said(quick, X, y, tmp_path):
     from skorch.callbacks import EpochScoring
 
