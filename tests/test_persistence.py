@@ -417,6 +417,68 @@ def test_save_refuses_what_was_set_after_the_fit(changed, quick, X, y, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+INVALID = {
+    "beta": 2,
+    "effect": "x",
+    "dropout": 9,
+    "max_epochs": -1,
+    "hidden_dim": 8.0,
+    "random_state": -5,
+    "dtype": "x",
+    "learning_rate": np.nan,
+    "lr_schedule": None,
+    "predict_batch_size": 0,
+    "modalities": "zz",
+}
+INVALID_IN_A_SEARCH = {"betas": None, "cv": 0, "scoring": 3, "param_grid": 3, "n_jobs": "x"}
+
+
+def assert_kept(clf, invalid, path):
+    """A save at any of the values names it, and leaves the file of the save before."""
+    clf.save(path)
+    before = path.read_bytes()
+    for name, value in invalid.items():
+        said = rf"load would refuse it: The '{name}' parameter of .* Got {re.escape(repr(value))}"
+        with pytest.raises(ValueError, match=said):
+            copy.copy(clf).set_params(**{name: value}).save(path)
+        assert path.read_bytes() == before
+
+
+def test_a_value_that_load_would_refuse_is_not_saved(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    assert_kept(clf, INVALID, tmp_path / "model")
+    assert_same(clf, skbetafd.load(tmp_path / "model", device="cpu"), X)
+
+
+def test_a_search_that_load_would_refuse_is_not_saved(X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        cv=2, betas=[0], max_epochs=1, hidden_dim=8, n_references=8, random_state=0
+    ).fit(X, y)
+    assert_kept(search, INVALID_IN_A_SEARCH, tmp_path / "model")
+
+
+def test_weights_that_load_would_refuse_are_not_saved(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    clf.save(tmp_path / "model")
+    before = (tmp_path / "model").read_bytes()
+    with torch.no_grad():
+        next(clf.module_.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"load would refuse it: its tensor .* NaN"):
+        clf.save(tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == before
+
+
+class Mine(skbetafd.FrontDoorMultiModalClassifier):
+    pass
+
+
+def test_a_subclass_that_load_can_not_make_is_not_saved(X, y, tmp_path):
+    clf = Mine(max_epochs=1, hidden_dim=8, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="a Mine can't be saved"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_device_that_other_machines_lack_is_left_out(quick, X, y, tmp_path):
     clf = quick().fit(X, y).set_params(device="cuda:3")
     with pytest.warns(UserWarning, match="leaves out device"):
