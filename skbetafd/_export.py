@@ -99,7 +99,9 @@ class ExportMixin:
         Parameters
         ----------
         path : str or path-like
-            The file; one that is there is replaced when the new one is complete.
+            The file; one that is there is replaced when the new one is complete, and gives it its
+            mode. Of a symbolic link, the file that it leads to is replaced; a hard link is
+            replaced, not written through.
         beta : float in [0, 1], default=None
             The β of the model; None is the estimator's.
 

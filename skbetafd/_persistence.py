@@ -37,7 +37,9 @@ class PersistenceMixin:
         Parameters
         ----------
         path : str or path-like
-            The file; one that is there is replaced when the new one is complete.
+            The file; one that is there is replaced when the new one is complete, and gives it its
+            mode. Of a symbolic link, the file that it leads to is replaced; a hard link is
+            replaced, not written through.
 
         Raises
         ------
