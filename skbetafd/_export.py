@@ -108,7 +108,8 @@ class ExportMixin:
         Raises
         ------
         ValueError
-            As in `to_torch`; or if a modality has the name of an output, or none.
+            As in `to_torch`; or if a modality has the name of an output, or none; or if labels are
+            of a kind that JSON has no form for, as dates are.
         ImportError
             Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
         TypeError
@@ -120,12 +121,13 @@ class ExportMixin:
         predictor = self.to_torch(beta)
         checked_target(path)  # the export takes seconds
         own: Any = self
+        classes = _as_json(own.classes_)
         for name in own.modality_names_:
             if name in ("", *OUTPUTS) or name.startswith(INNER):
                 raise ValueError(f"modality {name!r} has the name of an output or inner value")
         model = _exported(predictor, own.modality_names_, own._layout.shapes)
         metadata = {
-            "classes": json.dumps(own.classes_.tolist()),
+            "classes": classes,
             "modalities": json.dumps(own.modality_names_),
             "beta": repr(float(own.beta if beta is None else beta)),
             "effect": own.effect,
@@ -174,6 +176,18 @@ def _labels(classes: np.ndarray) -> torch.Tensor:
     if classes.dtype.kind in "iu" and classes.max() <= np.iinfo(np.int64).max:
         return torch.tensor(classes.astype(np.int64))
     return torch.arange(len(classes))
+
+
+def _as_json(classes: np.ndarray) -> str:
+    # dates in nanoseconds would come as plain integers
+    labels = list(classes) if classes.dtype.kind in "mM" else classes.tolist()
+    try:
+        return json.dumps(labels)
+    except TypeError as error:
+        raise ValueError(
+            f"labels such as {labels[0]!r} can't stand in an ONNX model's metadata, which are "
+            "JSON: fit on strings or integers instead, say on y.astype(str)"
+        ) from error
 
 
 def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> Any:
