@@ -20,7 +20,14 @@ from ._beta_path import READ_AT_PREDICTION
 from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
 from ._sklearn_compat import validate_parameters
-from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
+from .nn import (
+    AdjustedPredictor,
+    PredictorMember,
+    ReferenceSet,
+    Standardisation,
+    predicting,
+    without_autocast,
+)
 from .training import checked_target, whole_file
 
 OUTPUTS = ("probabilities", "label")
@@ -73,7 +80,7 @@ class ExportMixin:
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
         scalers = [_standardisation(name, e.kind, scaler) for name, e, scaler in named]
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), predicting():
             members = [
                 PredictorMember(
                     deepcopy(member.net.module_).float().cpu().requires_grad_(False),
@@ -193,7 +200,7 @@ def _as_json(classes: np.ndarray) -> str:
 def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> Any:
     rows = tuple(torch.zeros(3, *shape) for shape in shapes)
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with _quiet(), without_autocast():
         program = torch.onnx.export(
             predictor,
             rows,

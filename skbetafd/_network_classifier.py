@@ -21,6 +21,7 @@ from ._private_generator import private_generator
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_groups, read_targets
+from .nn import predicting
 from .training import check_callbacks
 
 
@@ -209,7 +210,7 @@ class NetworkClassifier(ModalityDiagram, Portable):
         rows = dict(zip(self.modality_names_, arrays, strict=True))
         codes = {}
         for name, (encoder, *_) in self._code_encoders().items():
-            with torch.no_grad():
+            with predicting():
                 xs = self._standardised([rows[name]], [encoder.scaler], encoder.module)
                 codes[name] = encoder.module(xs[0]).cpu().numpy()
         return codes

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
-from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting
+from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting, overlap
 from skbetafd.datasets import confound, load_multiple_features
 from skbetafd.nn import network_config
 
@@ -400,6 +400,37 @@ def test_torch_s_modes_and_default_device_are_without_effect(data):
         with mode():
             found = make(device="cpu").fit(X, y).predict_proba(X)
         np.testing.assert_array_equal(found, expected)
+
+
+AUTOCAST = {
+    "plain": {},
+    "members": {"n_members": 2},
+    "float64": {"dtype": "float64", "effect": "population"},
+    "bfloat16": {"dtype": "bfloat16"},
+    "frozen": {"encoders": {0: torch.nn.Linear(4, 3).requires_grad_(False)}},
+    "stopped": {"early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("name", AUTOCAST)
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_torch_s_autocast_is_without_effect(name, kind, data):
+    X, y = data
+
+    def results():
+        clf = make(hidden_dim=8, n_references=16, device="cpu", **AUTOCAST[name]).fit(X, y)
+        yield clf.predict_proba(X)
+        yield from (*clf.codes(X).values(), *clf.modality_codes(X).values())
+        yield overlap(clf, X).supported
+        if name != "stopped":
+            yield clf.partial_fit(X, y).predict_proba(X)
+
+    expected = list(results())
+    with torch.autocast("cpu", kind):
+        found = list(results())
+        assert torch.is_autocast_enabled("cpu")
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_numpy_integers_are_fine_for_every_count(data):
