@@ -113,7 +113,7 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "library": version("skbetafd"),
         "estimator": type(estimator).__name__,
         "parameters": parameters,
-        "classes": encode(estimator.classes_),
+        "classes": _labels(estimator.classes_),
         "layout": {
             "names": list(layout.names),
             "named": layout.named,
@@ -138,6 +138,16 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "search": _results(estimator),
     }
     return document, left_out
+
+
+def _labels(classes: np.ndarray) -> Any:
+    try:
+        return encode(classes)
+    except NotSavableError as error:
+        raise NotSavableError(
+            f"labels such as {classes[0]!r} can't be saved, {error}: fit on strings or integers "
+            "instead, say on y.astype(str)"
+        ) from error
 
 
 def _results(estimator: Any) -> dict[str, Any]:
@@ -188,8 +198,9 @@ def _check_readable(estimator: Any, data: bytes) -> None:
     named = zip(estimator.modality_names_, estimator._encodings, strict=True)
     modules = {name: encoding.module for name, encoding in named if encoding.module is not None}
     try:
-        own = {type(estimator).__name__: type(estimator)}
-        restored_from(data, own, torch.device("cpu"), modules)
+        own, cpu = {type(estimator).__name__: type(estimator)}, torch.device("cpu")
+        with cpu:  # where the user's factories make their modules
+            restored_from(data, own, cpu, modules)
     except ValueError as error:
         raise NotSavableError(f"it is not saved, as load would refuse it: {error}") from error
 

@@ -283,6 +283,13 @@ def test_pickle_and_copies_are_the_same(parameters, quick, X, y):
         assert_same(clf, back, X)
 
 
+def test_a_default_device_is_without_effect_on_save(quick, X, y, tmp_path):
+    clf = quick(encoders={"audio": lambda: torch.nn.Linear(4, 3)}).fit(X, y)
+    with torch.device("meta"):
+        clf.save(tmp_path / "model")
+    assert (tmp_path / "model").exists()
+
+
 def test_saved_under_inference_mode(quick, X, y, tmp_path):
     with torch.inference_mode():
         clf = quick().fit(X, y)
@@ -506,6 +513,14 @@ def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, tmp
 def test_labels_that_the_file_has_no_form_for_are_refused(quick, X, y, tmp_path):
     clf = quick().fit(X, np.arange(len(y)).astype(np.longdouble) % 2)
     with pytest.raises(ValueError, match=r"an array of \w+ can't be saved"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_that_are_dates_are_refused_with_what_to_do(quick, X, y, tmp_path):
+    days = np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]")
+    clf = quick().fit(X, days[np.arange(len(y)) % 2])
+    with pytest.raises(ValueError, match=r"datetime64\('2020-01-01'\).*y\.astype\(str\)"):
         clf.save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
