@@ -46,6 +46,7 @@ from .nn import (
     MediatorNetwork,
     log_proba_path,
     mediated_log_proba_path,
+    predicting,
     support,
 )
 from .training import SCHEDULES
@@ -669,7 +670,7 @@ class FrontDoorMultiModalClassifier(
                 f"{self.modality_names_[0]!r} is the only modality: there is nothing to tell "
                 "knowledge from context"
             )
-        with torch.no_grad():
+        with predicting():
             parts = self._in_batches(X, lambda xs, _: [c.cpu() for c in self.module_.encode(xs)])
         columns = zip(*parts, strict=True)
         named = zip(Codes._fields, columns, strict=True)
@@ -678,11 +679,11 @@ class FrontDoorMultiModalClassifier(
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
         arrays, having = self._read(X, self.module_)
-        xs, present = self._tensors(arrays, having)
-        if present is not None:
-            row = int(np.argwhere(present.cpu().numpy() == 0)[0, 0])
+        if not having.all():
+            row = int(np.argwhere(~having)[0, 0])
             raise ValueError(f"overlap needs all modalities, but row {row} lacks one")
-        with torch.no_grad():
+        with predicting():
+            xs, _ = self._tensors(arrays, having)
             codes = self.module_.encode(xs)
             references = self.references_.to(codes.knowledge.device)
             parts = support(self.module_, codes, references, self.effect)
@@ -691,7 +692,7 @@ class FrontDoorMultiModalClassifier(
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         mediated = isinstance(self.module_, MediatorNetwork)
-        with torch.no_grad():
+        with predicting():
             parts = self._in_batches(
                 X,
                 lambda xs, present: self._mean_path(xs, present, betas).cpu().numpy(),

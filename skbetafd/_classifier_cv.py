@@ -495,7 +495,7 @@ dtype, device, accelerate, random_state, verbose
         self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
         self.best_params_ = points[self.best_index_]
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
-        self.beta_ = self.best_params_["beta"]
+        self.beta_ = float(self.best_params_["beta"])
         self.scores_ = scores[self.best_index_ // len(betas)]
         self.n_splits_ = scores.shape[1]
 

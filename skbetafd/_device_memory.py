@@ -46,6 +46,7 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
         If not even one row fits; the latter on a CPU.
     """
     parts: list[Part] = []
+    size = int(size)  # a NumPy integer overflows in the sums
     start, asked = 0, size
     refusal: Refusal | None = None
     while start < n_rows:

@@ -20,7 +20,14 @@ from ._beta_path import READ_AT_PREDICTION
 from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
 from ._sklearn_compat import validate_parameters
-from .nn import AdjustedPredictor, PredictorMember, ReferenceSet, Standardisation
+from .nn import (
+    AdjustedPredictor,
+    PredictorMember,
+    ReferenceSet,
+    Standardisation,
+    predicting,
+    without_autocast,
+)
 from .training import checked_target, whole_file
 
 OUTPUTS = ("probabilities", "label")
@@ -73,7 +80,7 @@ class ExportMixin:
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
         scalers = [_standardisation(name, e.kind, scaler) for name, e, scaler in named]
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), predicting():
             members = [
                 PredictorMember(
                     deepcopy(member.net.module_).float().cpu().requires_grad_(False),
@@ -99,14 +106,17 @@ class ExportMixin:
         Parameters
         ----------
         path : str or path-like
-            The file; one that is there is replaced when the new one is complete.
+            The file; one that is there is replaced when the new one is complete, and gives it its
+            mode. Of a symbolic link, the file that it leads to is replaced; a hard link is
+            replaced, not written through.
         beta : float in [0, 1], default=None
             The β of the model; None is the estimator's.
 
         Raises
         ------
         ValueError
-            As in `to_torch`; or if a modality has the name of an output, or none.
+            As in `to_torch`; or if a modality has the name of an output, or none; or if labels are
+            of a kind that JSON has no form for, as dates are.
         ImportError
             Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
         TypeError
@@ -118,12 +128,13 @@ class ExportMixin:
         predictor = self.to_torch(beta)
         checked_target(path)  # the export takes seconds
         own: Any = self
+        classes = _as_json(own.classes_)
         for name in own.modality_names_:
             if name in ("", *OUTPUTS) or name.startswith(INNER):
                 raise ValueError(f"modality {name!r} has the name of an output or inner value")
         model = _exported(predictor, own.modality_names_, own._layout.shapes)
         metadata = {
-            "classes": json.dumps(own.classes_.tolist()),
+            "classes": classes,
             "modalities": json.dumps(own.modality_names_),
             "beta": repr(float(own.beta if beta is None else beta)),
             "effect": own.effect,
@@ -174,10 +185,22 @@ def _labels(classes: np.ndarray) -> torch.Tensor:
     return torch.arange(len(classes))
 
 
+def _as_json(classes: np.ndarray) -> str:
+    # dates in nanoseconds would come as plain integers
+    labels = list(classes) if classes.dtype.kind in "mM" else classes.tolist()
+    try:
+        return json.dumps(labels)
+    except TypeError as error:
+        raise ValueError(
+            f"labels such as {labels[0]!r} can't stand in an ONNX model's metadata, which are "
+            "JSON: fit on strings or integers instead, say on y.astype(str)"
+        ) from error
+
+
 def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> Any:
     rows = tuple(torch.zeros(3, *shape) for shape in shapes)
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with _quiet(), without_autocast():
         program = torch.onnx.export(
             predictor,
             rows,

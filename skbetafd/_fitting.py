@@ -29,6 +29,7 @@ from .nn import (
     MediatorNetwork,
     ReferenceSet,
     build_network,
+    fitting,
 )
 from .training import (
     AcceleratedNet,
@@ -63,7 +64,7 @@ def fit_all(
 
     `keep_interrupted` is for a single one, see `train_all`.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    with fitting():
         prepared = [Preparation(request, verbose) for request in requests]
         verbose = min(p.verbose for p in prepared)
         jobs = [job for p in prepared for job in p.jobs]
@@ -303,7 +304,7 @@ class Preparation:
         rows: TrainingRows,
         more: tuple[Codes, torch.Tensor] | None,
     ) -> ReferenceSet:
-        mediated = self.request.mediator is not None
+        p, mediated = self.parameters, self.request.mediator is not None
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
         xs = rows.xs[: len(self.request.arrays)]
         if len(weight) > REFERENCE_ROWS:
@@ -316,5 +317,4 @@ class Preparation:
         if more is not None:
             codes = Codes(*(torch.cat([a, b.to(a)]) for a, b in zip(codes, more[0], strict=True)))
             weight = torch.cat([weight, more[1].to(weight)])
-        n_references = self.parameters["n_references"]
-        return build_references(codes, weight, n_references, seed, mediated=mediated)
+        return build_references(codes, weight, p["n_references"], seed, mediated=mediated)

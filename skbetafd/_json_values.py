@@ -132,7 +132,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "u": (int,),
     "f": (float, int),
     "U": (str,),
-    "O": (str, int, float, type(None), tuple, dict),
+    "O": (object,),
 }
 """What the entries of an array are, by the kind of its dtype."""
 

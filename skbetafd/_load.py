@@ -11,8 +11,7 @@ import torch
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._model_file import unpack
-from ._restoring import restored
+from ._restoring import restored_from
 from ._warnings import ModelFileError
 from .training import checked_path, resolve_device
 
@@ -84,10 +83,7 @@ def load(
         if not stat.S_ISREG(mode):
             raise ValueError("it is no regular file")
         with open(path, "rb") as file:
-            document, tensors = unpack(file.read())
-        return restored(ESTIMATORS, document, tensors, where, encoders or {})
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
-        said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise ModelFileError(f"can't load {os.fspath(path)!r}: {said}") from error
-    except (OverflowError, MemoryError) as error:
-        raise ModelFileError(f"can't load {os.fspath(path)!r}: a number is too large") from error
+            data = file.read()
+        return restored_from(data, ESTIMATORS, where, encoders or {})
+    except ValueError as error:
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: {error}") from error

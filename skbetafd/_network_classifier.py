@@ -21,6 +21,7 @@ from ._private_generator import private_generator
 from ._scaling import standardised_tensors
 from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_groups, read_targets
+from .nn import predicting
 from .training import check_callbacks
 
 
@@ -140,7 +141,7 @@ class NetworkClassifier(ModalityDiagram, Portable):
             mediator=observed,
             groups=groups,
             parameters=self._fit_parameters(),
-            seeds=draw_seeds(private_generator(self.random_state), self.n_members),
+            seeds=draw_seeds(private_generator(self.random_state), int(self.n_members)),
         )
 
     @classmethod
@@ -150,7 +151,8 @@ class NetworkClassifier(ModalityDiagram, Portable):
     def _fit_parameters(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in sorted(self._fit_parameter_names())}
         callbacks = check_callbacks(self.callbacks, held_out=values["early_stopping"])
-        return {**values, "callbacks": callbacks}
+        plain = {n: int(v) if isinstance(v, np.integer) else v for n, v in values.items()}
+        return {**plain, "callbacks": callbacks}
 
     def _check_presence(
         self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
@@ -225,7 +227,7 @@ class NetworkClassifier(ModalityDiagram, Portable):
         rows = dict(zip(self.modality_names_, arrays, strict=True))
         codes = {}
         for name, (encoder, *_) in self._code_encoders().items():
-            with torch.no_grad():
+            with predicting():
                 xs = self._standardised([rows[name]], [encoder.scaler], encoder.module)
                 codes[name] = finite(encoder.module(xs[0]).cpu().numpy())
         return codes

@@ -18,7 +18,7 @@ from ._json_values import NotSavableError, encode, with_keys
 from ._model_file import FORMAT, pack
 from ._readings import module_of
 from ._restored_input import MOST_MODALITIES
-from ._restoring import OF_A_SEARCH, of_the_machine
+from ._restoring import OF_A_SEARCH, of_the_machine, restored_from
 from ._scaler_state import scaler_state
 from .nn import network_config
 from .training import whole_file
@@ -37,16 +37,20 @@ class PersistenceMixin:
         Parameters
         ----------
         path : str or path-like
-            The file; one that is there is replaced when the new one is complete.
+            The file; one that is there is replaced when the new one is complete, and gives it its
+            mode. Of a symbolic link, the file that it leads to is replaced; a hard link is
+            replaced, not written through.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If there is no fit.
         ValueError
-            If labels, results or the state of a module are of a kind that the file has no form
-            for; if `n_members`, a width or `encoders` was set anew after the fit; or of more than
-            1000 modalities.
+            If `load` would refuse the file, and what it would say: a parameter was set after the
+            fit to a value that is not valid, or not that of the networks; labels, results or the
+            state of a module are of a kind that the file has no form for; there are more than 1000
+            modalities; or the estimator is of a class of the user's. An earlier file is intact
+            then.
         ImportError
             Without safetensors: ``pip install "skbetafd[export]"``.
         OSError
@@ -70,6 +74,7 @@ class PersistenceMixin:
         _check_savable(self)
         document, left_out = _document(self)
         data = pack(document, _tensors(self))
+        _check_readable(self, data)
         with whole_file(path) as file:
             file.write(data)
         if left_out:
@@ -108,7 +113,7 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "library": version("skbetafd"),
         "estimator": type(estimator).__name__,
         "parameters": parameters,
-        "classes": encode(estimator.classes_),
+        "classes": _labels(estimator.classes_),
         "layout": {
             "names": list(layout.names),
             "named": layout.named,
@@ -135,6 +140,16 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
     return document, left_out
 
 
+def _labels(classes: np.ndarray) -> Any:
+    try:
+        return encode(classes)
+    except NotSavableError as error:
+        raise NotSavableError(
+            f"labels such as {classes[0]!r} can't be saved, {error}: fit on strings or integers "
+            "instead, say on y.astype(str)"
+        ) from error
+
+
 def _results(estimator: Any) -> dict[str, Any]:
     """Encode what a search has found."""
     out = {}
@@ -153,6 +168,11 @@ def _results(estimator: Any) -> dict[str, Any]:
 
 def _check_savable(estimator: Any) -> None:
     """Refuse what `load` would refuse, or could not make again."""
+    own = type(estimator)
+    if own.__module__.partition(".")[0] != __package__:
+        raise NotSavableError(
+            f"a {own.__name__} can't be saved: load makes classifiers of skbetafd, of no subclass"
+        )
     names = estimator.modality_names_
     if len(names) > MOST_MODALITIES:
         raise NotSavableError(f"{len(names)} modalities can't be saved, {MOST_MODALITIES} can")
@@ -171,6 +191,18 @@ def _check_savable(estimator: Any) -> None:
                     f"encoders: the module of modality {name!r} has {key!r} in its state, a "
                     f"{type(value).__name__}; tensors alone can be saved"
                 )
+
+
+def _check_readable(estimator: Any, data: bytes) -> None:
+    """Refuse what `load` would not read, before an earlier file is lost."""
+    named = zip(estimator.modality_names_, estimator._encodings, strict=True)
+    modules = {name: encoding.module for name, encoding in named if encoding.module is not None}
+    try:
+        own, cpu = {type(estimator).__name__: type(estimator)}, torch.device("cpu")
+        with cpu:  # where the user's factories make their modules
+            restored_from(data, own, cpu, modules)
+    except ValueError as error:
+        raise NotSavableError(f"it is not saved, as load would refuse it: {error}") from error
 
 
 def _tensors(estimator: Any) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from ._encodings import AXES, KINDS, by_name, try_module
 from ._file_fields import check_fields
 from ._inputs import Layout
 from ._json_values import by_key, decode
+from ._model_file import unpack
 from ._restored_input import describe, layout_from
 from ._restored_networks import set_learned
 from .nn import Encoding
@@ -53,6 +54,29 @@ FIELDS: dict[str, Any] = {
     "histories": list,
     "search": dict,
 }
+
+
+def restored_from(
+    data: bytes,
+    estimators: Mapping[str, type],
+    device: torch.device,
+    encoders: Mapping[str, Any],
+) -> Any:
+    """Make the estimator of a file's bytes.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong with them.
+    """
+    try:
+        return restored(estimators, *unpack(data), device, encoders)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]!r} is missing") from error
+    except (TypeError, IndexError, AttributeError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
+    except (OverflowError, MemoryError) as error:
+        raise ValueError("a number is too large") from error
 
 
 def restored(

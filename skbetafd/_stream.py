@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ._fit_request import FitRequest, FitResult, Member
 from ._fitting import Preparation
-from .nn import Codes
+from .nn import Codes, fitting
 from .training import TrainingRows, train_one_pass
 
 REMEMBERED_ROWS = 4096
@@ -108,7 +108,7 @@ class Stream:
         """Pass once over the rows of a request and a replay; this stream stays as it is."""
         drawn = np.random.SeedSequence([*self.seeds, self.n_calls]).generate_state(len(self.seeds))
         seeds = self.seeds if not self.n_calls else tuple(int(seed) for seed in drawn)
-        with torch.inference_mode(False), torch.enable_grad():
+        with fitting():
             prepared = Preparation(replace(request, seeds=seeds), verbose)
             before: list[Any] = [m.net for m in self.members] or [None] * len(prepared.jobs)
             rows = prepared.rows.dense()

@@ -9,8 +9,9 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
-from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting
+from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting, overlap
 from skbetafd.datasets import confound, load_multiple_features
+from skbetafd.nn import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
 MINI_BATCH = (
@@ -401,6 +402,37 @@ def test_torch_s_modes_and_default_device_are_without_effect(data):
         np.testing.assert_array_equal(found, expected)
 
 
+AUTOCAST = {
+    "plain": {},
+    "members": {"n_members": 2},
+    "float64": {"dtype": "float64", "effect": "population"},
+    "bfloat16": {"dtype": "bfloat16"},
+    "frozen": {"encoders": {0: torch.nn.Linear(4, 3).requires_grad_(False)}},
+    "stopped": {"early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("name", AUTOCAST)
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_torch_s_autocast_is_without_effect(name, kind, data):
+    X, y = data
+
+    def results():
+        clf = make(hidden_dim=8, n_references=16, device="cpu", **AUTOCAST[name]).fit(X, y)
+        yield clf.predict_proba(X)
+        yield from (*clf.codes(X).values(), *clf.modality_codes(X).values())
+        yield overlap(clf, X).supported
+        if name != "stopped":
+            yield clf.partial_fit(X, y).predict_proba(X)
+
+    expected = list(results())
+    with torch.autocast("cpu", kind):
+        found = list(results())
+        assert torch.is_autocast_enabled("cpu")
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_numpy_integers_are_fine_for_every_count(data):
     names = (
         "hidden_dim",
@@ -411,6 +443,20 @@ def test_numpy_integers_are_fine_for_every_count(data):
         "batch_size",
     )
     make(**{name: np.int64(4) for name in names}).fit(*data)
+
+
+def test_numpy_integers_too_narrow_for_what_is_computed_of_them_are_plain_ones(data):
+    _, y = data
+    small = {"hidden_dim": 4, "knowledge_dim": 100, "context_dim": 4, "max_epochs": 1}
+    small |= {"n_members": 70, "predict_batch_size": 100}
+    rows = {"a": np.ones((len(y), 2)), "b": np.ones((len(y), 2)), "c": np.ones((len(y), 2))}
+    expected, found = (
+        make(**{name: kind(value) for name, value in small.items()}).fit(rows, y)
+        for kind in (int, np.int8)
+    )
+    more = {name: np.resize(array, (150, 2)) for name, array in rows.items()}
+    np.testing.assert_array_equal(found.predict_proba(more), expected.predict_proba(more))
+    assert all(type(width) is int for width in network_config(found.module_).values() if width)
 
 
 def test_a_dtype_set_after_the_fit_waits_for_the_next_fit(data):

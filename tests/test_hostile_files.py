@@ -181,7 +181,10 @@ FORGED = {
     "encoder": (put("encodings", 0, "kind", value="os"), "unknown encoder 'os'"),
     "encoder shape": (put("encodings", 0, "shape", value=[10**9]), "rows of shape"),
     "module": (put("encodings", 0, "kind", value="module"), "pass it by load"),
-    "object labels": (put("classes", value={"$array": ["|O", [2], [[1], [2]], None]}), "holds"),
+    "object labels": (
+        put("classes", value={"$array": ["|O", [2], [[1], [2]], None]}),
+        "labels are of an unknown kind",
+    ),
     "foreign labels": (put("classes", value={"$array": ["<M8[s]", [2], [1, 2], None]}), "unknown"),
     "wide labels": (put("classes", value=ARRAY), "strings of at most 1"),
     "wider labels": (put("classes", value=WIDER), "unknown kind of array"),

@@ -167,6 +167,33 @@ def test_a_search_comes_back(X, y, tmp_path):
         assert np.array_equal(np.asarray(back.cv_results_[key]), np.asarray(column)), key
 
 
+FOUND = {
+    "ints": {"betas": np.array([0, 1])},
+    "float32": {"betas": np.linspace(0, 1, 3, dtype=np.float32)},
+    "bools": {"betas": [False, True]},
+    "bool_": {"param_grid": {"standardize": np.array([True, False])}},
+    "rates": {"param_grid": {"learning_rate": np.logspace(-3, -2, 2, dtype=np.float32)}},
+    "float16": {"param_grid": {"dropout": np.array([0.1, 0.2], dtype=np.float16)}},
+    "widths": {"param_grid": {"hidden_dim": np.array([4, 8])}},
+    "device": {"param_grid": {"device": [torch.device("cpu")]}},
+    "callbacks": {"param_grid": {"callbacks": [None, []]}},
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_numpy_or_torch_made_comes_back_from_a_search(name, X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        cv=2, max_epochs=1, hidden_dim=8, n_references=8, random_state=0, **FOUND[name]
+    ).fit(X, y)
+    back = round_trip(search, tmp_path)
+    assert np.array_equal(back.predict_proba(X), search.predict_proba(X))
+    assert type(search.beta_) is float and back.beta_ == search.beta_
+    settings = [*search.cv_results_["params"], search.best_params_]
+    for one, two in zip(settings, [*back.cv_results_["params"], back.best_params_], strict=True):
+        assert one == two
+        assert list(map(type, one.values())) == list(map(type, two.values()))
+
+
 def test_what_is_left_out_is_said(quick, X, y, tmp_path):
     from skorch.callbacks import EpochScoring
 
@@ -254,6 +281,13 @@ def test_pickle_and_copies_are_the_same(parameters, quick, X, y):
         clf = quick(**parameters).fit(X, y)
     for back in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
         assert_same(clf, back, X)
+
+
+def test_a_default_device_is_without_effect_on_save(quick, X, y, tmp_path):
+    clf = quick(encoders={"audio": lambda: torch.nn.Linear(4, 3)}).fit(X, y)
+    with torch.device("meta"):
+        clf.save(tmp_path / "model")
+    assert (tmp_path / "model").exists()
 
 
 def test_saved_under_inference_mode(quick, X, y, tmp_path):
@@ -390,6 +424,68 @@ def test_save_refuses_what_was_set_after_the_fit(changed, quick, X, y, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+INVALID = {
+    "beta": 2,
+    "effect": "x",
+    "dropout": 9,
+    "max_epochs": -1,
+    "hidden_dim": 8.0,
+    "random_state": -5,
+    "dtype": "x",
+    "learning_rate": np.nan,
+    "lr_schedule": None,
+    "predict_batch_size": 0,
+    "modalities": "zz",
+}
+INVALID_IN_A_SEARCH = {"betas": None, "cv": 0, "scoring": 3, "param_grid": 3, "n_jobs": "x"}
+
+
+def assert_kept(clf, invalid, path):
+    """A save at any of the values names it, and leaves the file of the save before."""
+    clf.save(path)
+    before = path.read_bytes()
+    for name, value in invalid.items():
+        said = rf"load would refuse it: The '{name}' parameter of .* Got {re.escape(repr(value))}"
+        with pytest.raises(ValueError, match=said):
+            copy.copy(clf).set_params(**{name: value}).save(path)
+        assert path.read_bytes() == before
+
+
+def test_a_value_that_load_would_refuse_is_not_saved(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    assert_kept(clf, INVALID, tmp_path / "model")
+    assert_same(clf, skbetafd.load(tmp_path / "model", device="cpu"), X)
+
+
+def test_a_search_that_load_would_refuse_is_not_saved(X, y, tmp_path):
+    search = FrontDoorMultiModalClassifierCV(
+        cv=2, betas=[0], max_epochs=1, hidden_dim=8, n_references=8, random_state=0
+    ).fit(X, y)
+    assert_kept(search, INVALID_IN_A_SEARCH, tmp_path / "model")
+
+
+def test_weights_that_load_would_refuse_are_not_saved(quick, X, y, tmp_path):
+    clf = quick().fit(X, y)
+    clf.save(tmp_path / "model")
+    before = (tmp_path / "model").read_bytes()
+    with torch.no_grad():
+        next(clf.module_.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"load would refuse it: its tensor .* NaN"):
+        clf.save(tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == before
+
+
+class Mine(skbetafd.FrontDoorMultiModalClassifier):
+    pass
+
+
+def test_a_subclass_that_load_can_not_make_is_not_saved(X, y, tmp_path):
+    clf = Mine(max_epochs=1, hidden_dim=8, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="a Mine can't be saved"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_device_that_other_machines_lack_is_left_out(quick, X, y, tmp_path):
     clf = quick().fit(X, y).set_params(device="cuda:3")
     with pytest.warns(UserWarning, match="leaves out device"):
@@ -417,6 +513,14 @@ def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, tmp
 def test_labels_that_the_file_has_no_form_for_are_refused(quick, X, y, tmp_path):
     clf = quick().fit(X, np.arange(len(y)).astype(np.longdouble) % 2)
     with pytest.raises(ValueError, match=r"an array of \w+ can't be saved"):
+        clf.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_that_are_dates_are_refused_with_what_to_do(quick, X, y, tmp_path):
+    days = np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]")
+    clf = quick().fit(X, days[np.arange(len(y)) % 2])
+    with pytest.raises(ValueError, match=r"datetime64\('2020-01-01'\).*y\.astype\(str\)"):
         clf.save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

@@ -23,7 +23,7 @@ def test_the_python_blocks_run_one_after_another(capsys, tmp_path, monkeypatch):
     predominant, doing, seeing, search, *explained = capsys.readouterr().out.splitlines()
     assert predominant == "modality0"
     assert float(doing) > 0.5 > 0.4 > float(seeing)
-    assert search.startswith("0 [")  # nothing changes between its folds
+    assert search.startswith("0.0 [")  # nothing changes between its folds
     assert any(line.startswith("audio  +") for line in explained)
     loaded, rows = namespace["loaded"], namespace["X_test"]
     assert np.array_equal(loaded.predict_proba(rows), namespace["search"].predict_proba(rows))

@@ -245,6 +245,39 @@ def test_what_is_read_at_prediction_makes_no_other_fit(X, y, make, tmp_path):
     assert_same_fit(clf, make(beta=0.5, effect="population").fit(X, y), X)
 
 
+FORGED = {
+    "nothing but a format": {"format": 1},
+    "a tensor": {"format": torch.ones(3), **dict.fromkeys(("fingerprint", "seeds", "state"))},
+    "seeds": {"format": 1, "fingerprint": "", "seeds": ["x"], "complete": False, "state": {}},
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_is_no_checkpoint_is_told(name, X, y, make, tmp_path):
+    torch.save(FORGED[name], tmp_path / "network-0.pt")
+    with pytest.raises(ValueError, match=r"network-0.pt' is no checkpoint of this version"):
+        make(checkpoint_dir=tmp_path).fit(X, y)
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_told(X, y, make, tmp_path):
+    (tmp_path / "network-0.pt").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"directory: '.*network-0.pt'"):
+        make(checkpoint_dir=tmp_path).fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["network", "optimizer", "generators", "history"])
+def test_a_checkpoint_whose_state_is_damaged_is_told(name, X, y, make, tmp_path):
+    clf = make(checkpoint_dir=tmp_path)
+    interrupted(clf, (X, y, {}), 3)
+    path = tmp_path / "network-0.pt"
+    content = torch.load(path, weights_only=True)
+    del content["state"][name]
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r"network-0.pt' can't be read \(KeyError\)"):
+        clf.fit(X, y)
+    assert not hasattr(clf, "net_")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", "truncated", "another format"])
 def test_a_broken_checkpoint_is_refused_by_its_path_and_left_alone(content, X, y, make, tmp_path):
     path = tmp_path / "network-0.pt"

@@ -20,6 +20,7 @@ from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflo
 from .._presence import present_rows
 from .._row_sources import dense_rows
 from .._sklearn_compat import StrOptions, one_of_many_fits, validate_parameters
+from ..nn import predicting
 from ._rule import Rule
 from ._training import fit_part
 
@@ -248,7 +249,7 @@ class Baseline(AccuracyMixin, NetworkClassifier):
         log_proba, counts = [], []
         for part in self.parts_:
             own = [arrays[m] for m in part.columns]
-            with torch.no_grad():
+            with predicting():
                 xs = self._standardised(own, part.scalers, part.network)
                 log_proba.append(part.log_proba(xs).cpu().numpy())
             counts.append(np.any([present_rows(a) for a in own], axis=0))

@@ -15,7 +15,7 @@ from torch import Tensor
 from .._fit_request import FitRequest, data_dtype
 from .._inner_split import check_left_present, inner_split
 from .._scaling import fitted_scalers, network_inputs, training_inputs
-from ..nn import FusionNetwork
+from ..nn import FusionNetwork, fitting
 from ..training import (
     BeforeEpoch,
     BestEpoch,
@@ -69,7 +69,7 @@ def fit_part(
         present=part.present[:, list(columns)],
     )
     rule = make_rule()
-    with torch.inference_mode(False), torch.enable_grad():
+    with fitting():
         trainer = Trainer(part, rule, part.groups, verbose, keep_interrupted)
         net = rule.fit(trainer)
     rule, network = net.criterion_, net.module_.eval()

@@ -16,6 +16,7 @@ from .front_door import Codes, FrontDoorNetwork, ModalityEncoders
 from .fusion import FusionNetwork
 from .losses import FrontDoorLoss
 from .mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
+from .modes import fitting, predicting, without_autocast
 from .predictor import AdjustedPredictor, Standardisation
 from .predictor import Member as PredictorMember
 from .support import nearest_reference, support
@@ -38,13 +39,16 @@ __all__ = [
     "Standardisation",
     "build_network",
     "check_state",
+    "fitting",
     "has_user_modules",
     "log_proba_path",
     "mediated_log_proba_path",
     "n_features",
     "nearest_reference",
     "network_config",
+    "predicting",
     "seeded",
     "support",
     "user_module",
+    "without_autocast",
 ]

@@ -16,6 +16,7 @@ from .files import whole_file
 from .interrupts import OwnCallback
 
 FORMAT = 1
+FIELDS = {"format": int, "fingerprint": str, "seeds": list, "complete": bool, "state": dict}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Checkpoint:
         if content is None:
             return False
         check_same_fit(self.path, content, self.fingerprint)
-        restore_training(net, content["state"])
+        try:
+            restore_training(net, content["state"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(_said_of(self.path, error)) from error
         return bool(content["complete"])
 
 
@@ -68,22 +72,38 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     ------
     ValueError
         If it is broken or no checkpoint of this library.
+    OSError
+        If the system can't read it; or it is a directory.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        file = open(path, "rb")
     except FileNotFoundError:
         return None
+    try:
+        with file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises depends on where a file is broken
-        raise ValueError(
-            f"checkpoint {str(path)!r} can't be read ({type(error).__name__}): it is broken or no "
-            "checkpoint; delete it to begin anew"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(_said_of(path, error)) from error
+    if not _is_checkpoint(content):
         raise ValueError(
             f"{str(path)!r} is no checkpoint of this version of skbetafd; choose another "
             "checkpoint_dir or delete it"
         )
     return content
+
+
+def _said_of(path: Path, error: Exception) -> str:
+    return (
+        f"checkpoint {str(path)!r} can't be read ({type(error).__name__}): it is broken or no "
+        "checkpoint; delete it to begin anew"
+    )
+
+
+def _is_checkpoint(content: Any) -> bool:
+    if not isinstance(content, dict) or content.keys() != FIELDS.keys():
+        return False
+    kinds = all(isinstance(content[name], kind) for name, kind in FIELDS.items())
+    return kinds and content["format"] == FORMAT and all(type(s) is int for s in content["seeds"])
 
 
 def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> None:

@@ -8,11 +8,15 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 UNFINISHED = ".skbetafd-*.tmp"
 """Name of what is being written; a process that is killed leaves it behind."""
+ORDINARY = 0o666
+"""Mode of a new file, of which the umask takes its part."""
+NO_FILE = "is a directory; the path of a file is needed"
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -21,13 +25,20 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         raise TypeError(f"path must be a string or path-like, got {path!r}")
     if "\0" in str(path):
         raise ValueError(f"path must not hold a null character, got {path!r}")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"path must be text that can name a file, got {path!r}") from error
     return Path(path)
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
     """Give what the path leads to, if a file can be written there."""
-    target = Path(os.path.realpath(checked_path(path)))
+    checked_path(path)
     with _naming(path):
+        if os.path.basename(os.fspath(path)) in ("", "."):  # Path would drop it
+            raise IsADirectoryError(errno.EISDIR, NO_FILE)
+        target = Path(os.path.realpath(path))
         _check_ordinary(target)
     return target
 
@@ -39,8 +50,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : str or path-like
-        Its directory must exist; what is written lies there under a temporary name. Of a link,
-        the file that it leads to is replaced.
+        Its directory must exist; what is written lies there under a temporary name. Of a symbolic
+        link, the file that it leads to is replaced; of a hard link, only this name. The new file
+        has the mode of the one that it replaces.
 
     Raises
     ------
@@ -51,9 +63,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     own = f"{os.getpid()}-{threading.get_ident()}"
     unfinished = target.with_name(UNFINISHED.replace("*", own))
     with _naming(path):
-        file = open(unfinished, "wb")
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else ORDINARY
+        file = open(unfinished, "wb", opener=partial(os.open, mode=mode))
         try:
             with file:
+                if target.exists() and stat.S_IMODE(unfinished.stat().st_mode) != mode:
+                    unfinished.chmod(mode)  # what the umask has taken
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -73,7 +88,9 @@ def remove_unfinished(directory: Path) -> None:
 def _check_ordinary(target: Path) -> None:
     """Refuse what would be lost if a file took its place."""
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a directory; the path of a file is needed")
+        raise IsADirectoryError(errno.EISDIR, NO_FILE)
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, "is a link that leads back to itself")
     if not target.parent.is_dir():
         missing = f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
         raise FileNotFoundError(errno.ENOENT, missing)

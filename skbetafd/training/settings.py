@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,10 @@ class TrainingSettings:
     name: str = ""
     """Of what is fitted, where there is more than one, for messages."""
 
-    def precision(self, device: torch.device) -> torch.autocast:
+    @contextmanager
+    def precision(self, device: torch.device) -> Iterator[None]:
         """Make the context of the forward pass."""
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.autocast)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
+            yield
+        if self.autocast:  # within an autocast of the caller's, torch keeps the weights' copies
+            torch.clear_autocast_cache()

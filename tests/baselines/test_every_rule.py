@@ -68,9 +68,9 @@ def test_it_works_in_bfloat16_and_with_an_inner_split(X, y, balancing):
 
 
 @every_rule
-def test_it_trains_where_gradients_are_off(X, y, balancing):
+def test_torch_s_modes_are_without_effect(X, y, balancing):
     plain = encoders(fitted(X, y, balancing, calibrate=True))
-    for off in (torch.no_grad, torch.inference_mode):
+    for off in (torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")):
         with off():
             clf = fitted(X, y, balancing, calibrate=True)
         np.testing.assert_array_equal(encoders(clf), plain)

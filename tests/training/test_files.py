@@ -1,7 +1,10 @@
 """A file is written whole or not at all, whatever the disk does."""
 
+import contextlib
 import errno
 import os
+import re
+import stat
 import threading
 
 import pytest
@@ -81,6 +84,63 @@ def test_a_link_stays_and_leads_to_the_new_file(path):
     link.symlink_to(path)
     write(link)
     assert link.is_symlink() and path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o666, 0o440])
+def test_a_file_keeps_its_mode_and_nobody_else_reads_what_is_not_finished(path, mode):
+    path.chmod(mode)
+    with whole_file(path) as file:
+        (unfinished,) = path.parent.glob(".*")
+        assert stat.S_IMODE(unfinished.stat().st_mode) == mode
+        file.write(b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() == b"new"
+
+
+def test_a_new_file_has_the_mode_of_any(path):
+    write(path.with_name("new"))
+    (path.with_name("other")).touch()
+    assert path.with_name("new").stat().st_mode == path.with_name("other").stat().st_mode
+
+
+def test_a_hard_link_is_replaced_and_not_written_through(path):
+    os.link(path, path.with_name("link"))
+    write(path.with_name("link"))
+    assert path.read_bytes() == b"old" and path.with_name("link").read_bytes() == b"new"
+
+
+def test_a_link_that_leads_back_to_itself_is_named(path):
+    one, two = path.with_name("one"), path.with_name("two")
+    one.symlink_to(two)
+    two.symlink_to(one)
+    with pytest.raises(OSError, match=f"leads back to itself: '{one}'"):
+        write(one)
+    assert one.is_symlink() and two.is_symlink()
+
+
+@pytest.mark.parametrize("ending", ["none/", "none/.", "file/"])
+def test_a_path_that_ends_as_a_folder_s_is_refused(path, ending):
+    given = f"{path.parent}/{ending}"
+    with pytest.raises(IsADirectoryError, match=f"is needed: '{given}'"):
+        write(given)
+    assert os.listdir(path.parent) == ["file"] and path.read_bytes() == b"old"
+
+
+def test_a_path_from_a_working_folder_that_is_gone_is_named(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir(gone)
+        gone.rmdir()
+        with pytest.raises(FileNotFoundError, match="No such file or directory: 'model'"):
+            write("model")
+
+
+def test_a_path_that_can_name_no_file_is_told(tmp_path):
+    path = tmp_path / "a\ud800"
+    with pytest.raises(ValueError, match=re.escape(f"can name a file, got {path!r}")) as caught:
+        write(path)
+    assert type(caught.value) is ValueError
 
 
 def test_a_device_is_not_replaced(path):

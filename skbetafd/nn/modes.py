@@ -1,0 +1,35 @@
+"""Modes that torch has for a thread: what is computed does not depend on those of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+AUTOCAST = ("cpu", "cuda", "mps", "xpu")
+"""Kinds of devices that torch knows autocast of."""
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Compute in the precision of the tensors."""
+    with ExitStack() as stack:
+        for kind in AUTOCAST:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Record gradients, in tensors that can have them; autocast only where it is asked for."""
+    with torch.inference_mode(False), torch.enable_grad(), without_autocast():
+        yield
+
+
+@contextmanager
+def predicting() -> Iterator[None]:
+    """Record no gradients; no autocast."""
+    with torch.no_grad(), without_autocast():
+        yield
