@@ -29,7 +29,7 @@ from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
-from ._lengths import check_lengths
+from ._lengths import check_lengths, check_sample_weight
 from ._search_results import search_results
 from ._sklearn_compat import (
     accepts_sample_weight,
@@ -316,6 +316,8 @@ dtype, device, accelerate, random_state, verbose
             check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
             check_lengths(len(container), groups=groups)
+            if sample_weight is not None:
+                sample_weight = check_sample_weight(sample_weight, len(container))
             aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
             aligned["groups"] = held
             params |= {} if groups is None else {"groups": groups}

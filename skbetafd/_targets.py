@@ -15,10 +15,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from ._lengths import check_lengths
+from ._lengths import check_lengths, check_sample_weight
 from ._null_rows import null_rows
 from ._one_label import check_one_label_a_row
-from ._sklearn_compat import check_sample_weight
 
 LEAST_SHARE = 1e-8
 """Below this share of the largest, a positive weight is lost in float32's rounding."""
@@ -74,10 +73,7 @@ def read_targets(
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
         check_known(y, encoder.classes_)
-    with blaming("sample_weight"):
-        sample_weight = check_sample_weight(
-            sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-        )
+    sample_weight = check_sample_weight(sample_weight, len(y), scale_free=True)
     if class_weight is not None:
         factors = label_weights(class_weight, encoder.classes_, y, sample_weight)
         sample_weight = sample_weight * factors[encoder.transform(y)]

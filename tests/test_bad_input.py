@@ -381,13 +381,22 @@ ONES = np.ones(N)
             changed(ONES, 3, -0.5), ["Negative values", "`sample_weight`"], id="one below 0"
         ),
         pytest.param(-1.0, ["Negative values", "`sample_weight`"], id="a negative number"),
-        pytest.param(np.ones(5), ["sample_weight.shape == (5,)", "(60,)"], id="too short"),
+        pytest.param(np.ones(5), ["sample_weight has 5 entries for 60 rows of X"], id="too short"),
         pytest.param(np.ones((N, 2)), ["Sample weights must be 1D"], id="two columns"),
         pytest.param(0 * ONES, ["at least one non-zero"], id="all zero"),
         pytest.param(changed(ONES, 3, np.nan), ["sample_weight contains NaN"], id="NaN"),
         pytest.param(changed(ONES, 3, np.inf), ["sample_weight contains infinity"], id="infinity"),
         pytest.param([None] * N, ["sample_weight contains NaN"], id="None"),
-        pytest.param(ONES + 1j, ["Complex data not supported"], id="complex"),
+        pytest.param(np.nan, ["sample_weight contains NaN"], id="the number NaN"),
+        pytest.param(np.inf, ["sample_weight contains infinity"], id="the number infinity"),
+        pytest.param(
+            np.full(N, np.datetime64("2020-01-01")),
+            ["sample_weight must be real numbers", "2020-01-01"],
+            id="dates",
+        ),
+        pytest.param(
+            ONES + 1j, ["sample_weight must be real numbers", "complex128", "1+1j"], id="complex"
+        ),
         pytest.param((LABEL == 1) * 1.0, ["y has one class, 1,"], id="one class left"),
         pytest.param(
             ["heavy"] * N,

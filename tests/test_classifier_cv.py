@@ -206,6 +206,10 @@ def test_weights_go_to_the_fits_of_the_folds(X, y, weight):
     assert np.abs(found.scores_ - unweighted.scores_).max() > 1e-6
 
 
+def test_one_weight_for_all_rows_is_no_weight(X, y, fitted):
+    assert_array_equal(make().fit(X, y, sample_weight=2).scores_, fitted.scores_)
+
+
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss"])
 def test_weights_go_to_a_scorer_that_takes_them(scoring, X, y, weight):
     found = make(scoring=scoring).fit(X, y, weight)

@@ -19,9 +19,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from .._class_scorers import told_of_classes
 from .._inputs import read_prediction_input, read_training_input
+from .._lengths import check_sample_weight
 from .._multimodal_array import MultiModalArray
 from .._null_rows import null_rows
-from .._sklearn_compat import accepts_sample_weight, check_sample_weight, is_dataframe
+from .._sklearn_compat import accepts_sample_weight, is_dataframe
 
 Scorer = Callable[..., Any]
 
@@ -103,10 +104,7 @@ def read_labels(
         raise ValueError("X has 0 rows; at least one is needed")
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
-    weight = check_sample_weight(
-        sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-    )
-    return y, weight
+    return y, check_sample_weight(sample_weight, len(y))
 
 
 class KnownPredictions(ClassifierMixin, BaseEstimator):

@@ -224,6 +224,23 @@ PREDICTIONS = [
     (f"{FRONT_DOOR}.score", {"y": LABEL.astype(str)}, ValueError, ("y", "'0'")),
     (f"{FRONT_DOOR}.score", {"sample_weight": [1]}, ValueError, ("sample_weight has 1", "60")),
     (f"{FRONT_DOOR}.score", {"sample_weight": -np.ones(N)}, ValueError, ("sample_weight",)),
+    (f"{FRONT_DOOR}.score", {"sample_weight": np.nan}, ValueError, ("sample_weight", "NaN")),
+    (
+        f"{FRONT_DOOR}.score",
+        {"sample_weight": np.full(N, 1e308)},
+        ValueError,
+        ("sample_weight is up to 1e+308", "60 rows"),
+    ),
+    (
+        f"{FRONT_DOOR}.partial_fit",
+        {"sample_weight": np.inf},
+        ValueError,
+        ("sample_weight", "infinity"),
+    ),
+    fit({"sample_weight": np.nan}, ValueError, "sample_weight", "NaN", of=SEARCH),
+    fit({"sample_weight": np.full(N, 1e308)}, ValueError, "sample_weight", "1e+308", of=SEARCH),
+    fit({"sample_weight": np.full(N, 1e307)}, ValueError, "sample_weight", "1e+307", of=DISCRETE),
+    fit({"self.smoothing": 1e308}, ValueError, "smoothing=1e+308", of=DISCRETE),
     (f"{FRONT_DOOR}.score", {"X": {"audio": AUDIO}}, ValueError, ("'video' missing",)),
     (f"{FRONT_DOOR}.set_params", {"bета": 1}, ValueError, ("'bета'", FRONT_DOOR)),
 ]
