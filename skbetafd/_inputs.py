@@ -15,6 +15,7 @@ from ._column_groups import column_names, from_frame, from_specification
 from ._dataset_input import unlabelled
 from ._flat_table import as_slice, check_flat, one_level, split
 from ._multimodal_array import MultiModalArray, quoted
+from ._plain import FILL, plain
 from ._presence import fill_absent
 from ._row_sources import is_stored
 from ._sklearn_compat import is_dataframe
@@ -110,7 +111,7 @@ def read_prediction_input(
 
 
 def _as_container(X: Any) -> Any:
-    X = unlabelled(X)
+    X = plain("X", unlabelled(X), FILL)
     if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):

@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from ._one_label import one_label_a_row
 from ._plain import plain
 from ._sklearn_compat import check_weight_array, num_samples
 
 
 def check_lengths(n_rows: int, **arguments: Any) -> None:
-    """Refuse an argument that has not one entry for each row of X; None has none.
+    """Refuse an argument that has not one entry, unmasked, for each row of X; None has none.
 
     Raises
     ------
@@ -25,6 +26,7 @@ def check_lengths(n_rows: int, **arguments: Any) -> None:
     for name, values in arguments.items():
         if values is None:
             continue
+        plain(name, values)
         try:
             found = num_samples(values)
         except TypeError as error:
@@ -105,15 +107,15 @@ class AccuracyMixin(ClassifierMixin):
         """
         if y is None:
             raise ValueError("y must be the true labels, got None")
-        predicted = self.predict(X)
-        check_lengths(len(predicted), y=y)
+        labels, predicted = one_label_a_row(y), self.predict(X)
+        check_lengths(len(predicted), y=labels)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(predicted))
         try:
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        except ValueError as error:
-            first, known = np.asarray(y).tolist()[0], self.classes_.tolist()[:5]
+            return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+        except (TypeError, ValueError) as error:
+            first, known = labels.tolist()[0], self.classes_.tolist()[:5]
             raise ValueError(
-                f"y must hold labels as those of fit, {known}, got {first!r} in its first row, of "
-                f"shape {np.shape(y)}: {error}"
+                f"y must hold labels as those of fit, {known}, got {first!r} in its first row: "
+                f"{error}"
             ) from error

@@ -13,6 +13,7 @@ from scipy import sparse
 from ._container_display import as_table, as_text, entry_dtype
 from ._dataset_input import unlabelled
 from ._null_rows import null_rows
+from ._plain import FILL, plain
 from ._presence import with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
 from ._sklearn_compat import is_dataframe, safe_indexing
@@ -240,18 +241,21 @@ class MultiModalArray:
 def _as_modality(name: Any, value: Any) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"a modality's name must be a string, got {name!r}")
-    if sparse.issparse(value):
-        return value.tocsr()
+    value = plain(f"modality {name!r}", value, FILL)
     if is_stored(value) and len(value.shape) > 1:
         return value
-    if not is_dataframe(value):
+    if sparse.issparse(value):
+        value = value.tocsr()
+    elif not is_dataframe(value):
         try:
             value = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
     if value.shape == ():
-        said = "; in a container, present= says what is missing" if value.item() is None else ""
-        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}{said}")
+        entry = value.item()
+        raise ValueError(
+            f"modality {name!r} needs rows and columns, got {entry!r}{ABSENT * (entry is None)}"
+        )
     if _is_text(value):
         return value.reshape(-1, 1)
     if len(value.shape) < 2:
@@ -264,12 +268,19 @@ def _as_modality(name: Any, value: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    """Tell a sequence of strings, some of which may be null; it can only be one column."""
+    """Tell a sequence of strings, some or all of them null; it can only be one column."""
     if len(value.shape) != 1 or value.dtype.kind != "O":
         return len(value.shape) == 1 and value.dtype.kind in "UT" and value.size > 0
-    return any(isinstance(entry, str) for entry in value) and not any(map(np.ndim, value))
+    if any(isinstance(entry, str) for entry in value):
+        return not any(map(np.ndim, value))
+    nulls = null_rows(value[:, None])
+    return nulls is not None and bool(nulls.all())
 
 
+ABSENT = (
+    ": a fit needs each modality in some row. None is for prediction alone, where no row has the "
+    "modality but all have another; in a container, present= says which rows have one"
+)
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
 ONE_COLUMN = (
     "reshape(-1, 1) makes one column of a one-dimensional array, and df[['name']] takes one of a "

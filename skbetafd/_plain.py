@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+FILL = "hand on .astype(float).filled(np.nan), where a row that is all NaN lacks the modality"
 LEAVE_OUT = "leave those rows out of every argument"
 
 

@@ -332,7 +332,7 @@ def test_without_a_refit_there_are_scores_but_no_predictor(X, y, fitted):
     assert found.beta_ == fitted.beta_
     assert found.best_params_ == fitted.best_params_
     for call in (found.predict, found.predict_proba, lambda X: found.beta_path(X, BETAS)):
-        with pytest.raises(NotFittedError):
+        with pytest.raises(NotFittedError, match=r"fitted with refit=False.*best_params_"):
             call(X)
 
 

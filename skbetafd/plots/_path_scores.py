@@ -15,6 +15,7 @@ from .._beta_path import BetaPathMixin
 from .._class_scorers import told_of_classes
 from .._inside import inside
 from .._lengths import check_lengths, check_sample_weight
+from .._one_label import one_label_a_row
 from .._sklearn_compat import accepts_sample_weight, safe_indexing
 from .._targets import check_known, row_labels
 
@@ -89,7 +90,7 @@ def score_path(
         If labels, environments or weights don't go with the path, or an environment has no score;
         the error names it and `scoring`.
     """
-    y = np.asarray(y)
+    y = one_label_a_row(y)
     check_known(y, classes)
     check_lengths(path.shape[1], y=y)
     names, chosen, places = None, [np.arange(len(y))], [where]
