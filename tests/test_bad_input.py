@@ -395,6 +395,37 @@ def test_bad_targets_are_refused(fitted, y, error, words):
     assert_refused(fitted, error, words, y=y)
 
 
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.tensor(AUDIO).bfloat16(), "BFloat16"),
+        (torch.tensor(AUDIO).to_sparse(), "Sparse"),
+        (torch.empty(AUDIO.shape, device="meta"), "meta"),
+    ],
+    ids=["bfloat16", "sparse", "without data"],
+)
+def test_a_tensor_that_is_no_array_is_refused_by_its_name(tensor, words):
+    clf = make().fit(GOOD, LABEL)
+    for call in (lambda X: make().fit(X, LABEL), MultiModalArray, clf.predict):
+        with pytest.raises(TypeError, match=f"modality 'audio' is a tensor .*{words}"):
+            call({**GOOD, "audio": tensor})
+    with pytest.raises(TypeError, match=f"^X is a tensor .*{words}"):
+        make().fit(tensor, LABEL)
+    with pytest.raises(TypeError, match=f"^y is a tensor .*{words}"):
+        make().fit(GOOD, tensor[:, 0])
+
+
+def test_the_numbers_of_tensors_with_a_gradient_are_taken():
+    def graded(array):
+        return torch.tensor(array, dtype=torch.float64, requires_grad=True)
+
+    X = {name: graded(value) for name, value in GOOD.items()}
+    clf = make().fit(X, graded(LABEL), sample_weight=graded(np.ones(N)))
+    expected = make().fit(GOOD, LABEL).predict_proba(GOOD)
+    assert_array_equal(clf.predict_proba(X), expected)
+    assert clf.score(X, graded(LABEL)) == clf.score(GOOD, LABEL)
+
+
 def test_a_masked_array_with_nothing_masked_is_an_array():
     X = {name: np.ma.MaskedArray(value) for name, value in GOOD.items()}
     clf = make().fit(X, np.ma.MaskedArray(LABEL), sample_weight=np.ma.MaskedArray(np.ones(N)))

@@ -255,6 +255,25 @@ PREDICTIONS = [
         ValueError,
         ("y must hold labels as those of fit, [0, 1, 2]", "1970"),
     ),
+    *(
+        (f"{FRONT_DOOR}.predict", {"X": {"audio": value, "video": None}}, ValueError, words)
+        for value, words in [
+            (3, ("'audio' needs rows and columns, got 3",)),
+            (np.array(1.5), ("'audio' needs rows and columns, got 1.5",)),
+            (None, ("'audio' needs rows and columns, got None", "all have another")),
+        ]
+    ),
+    (
+        f"{FRONT_DOOR}.predict",
+        {"X": {"audio": sparse.coo_array(np.ones(N)), "video": VIDEO}},
+        ValueError,
+        ("'audio' needs rows and columns, got shape (60,)",),
+    ),
+    fit(
+        {"X": {"audio": AUDIO, "note": None}},
+        ValueError,
+        "'note' needs rows and columns, got None: a fit needs each modality in some row",
+    ),
     (
         f"{FRONT_DOOR}.predict",
         {"X": {"audio": np.ma.masked_less(AUDIO, 0), "video": VIDEO}},
