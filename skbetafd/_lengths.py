@@ -107,7 +107,8 @@ class AccuracyMixin(ClassifierMixin):
         """
         if y is None:
             raise ValueError("y must be the true labels, got None")
-        labels, predicted = one_label_a_row(y), self.predict(X)
+        predicted = self.predict(X)
+        labels = one_label_a_row(y)
         check_lengths(len(predicted), y=labels)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(predicted))

@@ -162,7 +162,16 @@ BAD_X = {
         ["X is an object array of shape (2, 60, 4)", "pass the modalities as a list"],
     ),
     "text": (ValueError, video(np.full((N, 2), "loud")), ["'video'", "<U4", "'loud'"]),
-    "text of numbers": (ValueError, video(np.full((N, 2), "1.5")), ["'video'", "<U3", "'1.5'"]),
+    "text of numbers": (
+        ValueError,
+        video(np.full((N, 2), "1.5")),
+        ["'video'", "<U3", "'1.5'", "; astype(float) makes numbers of it"],
+    ),
+    "objects that are text of numbers": (
+        TypeError,
+        video(np.full((N, 2), "1.5", dtype=object)),
+        ["'video'", "'1.5'", "; astype(float) makes numbers of it"],
+    ),
     "bytes": (ValueError, video(np.full((N, 2), b"loud")), ["'video'", "b'loud'"]),
     "text in a pandas frame": (
         ValueError,
@@ -413,6 +422,45 @@ def test_a_tensor_that_is_no_array_is_refused_by_its_name(tensor, words):
         make().fit(tensor, LABEL)
     with pytest.raises(TypeError, match=f"^y is a tensor .*{words}"):
         make().fit(GOOD, tensor[:, 0])
+
+
+@pytest.mark.parametrize(
+    "kind", [list, np.array, pd.Series, lambda text: np.array(text, dtype=object)]
+)
+def test_text_is_told_in_the_same_words_whatever_holds_it(kind):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make().fit({**GOOD, "note": kind(["good day to you", "so then"] * (N // 2))}, LABEL)
+    assert "'good day to you' at row 0, column 0; real numbers are needed; encode it" in str(
+        caught.value
+    )
+    assert "astype" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        {"audio": AUDIO[0], "video": VIDEO[0]},
+        {"audio": AUDIO[0].tolist(), "video": VIDEO[:1]},
+        [AUDIO[0], VIDEO[0]],
+    ],
+    ids=["arrays", "lists", "no names"],
+)
+def test_one_row_without_an_axis_is_told_to_be_reshaped(X):
+    clf = make().fit(GOOD, LABEL)
+    with pytest.raises(ValueError, match=r"'audio'.*\(4,\), which is one row.*reshape\(1, -1\)"):
+        clf.predict(X)
+    with pytest.raises(ValueError, match=r"X is a ndarray of shape \(7,\).*reshape\(1, -1\)"):
+        clf.predict(FLAT[0])
+
+
+@pytest.mark.parametrize("y", [LABEL, LABEL.tolist(), pd.Series(LABEL), LABEL.astype(str), None])
+def test_labels_in_the_place_of_the_modalities_are_told_and_not_printed(y):
+    for call in (make().fit, make().partial_fit):
+        with pytest.raises(
+            ValueError, match=r"^(Expected 2D|X is None).*; X comes first"
+        ) as caught:
+            call(y, GOOD, **({"classes": [0, 1, 2]} if call.__name__ == "partial_fit" else {}))
+        assert len(str(caught.value)) < 220
 
 
 def test_the_numbers_of_tensors_with_a_gradient_are_taken():
