@@ -40,7 +40,7 @@ def _refuse_one_axis(X: Any, *, training: bool) -> None:
     if X is None:
         raise ValueError(f"X is None: modalities are needed{swapped}")
     try:
-        shape = getattr(X, "shape", None) or np.shape(X)
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     except ValueError:
         return  # rows of several lengths
     if len(shape) == 1 and not sparse.issparse(X):

@@ -61,8 +61,8 @@ def _check_objects(labels: np.ndarray) -> None:
     for row, label in enumerate(labels):
         if not isinstance(label, (str, bytes)):
             raise TypeError(
-                f"y must hold {KINDS}, got Python objects, {label!r} in row {row}: astype(str) "
-                "makes strings of all, astype(int) numbers"
+                f"Unknown label type: y must hold {KINDS}, got Python objects, {label!r} in row "
+                f"{row}; astype(str) makes strings of all, astype(int) numbers"
             )
 
 
