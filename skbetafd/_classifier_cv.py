@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, StratifiedKFold, check_cv
 from sklearn.utils import Bunch
@@ -29,7 +30,8 @@ from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
-from ._lengths import check_lengths
+from ._lengths import check_lengths, check_sample_weight
+from ._plain import plain
 from ._search_results import search_results
 from ._sklearn_compat import (
     accepts_sample_weight,
@@ -316,8 +318,12 @@ dtype, device, accelerate, random_state, verbose
             check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
             check_lengths(len(container), groups=groups)
-            aligned = {"y": column_or_1d(y), "sample_weight": sample_weight, "mediator": mediator}
-            aligned["groups"] = held
+            groups, held = plain("groups", groups), plain("groups", held)
+            mediator = plain("mediator", mediator)
+            if sample_weight is not None:
+                sample_weight = check_sample_weight(sample_weight, len(container))
+            aligned = {"y": column_or_1d(plain("y", y)), "sample_weight": sample_weight}
+            aligned |= {"mediator": mediator, "groups": held}
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)
             routed = self._route(scorer, sample_weight, mediator, params, held)
@@ -521,6 +527,12 @@ dtype, device, accelerate, random_state, verbose
         )
 
     def __sklearn_is_fitted__(self) -> bool:
+        if hasattr(self, "cv_results_") and not hasattr(self, "net_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance was fitted with refit=False, which leaves "
+                "scores and no classifier: set refit=True, or fit a FrontDoorMultiModalClassifier "
+                f"with best_params_, {self.best_params_}"
+            )
         return hasattr(self, "net_")
 
 

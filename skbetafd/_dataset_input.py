@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from ._plain import FILL, plain
+
 ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
+
+
+TEXT = "USTO"
+"""Kinds of dtype that hold strings."""
 
 
 def is_dataset(X: Any) -> bool:
@@ -98,7 +103,13 @@ class Items:
                 ) from None
             if entry is None:
                 continue
-            entry = _array(entry)
+            entry = _array(key, entry)
+            if not _fits(entry.dtype, array.dtype):
+                kind = "text" if array.dtype.kind == "O" else array.dtype
+                raise ValueError(
+                    f"item {row} of {type(self.dataset).__name__} holds {entry.dtype} in modality "
+                    f"{key!r}, where others hold {kind}"
+                )
             if entry.shape != array.shape[1:]:
                 raise ValueError(
                     f"item {row} of {type(self.dataset).__name__} has shape {entry.shape} in "
@@ -111,9 +122,8 @@ class Items:
         for row in range(self.n_rows):
             entry = self._item(row)[0][key]
             if entry is not None:
-                entry = _array(entry)
-                single = entry.dtype == np.float32 or entry.dtype.kind not in "biuf"
-                return np.empty(entry.shape, entry.dtype if single else np.float64)
+                entry = _array(key, entry)
+                return np.empty(entry.shape, _dtype_for(entry.dtype))
         raise ValueError(f"modality {key!r} is None in every item")
 
     def _item(self, row: int) -> tuple[Any, Any]:
@@ -148,9 +158,22 @@ class ItemStore:
         return self.gather(np.arange(self.shape[0])[rows])
 
 
-def _array(entry: Any) -> np.ndarray:
-    return entry.detach().cpu().numpy() if isinstance(entry, torch.Tensor) else np.asarray(entry)
+def _array(key: Any, entry: Any) -> np.ndarray:
+    return np.asarray(plain(f"an item's modality {key!r}", entry, FILL))
+
+
+def _dtype_for(dtype: np.dtype[Any]) -> Any:
+    """Give the dtype for all items like this one; text is of any length."""
+    if dtype.kind in TEXT:
+        return object
+    return np.float64 if dtype.kind in "biuf" and dtype != np.float32 else dtype
+
+
+def _fits(dtype: np.dtype[Any], like: np.dtype[Any]) -> bool:
+    return dtype.kind in TEXT if like.kind == "O" else np.can_cast(dtype, like, "same_kind")
 
 
 def _missing(like: np.ndarray) -> Any:
+    if like.dtype.kind == "O":
+        return None
     return np.nan if like.dtype.kind == "f" else np.zeros((), like.dtype)

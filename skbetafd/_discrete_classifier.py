@@ -18,6 +18,7 @@ from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._contribution import modality_position
 from ._diagram import ModalityDiagram
 from ._inputs import read_prediction_input, read_training_input
+from ._lengths import check_sample_weight
 from ._levels import Levels, Row, category_rows
 from ._multimodal_array import MultiModalArray
 from ._sklearn_compat import Interval
@@ -196,11 +197,11 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator)
             self.predominant_ = X.names[modality_position(self.predominant, X.names)]
             columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
-            y, shares = read_targets(self, X, y, sample_weight)
+            y, _ = read_targets(self, X, y, sample_weight)
             # Not the shares of the largest weight: a weight of 2 has to count as two rows.
-            scale = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
-            weight = np.ones_like(shares) * scale
+            weight = check_sample_weight(sample_weight, len(y))
             counts = self._count(columns, y, weight)
+            _check_smoothing(self.smoothing, counts)
             self.joint_ = _joint(counts, self.smoothing)
             self.mediator_levels_ = None if mediator is None else self._levels[2].values
             self._tables = self._adjusted(counts)
@@ -269,6 +270,14 @@ def _mediator_rows(mediator: Any, n_samples: int) -> list[Row]:
     if len(rows) != n_samples:
         raise ValueError(f"mediator has {len(rows)} rows, but X has {n_samples}")
     return rows
+
+
+def _check_smoothing(smoothing: float, counts: np.ndarray) -> None:
+    if not np.isfinite(float(counts.sum()) + float(smoothing) * counts.size):
+        raise ValueError(
+            f"smoothing={smoothing!r} is too large: added to each of {counts.size} counts, their "
+            "sum is infinite"
+        )
 
 
 def _joint(counts: np.ndarray, smoothing: float) -> np.ndarray:

@@ -74,13 +74,18 @@ def by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:
     """Spread one value over all modalities; a mapping's keys are names or positions."""
     if not isinstance(value, Mapping):
         return dict.fromkeys(names, value)
-    found = {}
+    found: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     for key, entry in value.items():
         position = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(names)
         name = names[key] if position and key not in names else key
         if name not in names:
             raise ValueError(f"{parameter} names {key!r}, but the modalities are {quoted(names)}")
-        found[name] = entry
+        if name in found:
+            raise ValueError(
+                f"{parameter} names modality {name!r} twice, by {keys[name]!r} and by {key!r}"
+            )
+        found[name], keys[name] = entry, key
     return found
 
 

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from ._column_groups import SEPARATOR
@@ -25,11 +26,29 @@ def check_flat(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
     if isinstance(X, (str, bytes, Real)):
         raise ValueError(f"X must be a 2D array or a list or dict of modalities, got {X!r}")
     if not is_dataframe(X):
+        _refuse_one_axis(X, training=reset)
         return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
     X = one_level(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     check_n_features(estimator, X, reset=reset)
     return X
+
+
+def _refuse_one_axis(X: Any, *, training: bool) -> None:
+    """Refuse what is missing or has one axis, without printing all of it."""
+    swapped = "; X comes first, as in fit(X, y)" if training else ""
+    if X is None:
+        raise ValueError(f"X is None: modalities are needed{swapped}")
+    try:
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    except ValueError:
+        return  # rows of several lengths
+    if len(shape) == 1 and not sparse.issparse(X):
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X is a {type(X).__name__} of shape "
+            f"{tuple(shape)}{swapped}. Reshape your data by reshape(1, -1) if it is one row, by "
+            "reshape(-1, 1) if it is a column"
+        )
 
 
 def split(X: Any, columns: dict[str, np.ndarray], *, named: bool) -> MultiModalArray:

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ._column_groups import column_names, from_frame, from_specification
 from ._dataset_input import unlabelled
 from ._flat_table import as_slice, check_flat, one_level, split
 from ._multimodal_array import MultiModalArray, quoted
+from ._plain import FILL, plain
 from ._presence import fill_absent
 from ._row_sources import is_stored
 from ._sklearn_compat import is_dataframe
@@ -97,6 +99,7 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
+    _refuse_one_row(X, layout)
     _refuse_one_table(estimator, X, layout)
     X = _as_container(fill_absent(X, layout.names, layout.shapes))
     if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
@@ -110,7 +113,7 @@ def read_prediction_input(
 
 
 def _as_container(X: Any) -> Any:
-    X = unlabelled(X)
+    X = plain("X", unlabelled(X), FILL)
     if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):
@@ -149,6 +152,26 @@ def _refuse_one_table(estimator: Any, X: Any, layout: Layout) -> None:
         "or a dict with an array for each, or None for one that is absent; a MultiModalArray of "
         "them; or one table with the columns of all"
     )
+
+
+def _refuse_one_row(X: Any, layout: Layout) -> None:
+    """Refuse a modality that is one row without an axis of rows."""
+    if isinstance(X, Mapping) and not sparse.issparse(X):
+        given = {name: X[name] for name in layout.names if name in X}
+    elif isinstance(X, (list, tuple)) and len(X) == len(layout.names):
+        given = dict(zip(layout.names, X, strict=True))
+    else:
+        return
+    for name, shape in zip(layout.names, layout.shapes, strict=True):
+        value = given.get(name)
+        found = getattr(value, "shape", None)
+        if isinstance(value, (list, tuple)) and all(isinstance(entry, Real) for entry in value):
+            found = (len(value),)
+        if found == shape and len(shape) == 1 and shape[0] > 1:
+            raise ValueError(
+                f"modality {name!r} needs rows and columns, got shape {found}, which is one row of "
+                f"the fit's {shape[0]} features: reshape(1, -1) makes a table of it"
+            )
 
 
 def _is_table(entry: Any) -> bool:

@@ -8,11 +8,13 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from ._sklearn_compat import check_sample_weight, num_samples
+from ._one_label import one_label_a_row
+from ._plain import plain
+from ._sklearn_compat import check_weight_array, num_samples
 
 
 def check_lengths(n_rows: int, **arguments: Any) -> None:
-    """Refuse an argument that has not one entry for each row of X; None has none.
+    """Refuse an argument that has not one entry, unmasked, for each row of X; None has none.
 
     Raises
     ------
@@ -24,12 +26,51 @@ def check_lengths(n_rows: int, **arguments: Any) -> None:
     for name, values in arguments.items():
         if values is None:
             continue
+        plain(name, values)
         try:
             found = num_samples(values)
         except TypeError as error:
             raise TypeError(f"{name}: {error}") from error
         if found != n_rows:
             raise ValueError(f"{name} has {found} entries for {n_rows} rows of X")
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = False) -> np.ndarray:
+    """Read weights of rows: one for each, one number for all, or None, which is 1.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), float64
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, negative, not finite, all 0, not one a row or, where they are not
+        `scale_free`, so large that their sum is infinite.
+    """
+    given = plain("sample_weight", sample_weight)
+    array = np.asarray(given)
+    if array.ndim:
+        check_lengths(n_rows, sample_weight=given)
+    if array.dtype.kind in "mMc":
+        raise ValueError(
+            f"sample_weight must be real numbers, got {array.dtype}, first {array.flat[0]!s}"
+        )
+    if not array.ndim and given is not None:
+        given = np.full(n_rows, given)
+    try:
+        weight = check_weight_array(
+            given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
+        )
+    except (TypeError, ValueError) as error:
+        said = "" if "sample_weight" in str(error) else "sample_weight: "
+        raise ValueError(f"{said}{error}") from error
+    if not scale_free and weight.max() > np.finfo(float).max / n_rows:
+        raise ValueError(
+            f"sample_weight is up to {weight.max():.3g}, too large for a sum over {n_rows} rows: "
+            "divide it by its largest"
+        )
+    return weight
 
 
 class AccuracyMixin(ClassifierMixin):
@@ -67,16 +108,15 @@ class AccuracyMixin(ClassifierMixin):
         if y is None:
             raise ValueError("y must be the true labels, got None")
         predicted = self.predict(X)
-        check_lengths(len(predicted), y=y, sample_weight=sample_weight)
+        labels = one_label_a_row(y)
+        check_lengths(len(predicted), y=labels)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, predicted, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight = check_sample_weight(sample_weight, len(predicted))
         try:
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        except ValueError as error:
-            first, known = np.asarray(y).tolist()[0], self.classes_.tolist()[:5]
+            return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+        except (TypeError, ValueError) as error:
+            first, known = labels.tolist()[0], self.classes_.tolist()[:5]
             raise ValueError(
-                f"y must hold labels as those of fit, {known}, got {first!r} in its first row, of "
-                f"shape {np.shape(y)}: {error}"
+                f"y must hold labels as those of fit, {known}, got {first!r} in its first row: "
+                f"{error}"
             ) from error

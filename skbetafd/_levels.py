@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._plain import plain
+
 Row = tuple[Hashable, ...]
 
 
@@ -31,7 +33,7 @@ def category_rows(name: str, value: Any) -> list[Row]:
     """
     if sparse.issparse(value):
         raise TypeError(f"{name} is a sparse matrix; dense data is required, use toarray()")
-    array = np.asarray(value)
+    array = np.asarray(plain(name, value))
     if array.ndim == 0 or not array.size:
         what = "samples" if array.ndim and not len(array) else "features"
         raise ValueError(f"{name} has 0 {what}, its shape is {array.shape}")

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from ._levels import Levels, Row, category_rows
+from ._plain import plain
 from ._sklearn_compat import is_dataframe
 
 
@@ -78,6 +79,7 @@ def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
     """
     if sparse.issparse(mediator):
         raise TypeError("mediator is a sparse matrix; dense data is required, use toarray()")
+    mediator = plain("mediator", mediator)
     n_samples, used = len(weight), weight > 0
     array = np.asarray(mediator)
     if array.ndim not in (1, 2) or array.shape[0] != n_samples:

@@ -13,6 +13,7 @@ from scipy import sparse
 from ._container_display import as_table, as_text, entry_dtype
 from ._dataset_input import unlabelled
 from ._null_rows import null_rows
+from ._one_modality import as_modality
 from ._presence import with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
 from ._same_rows import check_same_rows
@@ -117,7 +118,7 @@ class MultiModalArray:
             entries = {f"modality{i}": value for i, value in enumerate(data)}
         if not entries:
             raise ValueError("X holds no modality: at least one is required, got 0.")
-        self._data = {name: _as_modality(name, value) for name, value in entries.items()}
+        self._data = {name: as_modality(name, value) for name, value in entries.items()}
         check_same_rows(self._data)
         if present is not None and not isinstance(present, Mapping):
             raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
@@ -241,46 +242,6 @@ class MultiModalArray:
 
     def _repr_html_(self) -> str:
         return as_table(self._data, len(self))
-
-
-def _as_modality(name: Any, value: Any) -> Any:
-    if not isinstance(name, str):
-        raise TypeError(f"a modality's name must be a string, got {name!r}")
-    if sparse.issparse(value):
-        return value.tocsr()
-    if is_stored(value) and len(value.shape) > 1:
-        return value
-    if not is_dataframe(value):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
-    if value.shape == ():
-        said = "; in a container, present= says what is missing" if value.item() is None else ""
-        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}{said}")
-    if _is_text(value):
-        return value.reshape(-1, 1)
-    if len(value.shape) < 2:
-        holds_arrays = value.dtype == object and any(np.ndim(entry) for entry in value)
-        raise ValueError(
-            f"modality {name!r} needs rows and columns, got shape {value.shape}; "
-            + (PAD if holds_arrays else ONE_COLUMN)
-        )
-    return value
-
-
-def _is_text(value: Any) -> bool:
-    """Tell a sequence of strings, some of which may be null; it can only be one column."""
-    if len(value.shape) != 1 or value.dtype.kind != "O":
-        return len(value.shape) == 1 and value.dtype.kind in "UT" and value.size > 0
-    return any(isinstance(entry, str) for entry in value) and not any(map(np.ndim, value))
-
-
-PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
-ONE_COLUMN = (
-    "reshape(-1, 1) makes one column of a one-dimensional array, and df[['name']] takes one of a "
-    "frame"
-)
 
 
 def _n_bytes(value: Any) -> int:

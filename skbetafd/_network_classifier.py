@@ -13,6 +13,7 @@ from ._diagram import ModalityDiagram
 from ._encodings import may_be_padded, resolve_encodings
 from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._inputs import read_prediction_input, read_training_input
+from ._lengths import check_sample_weight
 from ._mediator import read_mediator
 from ._numeric import numeric_modalities
 from ._portable import Portable
@@ -113,9 +114,9 @@ class NetworkClassifier(ModalityDiagram, Portable):
         padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
         arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
         y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
-        raw = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        raw = check_sample_weight(sample_weight, len(y), scale_free=True)
         with np.errstate(over="ignore"):  # a sum beyond float64 matters to partial_fit alone
-            mass = float(np.broadcast_to(raw, len(y))[weight > 0].sum())
+            mass = float(raw[weight > 0].sum())
         observed = None if mediator is None else read_mediator(mediator, weight)
         groups = None if groups is None else read_groups(groups, len(y))
         used = np.flatnonzero(weight > 0)

@@ -62,7 +62,9 @@ def _null_entries(array: np.ndarray) -> np.ndarray:
 @np.vectorize(otypes=[bool])
 def _is_null(entry: Any) -> bool:
     # NaN and NaT alone differ from themselves; pandas.NA has no truth, an array several
-    return entry is None or is_pandas_na(entry) or (np.isscalar(entry) and entry != entry)
+    if entry is None or is_pandas_na(entry):
+        return True
+    return not hasattr(entry, "__len__") and bool(entry != entry)
 
 
 def spread_rows(value: Any, rows: np.ndarray, index: Any = None) -> Any:

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from ._column_groups import column_names
-from ._encoding_hints import encoding_hint, refuse_dates
+from ._encoding_hints import encoding_hint, refuse_dates, spells_numbers
 from ._multimodal_array import MultiModalArray
 from ._null_rows import null_rows
 from ._presence import present_rows
@@ -48,7 +48,7 @@ def numeric_modalities(
     Raises
     ------
     TypeError
-        If a modality is an array of Python objects.
+        If a modality is an array of Python objects, text among them.
     ValueError
         If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
     """
@@ -188,15 +188,13 @@ def _check_real(name: str, value: Any) -> None:
     if array.dtype.kind in "biuf" or (array.dtype == object and is_dataframe(value)):
         return  # a frame of several dtypes is an object array; text in it is found below
     where, hint = _first_no_number(name, value, array)
-    if array.dtype == object:
-        raise TypeError(
-            f"modality {name!r} is an array of Python objects, {where}; convert it to numbers "
-            f"(astype(float)) or {hint}"
-        )
-    hint = f"; {hint}" if array.dtype.kind in "SUTmM" else ""
-    raise ValueError(
-        f"modality {name!r} holds {array.dtype}, {where}; real numbers are needed{hint}"
-    )
+    if spells_numbers(array):
+        hint = "astype(float) makes numbers of it"
+    objects = array.dtype == object and not any(isinstance(entry, str) for entry in array.flat)
+    holds = "is an array of Python objects" if objects else f"holds {array.dtype}"
+    hint = f"; {hint}" if array.dtype.kind in "OSUTmM" else ""
+    error = TypeError if array.dtype == object else ValueError
+    raise error(f"modality {name!r} {holds}, {where}; real numbers are needed{hint}")
 
 
 def _first_no_number(name: str, value: Any, array: np.ndarray) -> tuple[str, str]:

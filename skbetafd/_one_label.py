@@ -1,4 +1,4 @@
-"""One label a row: several are refused by the name that scikit-learn has for them."""
+"""One label a row: what is missing, several or of no such kind is refused by name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,64 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
 
+from ._blaming import blaming
+from ._null_rows import null_rows
+from ._plain import LEAVE_OUT, plain
 from ._process_wide import without_warnings
 
+KINDS = "strings, booleans or integers"
 MULTI_OUTPUT = "sklearn.multioutput.MultiOutputClassifier"
 MULTILABEL = f"{MULTI_OUTPUT} or sklearn.multiclass.OneVsRestClassifier"
+
+
+def one_label_a_row(y: Any, estimator_name: str = "") -> np.ndarray:
+    """Read labels, none of which may be missing, as shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If one is missing, naming its row, there are several a row, or they are continuous.
+    TypeError
+        If they are neither strings, booleans nor integers.
+    """
+    y = plain("y", y)
+    check_one_label_a_row(y)
+    with blaming("y"):
+        array = np.asarray(y)
+        if array.dtype.kind in "cV" and len(array):
+            raise TypeError(f"y must hold {KINDS}, got {array.dtype}, {array[0]} in row 0")
+        labels = column_or_1d(array, warn=True)
+        _check_none_missing(y, labels)
+        _check_objects(labels)
+        assert_all_finite(labels, input_name="y", estimator_name=estimator_name)
+        check_classification_targets(labels)
+    return labels
+
+
+def _check_none_missing(y: Any, labels: np.ndarray) -> None:
+    if labels.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        labels = np.asarray(y, dtype=object).reshape(labels.shape)  # else NaN would be "nan"
+    if labels.dtype.kind not in "OmM":
+        return
+    missing = null_rows(labels[:, None])
+    if missing is not None:
+        row = int(missing.argmax())
+        raise ValueError(f"y is missing in row {row}: its label is {labels[row]}; {LEAVE_OUT}")
+
+
+def _check_objects(labels: np.ndarray) -> None:
+    if labels.dtype != object:
+        return
+    for row, label in enumerate(labels):
+        if not isinstance(label, (str, bytes)):
+            raise TypeError(
+                f"Unknown label type: y must hold {KINDS}, got Python objects, {label!r} in row "
+                f"{row}; astype(str) makes strings of all, astype(int) numbers"
+            )
 
 
 def check_one_label_a_row(y: Any) -> None:

@@ -15,6 +15,7 @@ from ._fit_request import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
 from ._numeric import refuse_large_sources
+from ._plain import plain
 from ._readings import Reading, readings_of
 from ._stream import Stream
 from ._warm_start import Start
@@ -129,6 +130,7 @@ class PartialFitMixin(NetworkClassifier):
         if not begun and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
+            classes = plain("classes", classes, "name the labels there are")
             if np.ndim(classes) != 1:
                 raise ValueError(f"classes must be a sequence of labels, got {classes!r}")
             classes = np.unique(column_or_1d(classes, input_name="classes"))

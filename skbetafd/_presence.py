@@ -9,12 +9,13 @@ import numpy as np
 from scipy import sparse
 
 from ._null_rows import spread_rows
+from ._plain import plain
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
 def with_absent_rows(name: str, value: Any, present: Any) -> Any:
     """Copy a modality with nulls in the rows where `present` is False."""
-    mask = np.asarray(present)
+    mask = np.asarray(plain(f"present[{name!r}]", present, "say True or False of every row"))
     if mask.dtype != bool or mask.shape != (value.shape[0],):
         raise ValueError(
             f"present[{name!r}] must be {value.shape[0]} booleans, one a row, got {mask.dtype} of "
@@ -45,9 +46,10 @@ def fill_absent(X: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]])
     else:
         return X
     given = X.values() if isinstance(X, Mapping) else X
-    rows = next((_n_rows(value) for value in given if value is not None), None)
-    if not absent or rows is None:
+    there = [value for value in given if value is not None]
+    if not (absent and there):
         return X
+    rows = _n_rows(there[0])
     filled = {i: np.full((rows, *width[i]), np.nan) for i in absent}
     if isinstance(X, Mapping):
         return {**X, **filled}
@@ -55,7 +57,10 @@ def fill_absent(X: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]])
 
 
 def _n_rows(value: Any) -> int:
-    return int(value.shape[0]) if hasattr(value, "shape") else len(value)
+    """Count rows; what has none is refused later, as what it is."""
+    if hasattr(value, "shape"):
+        return int(value.shape[0]) if value.shape else 0
+    return len(value) if hasattr(value, "__len__") else 0
 
 
 def present_rows(array: Any) -> np.ndarray:

@@ -30,7 +30,7 @@ from sklearn.utils._set_output import _safe_set_output as safe_set_output
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_n_features as check_n_features
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_sample_weight as check_weight_array
 from sklearn.utils.validation import _num_samples as num_samples
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -71,7 +71,7 @@ __all__ = [
     "allows_nan",
     "check_arguments",
     "check_n_features",
-    "check_sample_weight",
+    "check_weight_array",
     "get_tags",
     "is_dataframe",
     "is_pandas_na",

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
-from ._lengths import check_lengths
+from ._blaming import blaming
+from ._lengths import check_lengths, check_sample_weight
 from ._null_rows import null_rows
-from ._one_label import check_one_label_a_row
-from ._sklearn_compat import check_sample_weight
+from ._one_label import one_label_a_row
+from ._plain import plain
 
 LEAST_SHARE = 1e-8
 """Below this share of the largest, a positive weight is lost in float32's rounding."""
@@ -66,18 +62,12 @@ def read_targets(
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    check_one_label_a_row(y)
+    y = one_label_a_row(y, name)
+    check_lengths(len(X), y=y)
     with blaming("y"):
-        y = column_or_1d(y, warn=True)
-        check_lengths(len(X), y=y)
-        assert_all_finite(y, input_name="y", estimator_name=name)
-        check_classification_targets(y)
         encoder = LabelEncoder().fit(y if classes is None else classes)
         check_known(y, encoder.classes_)
-    with blaming("sample_weight"):
-        sample_weight = check_sample_weight(
-            sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-        )
+    sample_weight = check_sample_weight(sample_weight, len(y), scale_free=True)
     if class_weight is not None:
         factors = label_weights(class_weight, encoder.classes_, y, sample_weight)
         sample_weight = sample_weight * factors[encoder.transform(y)]
@@ -161,6 +151,7 @@ def row_labels(values: Any, name: str, n_rows: int) -> np.ndarray:
     TypeError
         If strings, numbers or other kinds are mixed.
     """
+    values = plain(name, values)
     listed = isinstance(values, (list, tuple))
     array = np.asarray(values, dtype=object if listed else None)  # else NaN would be "nan"
     if array.shape[1:] == (1,):
@@ -201,14 +192,3 @@ def _check_range(sample_weight: np.ndarray) -> None:
             f"sample_weight ranges from {least:.3g} to {most:.3g}: the small ones vanish beside "
             "the large"
         )
-
-
-@contextmanager
-def blaming(culprit: str) -> Iterator[None]:
-    """Put the argument's name before a message that lacks it."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        if culprit in re.findall(r"\w+", str(error)):
-            raise
-        raise type(error)(f"{culprit}: {error}") from error

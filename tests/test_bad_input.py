@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
@@ -146,7 +147,7 @@ BAD_X = {
     "masked values": (
         ValueError,
         video(np.ma.masked_invalid(changed(VIDEO, (7, 2), np.nan))),
-        ["'video' contains NaN at row 7, column 2"],
+        ["'video' is a masked array with 1 of 180 entries masked", ".filled(np.nan)"],
     ),
     "objects as modality": (
         TypeError,
@@ -164,7 +165,16 @@ BAD_X = {
         ["X is an object array of shape (2, 60, 4)", "pass the modalities as a list"],
     ),
     "text": (ValueError, video(np.full((N, 2), "loud")), ["'video'", "<U4", "'loud'"]),
-    "text of numbers": (ValueError, video(np.full((N, 2), "1.5")), ["'video'", "<U3", "'1.5'"]),
+    "text of numbers": (
+        ValueError,
+        video(np.full((N, 2), "1.5")),
+        ["'video'", "<U3", "'1.5'", "; astype(float) makes numbers of it"],
+    ),
+    "objects that are text of numbers": (
+        TypeError,
+        video(np.full((N, 2), "1.5", dtype=object)),
+        ["'video'", "'1.5'", "; astype(float) makes numbers of it"],
+    ),
     "bytes": (ValueError, video(np.full((N, 2), b"loud")), ["'video'", "b'loud'"]),
     "text in a pandas frame": (
         ValueError,
@@ -360,31 +370,138 @@ CONTINUOUS = rng.normal(size=N)
         ),
         pytest.param(np.zeros(N), ValueError, ["y has one class, 0.0"], id="one class"),
         pytest.param(["bird"] * N, ValueError, ["y has one class, 'bird'"], id="one text class"),
-        pytest.param(LABEL + 1j, ValueError, ["Complex data not supported"], id="complex"),
         pytest.param(sparse.csr_array(LABEL[:, None]), TypeError, ["Sparse", "y"], id="sparse"),
         pytest.param(np.array([b"a", b"b", b"c"])[LABEL], TypeError, ["bytes"], id="bytes"),
         pytest.param(
             objects(*["a", 1] * 30),
-            (TypeError, ValueError),
-            ["y: "],
+            TypeError,
+            ["y must hold strings, booleans or integers", "1 in row 1"],
             id="texts and numbers",
         ),
         pytest.param(
             objects(*["a", None] * 30),
-            (TypeError, ValueError),
-            ["y: "],
+            ValueError,
+            ["y is missing in row 1: its label is None"],
             id="texts and None",
         ),
         pytest.param(
             pd.Series(["a", "b", None] * 20, dtype="string"),
-            (TypeError, ValueError),
-            ["y: "],
+            ValueError,
+            ["y is missing in row 2: its label is <NA>"],
             id="texts and NA",
+        ),
+        pytest.param(
+            ["a", "b", np.nan] * 20,
+            ValueError,
+            ["y is missing in row 2: its label is nan"],
+            id="a list of texts and NaN",
+        ),
+        pytest.param(
+            objects(*LABEL[1:], None),
+            ValueError,
+            ["y is missing in row 59"],
+            id="numbers, None",
+        ),
+        pytest.param(objects(*LABEL[1:], pd.NaT), ValueError, ["y is missing in row 59"], id="NaT"),
+        pytest.param(
+            np.array(["2020-01-01", "2020-01-02", "NaT"], dtype="datetime64[D]")[LABEL],
+            ValueError,
+            ["y is missing in row 2: its label is NaT"],
+            id="dates and NaT",
+        ),
+        pytest.param(
+            np.array([(label,) for label in LABEL], dtype=[("kind", int)]),
+            TypeError,
+            ["y must hold strings, booleans or integers", "'kind'", "(0,) in row 0"],
+            id="structured",
+        ),
+        pytest.param(LABEL + 1j, TypeError, ["y must hold", "complex128"], id="complex"),
+        pytest.param(
+            np.ma.masked_equal(LABEL, 1),
+            ValueError,
+            ["y is a masked array with 20 of 60 entries masked", "leave those rows out"],
+            id="masked",
         ),
     ],
 )
 def test_bad_targets_are_refused(fitted, y, error, words):
     assert_refused(fitted, error, words, y=y)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.tensor(AUDIO).bfloat16(), "BFloat16"),
+        (torch.tensor(AUDIO).to_sparse(), "Sparse"),
+        (torch.empty(AUDIO.shape, device="meta"), "meta"),
+    ],
+    ids=["bfloat16", "sparse", "without data"],
+)
+def test_a_tensor_that_is_no_array_is_refused_by_its_name(tensor, words):
+    clf = make().fit(GOOD, LABEL)
+    for call in (lambda X: make().fit(X, LABEL), MultiModalArray, clf.predict):
+        with pytest.raises(TypeError, match=f"modality 'audio' is a tensor .*{words}"):
+            call({**GOOD, "audio": tensor})
+    with pytest.raises(TypeError, match=f"^X is a tensor .*{words}"):
+        make().fit(tensor, LABEL)
+    with pytest.raises(TypeError, match=f"^y is a tensor .*{words}"):
+        make().fit(GOOD, tensor[:, 0])
+
+
+@pytest.mark.parametrize(
+    "kind", [list, np.array, pd.Series, lambda text: np.array(text, dtype=object)]
+)
+def test_text_is_told_in_the_same_words_whatever_holds_it(kind):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make().fit({**GOOD, "note": kind(["good day to you", "so then"] * (N // 2))}, LABEL)
+    assert "'good day to you' at row 0, column 0; real numbers are needed; encode it" in str(
+        caught.value
+    )
+    assert "astype" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        {"audio": AUDIO[0], "video": VIDEO[0]},
+        {"audio": AUDIO[0].tolist(), "video": VIDEO[:1]},
+        [AUDIO[0], VIDEO[0]],
+    ],
+    ids=["arrays", "lists", "no names"],
+)
+def test_one_row_without_an_axis_is_told_to_be_reshaped(X):
+    clf = make().fit(GOOD, LABEL)
+    with pytest.raises(ValueError, match=r"'audio'.*\(4,\), which is one row.*reshape\(1, -1\)"):
+        clf.predict(X)
+    with pytest.raises(ValueError, match=r"X is a ndarray of shape \(7,\).*reshape\(1, -1\)"):
+        clf.predict(FLAT[0])
+
+
+@pytest.mark.parametrize("y", [LABEL, LABEL.tolist(), pd.Series(LABEL), LABEL.astype(str), None])
+def test_labels_in_the_place_of_the_modalities_are_told_and_not_printed(y):
+    for call in (make().fit, make().partial_fit):
+        with pytest.raises(
+            ValueError, match=r"^(Expected 2D|X is None).*; X comes first"
+        ) as caught:
+            call(y, GOOD, **({"classes": [0, 1, 2]} if call.__name__ == "partial_fit" else {}))
+        assert len(str(caught.value)) < 220
+
+
+def test_the_numbers_of_tensors_with_a_gradient_are_taken():
+    def graded(array):
+        return torch.tensor(array, dtype=torch.float64, requires_grad=True)
+
+    X = {name: graded(value) for name, value in GOOD.items()}
+    clf = make().fit(X, graded(LABEL), sample_weight=graded(np.ones(N)))
+    expected = make().fit(GOOD, LABEL).predict_proba(GOOD)
+    assert_array_equal(clf.predict_proba(X), expected)
+    assert clf.score(X, graded(LABEL)) == clf.score(GOOD, LABEL)
+
+
+def test_a_masked_array_with_nothing_masked_is_an_array():
+    X = {name: np.ma.MaskedArray(value) for name, value in GOOD.items()}
+    clf = make().fit(X, np.ma.MaskedArray(LABEL), sample_weight=np.ma.MaskedArray(np.ones(N)))
+    assert_array_equal(clf.predict_proba(X), make().fit(GOOD, LABEL).predict_proba(GOOD))
 
 
 def test_a_column_as_target_is_taken_with_sklearns_warning():
@@ -405,13 +522,27 @@ ONES = np.ones(N)
             changed(ONES, 3, -0.5), ["Negative values", "`sample_weight`"], id="one below 0"
         ),
         pytest.param(-1.0, ["Negative values", "`sample_weight`"], id="a negative number"),
-        pytest.param(np.ones(5), ["sample_weight.shape == (5,)", "(60,)"], id="too short"),
+        pytest.param(np.ones(5), ["sample_weight has 5 entries for 60 rows of X"], id="too short"),
         pytest.param(np.ones((N, 2)), ["Sample weights must be 1D"], id="two columns"),
         pytest.param(0 * ONES, ["at least one non-zero"], id="all zero"),
         pytest.param(changed(ONES, 3, np.nan), ["sample_weight contains NaN"], id="NaN"),
         pytest.param(changed(ONES, 3, np.inf), ["sample_weight contains infinity"], id="infinity"),
         pytest.param([None] * N, ["sample_weight contains NaN"], id="None"),
-        pytest.param(ONES + 1j, ["Complex data not supported"], id="complex"),
+        pytest.param(np.nan, ["sample_weight contains NaN"], id="the number NaN"),
+        pytest.param(np.inf, ["sample_weight contains infinity"], id="the number infinity"),
+        pytest.param(
+            np.full(N, np.datetime64("2020-01-01")),
+            ["sample_weight must be real numbers", "2020-01-01"],
+            id="dates",
+        ),
+        pytest.param(
+            np.ma.MaskedArray(ONES, LABEL == 1),
+            ["sample_weight is a masked array with 20 of 60 entries masked"],
+            id="masked",
+        ),
+        pytest.param(
+            ONES + 1j, ["sample_weight must be real numbers", "complex128", "1+1j"], id="complex"
+        ),
         pytest.param((LABEL == 1) * 1.0, ["y has one class, 1,"], id="one class left"),
         pytest.param(
             ["heavy"] * N,

@@ -206,6 +206,10 @@ def test_weights_go_to_the_fits_of_the_folds(X, y, weight):
     assert np.abs(found.scores_ - unweighted.scores_).max() > 1e-6
 
 
+def test_one_weight_for_all_rows_is_no_weight(X, y, fitted):
+    assert_array_equal(make().fit(X, y, sample_weight=2).scores_, fitted.scores_)
+
+
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss"])
 def test_weights_go_to_a_scorer_that_takes_them(scoring, X, y, weight):
     found = make(scoring=scoring).fit(X, y, weight)
@@ -328,7 +332,7 @@ def test_without_a_refit_there_are_scores_but_no_predictor(X, y, fitted):
     assert found.beta_ == fitted.beta_
     assert found.best_params_ == fitted.best_params_
     for call in (found.predict, found.predict_proba, lambda X: found.beta_path(X, BETAS)):
-        with pytest.raises(NotFittedError):
+        with pytest.raises(NotFittedError, match=r"fitted with refit=False.*best_params_"):
             call(X)
 
 

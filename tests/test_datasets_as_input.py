@@ -119,6 +119,22 @@ class Endless(IterableDataset):
         yield pairs(0)
 
 
+def worded(entry):
+    """Items of a word and a sound."""
+    return Items(lambda row: ({"text": entry(row), "sound": SOUND[row]}, row % 3))
+
+
+@pytest.mark.parametrize("kind", [np.array, list], ids=["arrays", "lists"])
+def test_text_in_items_is_whole_whatever_the_first_item_s_length(kind):
+    words = ["x", "xy", "xyz"]
+    X = MultiModalArray(worded(lambda row: None if row == 4 else kind([words[row % 3]])))
+    assert X["text"][0:6].tolist() == [["x"], ["xy"], ["xyz"], ["x"], [None], ["xyz"]]
+    assert np.asarray(X[[5, 3]]["text"]).tolist() == [["xyz"], ["x"]]
+    X = MultiModalArray(worded(lambda row: kind([2.0 if row == 9 else "x"])))
+    with pytest.raises(ValueError, match="item 9 of Items holds float64 in modality 'text'"):
+        X["text"][0:12]
+
+
 WRONG = {
     "no length": (TypeError, Endless(), "Endless has no length and no order"),
     "a loader of no length": (TypeError, DataLoader(Endless()), "Endless has no length"),
@@ -139,6 +155,21 @@ WRONG = {
         ValueError,
         Items(lambda row: ({"a": SOUND[row], "b": None}, row % 2)),
         "modality 'b' is None in every item",
+    ),
+    "a complex item": (
+        ValueError,
+        Items(lambda row: ((SOUND[row] * (1j if row == 9 else 1), IMAGE[row]), row % 2)),
+        r"item 9 of Items holds complex\d+ in modality 0, where others hold float\d+",
+    ),
+    "an item of text": (
+        ValueError,
+        Items(lambda row: ((SOUND[row].astype(str) if row == 9 else SOUND[row],), row % 2)),
+        r"item 9 of Items holds <U\d+ in modality 0, where others hold float\d+",
+    ),
+    "a tensor of bfloat16": (
+        TypeError,
+        Items(lambda row: ((torch.tensor(SOUND[row]).bfloat16(), IMAGE[row]), row % 2)),
+        "modality 0 is a tensor that is no NumPy array.*BFloat16",
     ),
     "infinity": (
         ValueError,

@@ -319,6 +319,11 @@ def test_a_quoted_message_is_what_the_library_says(name):
     assert same, said
 
 
+def test_a_dict_in_a_search_fails_as_the_list_does():
+    search = GridSearchCV(quick(), {"beta": [0, 1]}, cv=2)
+    assert message(lambda: search.fit(X, Y)) == message(inconsistent_rows)
+
+
 def test_every_quoted_message_is_provoked_and_none_is_left_out():
     assert ENTRIES.keys() == PROVOKED.keys()
     assert len(ENTRIES) >= 20

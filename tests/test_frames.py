@@ -1,6 +1,7 @@
 """Frames with categories, nulls and dates, and PerModality's set_output."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -389,5 +390,8 @@ def test_dates_are_refused_with_a_hint(form, y, quick):
     X = {"when": DATES[form](), "other": np.ones((N, 1))}
     with pytest.raises(
         (TypeError, ValueError), match=r"'when'.*column 0.*hand dates on as numbers"
-    ):
+    ) as caught:
         quick().fit(X, y)
+    days = re.search(r"since the first, (.*), or the month", str(caught.value))[1]
+    t = X["when"].ravel() if isinstance(X["when"], np.ndarray) else None
+    assert list(eval(days, {"df": X["when"], "t": t, "pd": pd})) == list(range(N))

@@ -219,3 +219,15 @@ def test_text_has_no_mean_but_can_be_shuffled_or_taken_out_of_a_pipeline(modalit
         assert found.names == ("remarks", "audio")
     rows = model[:-1].transform(X)
     assert modality_contributions(model[-1], rows, y, n_bootstrap=2).score == found.score
+
+
+@pytest.mark.parametrize("kind", [list, pd.Series, lambda v: pd.Series(v, dtype="string")])
+def test_text_that_no_row_has_is_a_column_at_prediction_and_refused_at_fit_by_name(kind):
+    nothing = kind([None] * N)
+    scaler = PerModality({"remark": TfidfVectorizer()})
+    with pytest.raises(ValueError, match=f"'remark': it is missing in all {N} rows; a fit needs"):
+        scaler.fit({"remark": nothing, "table": np.zeros((N, 2))})
+    fitted = scaler.fit({"remark": DOCUMENTS, "table": np.zeros((N, 2))})
+    seen = fitted.transform({"remark": nothing, "table": np.zeros((N, 2))})["remark"]
+    assert seen.shape == EXPECTED.shape
+    assert np.isnan(seen.data).all()

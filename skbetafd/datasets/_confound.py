@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._multimodal_array import MultiModalArray
+from .._one_label import one_label_a_row
 from .._private_generator import private_generator
-from .._targets import blaming, read_groups
+from .._targets import read_groups
 from ._arguments import check_number
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
@@ -263,9 +262,7 @@ def _modality_name(X: MultiModalArray, modality: str | int) -> str:
 def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     if y is None:
         raise ValueError("y must be the real classes, got None")
-    with blaming("y"):
-        y = column_or_1d(y)
-        check_classification_targets(y)
+    y = one_label_a_row(y)
     if len(y) != n_rows:
         raise ValueError(f"y has {len(y)} labels, but X has {n_rows} rows")
     classes, content, counts = np.unique(y, return_inverse=True, return_counts=True)

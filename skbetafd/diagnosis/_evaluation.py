@@ -13,15 +13,15 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
-from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from .._class_scorers import told_of_classes
 from .._inputs import read_prediction_input, read_training_input
+from .._lengths import check_sample_weight
 from .._multimodal_array import MultiModalArray
 from .._null_rows import null_rows
-from .._sklearn_compat import accepts_sample_weight, check_sample_weight, is_dataframe
+from .._one_label import one_label_a_row
+from .._sklearn_compat import accepts_sample_weight, is_dataframe
 
 Scorer = Callable[..., Any]
 
@@ -96,17 +96,12 @@ def read_labels(
     X: MultiModalArray, y: Any, sample_weight: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and weights for the rows of `X`; both of shape (n_samples,)."""
-    y = column_or_1d(y, warn=True)
+    y = one_label_a_row(y)
     if len(y) != len(X):
         raise ValueError(f"y has {len(y)} labels for {len(X)} rows of X")
     if not len(y):
         raise ValueError("X has 0 rows; at least one is needed")
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    weight = check_sample_weight(
-        sample_weight, np.empty((len(y), 0)), dtype=np.float64, ensure_non_negative=True
-    )
-    return y, weight
+    return y, check_sample_weight(sample_weight, len(y))
 
 
 class KnownPredictions(ClassifierMixin, BaseEstimator):

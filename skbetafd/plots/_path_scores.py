@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._beta_path import BetaPathMixin
 from .._class_scorers import told_of_classes
 from .._inside import inside
-from .._lengths import check_lengths
-from .._sklearn_compat import accepts_sample_weight, check_sample_weight, safe_indexing
+from .._lengths import check_lengths, check_sample_weight
+from .._one_label import one_label_a_row
+from .._sklearn_compat import accepts_sample_weight, safe_indexing
 from .._targets import check_known, row_labels
 
 LABELS = {
@@ -89,9 +90,9 @@ def score_path(
         If labels, environments or weights don't go with the path, or an environment has no score;
         the error names it and `scoring`.
     """
-    y = np.asarray(y)
+    y = one_label_a_row(y)
     check_known(y, classes)
-    check_lengths(path.shape[1], y=y, sample_weight=sample_weight)
+    check_lengths(path.shape[1], y=y)
     names, chosen, places = None, [np.arange(len(y))], [where]
     if environments is not None:
         environments = row_labels(environments, "environments", len(y))
@@ -117,8 +118,7 @@ class _Score:
         )
         self.weight = None
         if sample_weight is not None:
-            rows = np.empty((len(y), 0))
-            self.weight = check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+            self.weight = check_sample_weight(sample_weight, len(y))
             if not accepts_sample_weight(self.scorer):
                 raise ValueError(f"sample_weight is given, and scoring={scoring!r} takes none")
 

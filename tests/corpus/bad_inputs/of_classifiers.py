@@ -53,6 +53,12 @@ MEDIATORS = [
     fit({"mediator": list(range(N))}, ValueError, "mediator has 60 levels in 60 rows"),
     fit({"mediator": "seen"}, ValueError, "mediator", "()"),
     fit({"mediator": spoiled(READING, 4, None)}, TypeError, "mediator, row 4", "None"),
+    fit(
+        {"mediator": np.ma.masked_equal(READING, 1)},
+        ValueError,
+        "mediator is a masked array",
+        "60 entries masked",
+    ),
     fit({"mediator": sparse.eye_array(N)}, TypeError, "mediator is a sparse matrix"),
     fit({"mediator": READING + 1j}, TypeError, "mediator", "1j"),
     fit(
@@ -73,6 +79,17 @@ GROUPS = [
         {"self.early_stopping": True, "groups": LABEL[:5]},
         ValueError,
         "groups has 5 entries for 60 rows",
+    ),
+    fit(
+        {"self.early_stopping": True, "groups": np.ma.masked_equal(LABEL, 1)},
+        ValueError,
+        "groups is a masked array with 20 of 60",
+    ),
+    fit(
+        {"groups": np.ma.masked_equal(LABEL, 1)},
+        ValueError,
+        "groups is a masked array with 20 of 60",
+        of=SEARCH,
     ),
     fit({"self.early_stopping": True, "groups": [0] * N}, ValueError, "two groups, got 1"),
     fit(
@@ -111,6 +128,16 @@ ENCODERS = [
     fit({"self.encoders": "conv2d"}, ValueError, "'conv2d'", "'audio'", "(4,)"),
     fit({"self.encoders": {"smell": "mlp"}}, ValueError, "encoders names 'smell'", "'audio'"),
     fit({"self.encoders": {7: "mlp"}}, ValueError, "encoders names 7", "'audio', 'video'"),
+    fit(
+        {"self.encoders": {0: "linear", "audio": "mlp"}},
+        ValueError,
+        "encoders names modality 'audio' twice, by 0 and by 'audio'",
+    ),
+    fit(
+        {"self.encoder_learning_rate": {"video": 0.1, 1: 0.2}},
+        ValueError,
+        "encoder_learning_rate names modality 'video' twice, by 'video' and by 1",
+    ),
     fit({"self.encoders": {"audio": 3}}, TypeError, "encoders['audio']", "got 3"),
     fit({"self.encoders": {"audio": dict}}, TypeError, "encoders", "'audio'", "{}"),
     fit({"self.encoders": {"audio": Odd()}}, ValueError, "encoders", "'audio'", "(n, 4)"),
@@ -219,11 +246,60 @@ PREDICTIONS = [
     (f"{FRONT_DOOR}.modality_codes", {"self": Made(unfitted)}, NotFittedError, (FRONT_DOOR,)),
     (f"{FRONT_DOOR}.score", {"y": LABEL[:5]}, ValueError, ("y has 5 entries for 60 rows",)),
     (f"{FRONT_DOOR}.score", {"y": None}, ValueError, ("y", "None")),
-    (f"{FRONT_DOOR}.score", {"y": LABEL / 2}, ValueError, ("y", "0.0", "continuous")),
+    (f"{FRONT_DOOR}.score", {"y": LABEL / 2}, ValueError, ("y: ", "continuous")),
     (f"{FRONT_DOOR}.score", {"y": np.eye(3)[LABEL]}, ValueError, ("y", "(60, 3)")),
+    (f"{FRONT_DOOR}.score", {"y": spoiled(LABEL, 7, None)}, ValueError, ("y is missing in row 7",)),
+    (
+        f"{FRONT_DOOR}.score",
+        {"y": LABEL.astype("datetime64[D]")},
+        ValueError,
+        ("y must hold labels as those of fit, [0, 1, 2]", "1970"),
+    ),
+    *(
+        (f"{FRONT_DOOR}.predict", {"X": {"audio": value, "video": None}}, ValueError, words)
+        for value, words in [
+            (3, ("'audio' needs rows and columns, got 3",)),
+            (np.array(1.5), ("'audio' needs rows and columns, got 1.5",)),
+            (None, ("'audio' needs rows and columns, got None", "all have another")),
+        ]
+    ),
+    (
+        f"{FRONT_DOOR}.predict",
+        {"X": {"audio": sparse.coo_array(np.ones(N)), "video": VIDEO}},
+        ValueError,
+        ("'audio' needs rows and columns, got shape (60,)",),
+    ),
+    fit(
+        {"X": {"audio": AUDIO, "note": None}},
+        ValueError,
+        "'note' needs rows and columns, got None: a fit needs each modality in some row",
+    ),
+    (
+        f"{FRONT_DOOR}.predict",
+        {"X": {"audio": np.ma.masked_less(AUDIO, 0), "video": VIDEO}},
+        ValueError,
+        ("'audio' is a masked array", ".filled(np.nan)"),
+    ),
     (f"{FRONT_DOOR}.score", {"y": LABEL.astype(str)}, ValueError, ("y", "'0'")),
     (f"{FRONT_DOOR}.score", {"sample_weight": [1]}, ValueError, ("sample_weight has 1", "60")),
     (f"{FRONT_DOOR}.score", {"sample_weight": -np.ones(N)}, ValueError, ("sample_weight",)),
+    (f"{FRONT_DOOR}.score", {"sample_weight": np.nan}, ValueError, ("sample_weight", "NaN")),
+    (
+        f"{FRONT_DOOR}.score",
+        {"sample_weight": np.full(N, 1e308)},
+        ValueError,
+        ("sample_weight is up to 1e+308", "60 rows"),
+    ),
+    (
+        f"{FRONT_DOOR}.partial_fit",
+        {"sample_weight": np.inf},
+        ValueError,
+        ("sample_weight", "infinity"),
+    ),
+    fit({"sample_weight": np.nan}, ValueError, "sample_weight", "NaN", of=SEARCH),
+    fit({"sample_weight": np.full(N, 1e308)}, ValueError, "sample_weight", "1e+308", of=SEARCH),
+    fit({"sample_weight": np.full(N, 1e307)}, ValueError, "sample_weight", "1e+307", of=DISCRETE),
+    fit({"self.smoothing": 1e308}, ValueError, "smoothing=1e+308", of=DISCRETE),
     (f"{FRONT_DOOR}.score", {"X": {"audio": AUDIO}}, ValueError, ("'video' missing",)),
     (f"{FRONT_DOOR}.set_params", {"bета": 1}, ValueError, ("'bета'", FRONT_DOOR)),
 ]

@@ -139,6 +139,8 @@ CONTRIBUTIONS = [
         ({"method": None}, InvalidParameterError, "'method'", "None"),
         ({"X": {"audio": AUDIO}}, ValueError, "'video' missing"),
         ({"sample_weight": -np.ones(N)}, ValueError, "`sample_weight`"),
+        ({"sample_weight": np.inf}, ValueError, "sample_weight", "infinity"),
+        ({"sample_weight": np.full(N, 1e308)}, ValueError, "sample_weight is up to 1e+308"),
     ),
     *tested(
         "auxiliary_masking_curve",

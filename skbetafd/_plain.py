@@ -1,0 +1,37 @@
+"""Arrays of other kinds, as NumPy's: the numbers of a tensor; a mask is never dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+FILL = "hand on .astype(float).filled(np.nan), where a row that is all NaN lacks the modality"
+LEAVE_OUT = "leave those rows out of every argument"
+
+
+def plain(said: str, value: Any, remedy: str = LEAVE_OUT) -> Any:
+    """Give a tensor as an array, without its gradient, and anything else as it is.
+
+    Raises
+    ------
+    TypeError
+        If NumPy has no such tensor: it is sparse, say, or of bfloat16.
+    ValueError
+        If it is a masked array with something masked, for which there is the `remedy`.
+    """
+    if isinstance(value, torch.Tensor):
+        try:
+            return value.detach().cpu().numpy()
+        except (TypeError, RuntimeError) as error:
+            raise TypeError(f"{said} is a tensor that is no NumPy array: {error}") from error
+    if not isinstance(value, np.ma.MaskedArray):
+        return value
+    masked = int(np.ma.getmaskarray(value).sum())
+    if masked:
+        raise ValueError(
+            f"{said} is a masked array with {masked} of {value.size} entries masked, which would "
+            f"be read as if they were there: {remedy}"
+        )
+    return value.data
