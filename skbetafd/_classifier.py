@@ -681,7 +681,10 @@ class FrontDoorMultiModalClassifier(
         arrays, having = self._read(X, self.module_)
         if not having.all():
             row = int(np.argwhere(~having)[0, 0])
-            raise ValueError(f"overlap needs all modalities, but row {row} lacks one")
+            raise ValueError(
+                f"overlap needs all modalities, but row {row} lacks one; "
+                "MultiModalArray(X).present tells which rows have each"
+            )
         with predicting():
             xs, _ = self._tensors(arrays, having)
             codes = self.module_.encode(xs)

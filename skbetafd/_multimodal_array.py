@@ -14,7 +14,7 @@ from ._container_display import as_table, as_text, entry_dtype
 from ._dataset_input import unlabelled
 from ._null_rows import null_rows
 from ._one_modality import as_modality
-from ._presence import with_absent_rows
+from ._presence import present_in, with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
 from ._same_rows import check_same_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
@@ -60,6 +60,9 @@ class MultiModalArray:
         Flattened width of each modality.
     slices : dict of str to slice
         Where each modality's columns lie in the flat array.
+    present : dict of str to ndarray of shape (n_samples,), bool
+        Which rows have each modality, as the argument says it;
+        ``np.all(list(X.present.values()), axis=0)`` tells the complete ones.
     feature_names : list of str or None
         ``"modality__column"`` for each column, where every modality is a DataFrame with string
         column names.
@@ -144,6 +147,10 @@ class MultiModalArray:
             name: slice(end - width, end)
             for name, width, end in zip(self.names, self.widths, ends, strict=True)
         }
+
+    @property
+    def present(self) -> dict[str, np.ndarray]:
+        return {name: present_in(value) for name, value in self._data.items()}
 
     @property
     def shape(self) -> tuple[int, int]:

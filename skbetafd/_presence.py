@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._null_rows import spread_rows
+from ._null_rows import null_rows, spread_rows
 from ._plain import plain
 from ._sklearn_compat import is_dataframe, safe_indexing
 
@@ -61,6 +61,13 @@ def _n_rows(value: Any) -> int:
     if hasattr(value, "shape"):
         return int(value.shape[0]) if value.shape else 0
     return len(value) if hasattr(value, "__len__") else 0
+
+
+def present_in(value: Any) -> np.ndarray:
+    """Tell the rows of a modality of any kind that are not all null, shape (n,), bool."""
+    in_memory = is_dataframe(value) or sparse.issparse(value)
+    absent = null_rows(value if in_memory else np.asarray(value))
+    return np.ones(value.shape[0], dtype=bool) if absent is None else ~absent
 
 
 def present_rows(array: Any) -> np.ndarray:

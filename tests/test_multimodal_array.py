@@ -430,3 +430,24 @@ def test_frames_whose_index_is_in_another_order_are_warned_of_and_go_by_position
     assert_array_equal(X["video"], VIDEO)
     MultiModalArray({"audio": audio, "video": video.loc[audio.index]})  # no warning
     MultiModalArray({"audio": audio, "video": video.reset_index(drop=True)})
+
+
+def test_which_rows_have_a_modality_is_what_was_said():
+    said = np.array([True, False, True, True, False, True])
+    holed = np.where(said[:, None], AUDIO, np.nan)
+    text = np.array(["a", None, "b", "", None, "c"], dtype=object)
+    entries = {
+        "array": holed,
+        "sparse": sparse.csr_array(holed),
+        "frame": pd.DataFrame(holed),
+        "polars": pl.DataFrame(holed),
+        "text": text,
+        "image": IMAGE,
+    }
+    X = MultiModalArray(entries, present={"image": said})
+    assert list(X.present) == list(entries)
+    for present in X.present.values():
+        assert present.dtype == bool
+        assert_array_equal(present, said)
+    assert MultiModalArray({"audio": AUDIO}).present["audio"].all()
+    assert len(X[np.all(list(X.present.values()), axis=0)]) == said.sum()

@@ -9,7 +9,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
@@ -19,9 +18,9 @@ from .._class_scorers import told_of_classes
 from .._inputs import read_prediction_input, read_training_input
 from .._lengths import check_sample_weight
 from .._multimodal_array import MultiModalArray
-from .._null_rows import null_rows
 from .._one_label import one_label_a_row
-from .._sklearn_compat import accepts_sample_weight, is_dataframe
+from .._presence import present_in
+from .._sklearn_compat import accepts_sample_weight
 
 Scorer = Callable[..., Any]
 
@@ -164,13 +163,6 @@ class KnownPredictions(ClassifierMixin, BaseEstimator):
 def has_something(X: MultiModalArray) -> np.ndarray:
     """Tell the rows that have any modality, shape (n,), bool."""
     return np.any([present_in(value) for value in X.values()], axis=0)
-
-
-def present_in(value: Any) -> np.ndarray:
-    """Tell the rows of a modality of any kind that are not all null, shape (n,), bool."""
-    in_memory = is_dataframe(value) or sparse.issparse(value)
-    absent = null_rows(value if in_memory else np.asarray(value))
-    return np.ones(value.shape[0], dtype=bool) if absent is None else ~absent
 
 
 class Score:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from .._network_classifier import NetworkClassifier
 from .._numeric import dense_modalities
-from ._evaluation import Evaluation, KnownPredictions, present_in
+from .._presence import present_in
+from ._evaluation import Evaluation, KnownPredictions
 from ._replacement import in_the_form_of, modality_means, with_values
 
 

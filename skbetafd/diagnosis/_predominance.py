@@ -10,9 +10,9 @@ from tqdm.auto import tqdm
 from .._contribution import probe_predict
 from .._folds import naming_fold
 from .._multimodal_array import MultiModalArray
+from .._presence import present_in
 from ..baselines import UnimodalClassifier
 from ._diagnosis import IMBALANCED, PROBE_BELOW
-from ._evaluation import present_in
 from ._splits import Fold, rows_of
 
 N_BOOTSTRAP = 1000

@@ -9,9 +9,10 @@ import numpy as np
 
 from .._multimodal_array import MultiModalArray
 from .._numeric import dense_modalities
+from .._presence import present_in
 from .._private_generator import private_generator
 from .._sklearn_compat import StrOptions, is_dataframe, safe_indexing
-from ._evaluation import Evaluation, KnownPredictions, present_in, read_rows
+from ._evaluation import Evaluation, KnownPredictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")
 
