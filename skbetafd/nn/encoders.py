@@ -15,6 +15,7 @@ from torch.nn.functional import layer_norm
 from .._process_wide import alone
 from .convolution import Convolutions
 from .linear import linear
+from .modes import predicting
 from .recurrence import Recurrence
 
 
@@ -172,7 +173,7 @@ def has_user_modules(network: nn.Module) -> bool:
     return any(isinstance(module, ModuleFeatures) for module in network.modules())
 
 
-@torch.no_grad()
+@predicting()
 def n_features(features: nn.Module, encoding: Encoding) -> int:
     """Find how many features a module makes of a row, by two rows of zeros.
 
