@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
+from ._users_line import stack_level
+
 Part = TypeVar("Part")
 
 ON_A_CPU = "DefaultCPUAllocator"
@@ -72,7 +74,7 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
             f"the {refusal.whose}'s memory did not hold {asked} rows at once: they were predicted "
             f"{size} at once. Set predict_batch_size={size} to spare the attempts.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=stack_level(),
         )
     return parts
 

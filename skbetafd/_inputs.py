@@ -20,6 +20,7 @@ from ._plain import FILL, plain
 from ._presence import fill_absent
 from ._row_sources import is_stored
 from ._sklearn_compat import is_dataframe
+from ._users_line import stack_level
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,7 @@ def _arrange(
             warnings.warn(
                 f"X has modality names, but {owner} was fitted without modality names",
                 UserWarning,
-                stacklevel=6,
+                stacklevel=stack_level(),
             )
         if len(X.names) != len(layout.names):
             raise ValueError(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._sklearn_compat import is_dataframe
+from ._users_line import stack_level
 
 
 def check_same_rows(data: Mapping[str, Any]) -> None:
@@ -35,5 +36,5 @@ def _check_order(indexes: Mapping[str, Any]) -> None:
                 "order: rows go together by position, whatever the index. If they belong together "
                 "by the index, sort one like the other: other = other.loc[first.index].",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=stack_level(),
             )

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from ._users_line import stack_level
+
 
 def search_results(
     settings: list[dict[str, Any]], scores: np.ndarray, seconds: float
@@ -39,7 +41,8 @@ def search_results(
     mean = scores.mean(axis=1)
     table["mean_test_score"], table["std_test_score"] = mean, scores.std(axis=1)
     if not np.isfinite(mean).all():
-        warnings.warn(f"test scores are not finite: {mean.tolist()}", UserWarning, stacklevel=4)
+        said = f"test scores are not finite: {mean.tolist()}"
+        warnings.warn(said, UserWarning, stacklevel=stack_level())
     worst = 0.0 if np.isnan(mean).all() else np.nanmin(mean) - 1
     ranks = rankdata(-np.where(np.isnan(mean), worst, mean), method="min")
     table["rank_test_score"] = ranks.astype(np.int32)

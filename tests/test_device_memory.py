@@ -106,8 +106,10 @@ def test_a_prediction_on_a_cpu_falls_to_rows_that_fit_too(data, monkeypatch):
         return path(network, xs, *rest)
 
     monkeypatch.setattr(_classifier, "log_proba_path", limited)
-    with pytest.warns(UserWarning, match=r"machine's memory did not hold .*25 at once"):
+    words = r"machine's memory did not hold .*25 at once"
+    with pytest.warns(UserWarning, match=words) as told:
         found = clf.predict_proba(data[0])
+    assert told[0].filename == __file__
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

@@ -105,11 +105,13 @@ def assert_as_before(estimator, fit):
 
 def kept(clf, X, y, said="interrupted"):
     """Fit, and check that what is kept is told."""
-    with pytest.warns(UserWarning, match=said):
+    with pytest.warns(UserWarning, match=said) as told:
         try:
-            return clf.fit(X, y)
+            fitted = clf.fit(X, y)
         except KeyboardInterrupt:  # else it would end the whole run of pytest
             pytest.fail("the fit is lost")
+    assert {w.filename for w in told if "interrupted" in str(w.message)} == {__file__}
+    return fitted
 
 
 def test_the_last_complete_epoch_is_kept_and_said(X, y):

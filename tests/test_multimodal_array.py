@@ -425,8 +425,11 @@ def test_any_shapes_flatten_side_by_side(shapes, n):
 def test_frames_whose_index_is_in_another_order_are_warned_of_and_go_by_position():
     audio = pd.DataFrame(AUDIO, index=list("abcdef"))
     video = pd.DataFrame(VIDEO, index=list("fedcba"))
-    with pytest.warns(UserWarning, match=r"'audio' and 'video' have the same index in another or"):
+    with pytest.warns(
+        UserWarning, match=r"'audio' and 'video' have the same index in another or"
+    ) as told:
         X = MultiModalArray({"image": IMAGE, "audio": audio, "video": video})
+    assert told[0].filename == __file__
     assert_array_equal(X["video"], VIDEO)
     MultiModalArray({"audio": audio, "video": video.loc[audio.index]})  # no warning
     MultiModalArray({"audio": audio, "video": video.reset_index(drop=True)})

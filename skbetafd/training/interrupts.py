@@ -10,6 +10,8 @@ from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
+from .._users_line import stack_level
+
 
 class StopTraining(KeyboardInterrupt):
     """Ends a training after a complete epoch; skorch's way to do so is a KeyboardInterrupt."""
@@ -142,5 +144,5 @@ def warn_of_interrupt(net: Any, kept: str) -> None:
     warnings.warn(
         f"Training was interrupted {when} {net.max_epochs} epochs: {kept}.",
         UserWarning,
-        stacklevel=8,
+        stacklevel=stack_level(),
     )
