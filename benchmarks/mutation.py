@@ -58,6 +58,7 @@ PARTS = {
         ("_targets.py", "_numeric.py", "_lengths.py"),
         (
             "tests/test_lengths.py",
+            "tests/test_training_control.py",
             "tests/test_sparse_modalities.py",
             "tests/test_inputs.py",
             "tests/test_bad_input.py",
