@@ -14,12 +14,13 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
     """Restore the estimator's attributes, and its generator's state, if the block raises."""
     before = dict(vars(estimator))
     generator: Any = before.get("random_state")
-    state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
+    drawn = isinstance(generator, np.random.RandomState)
+    state = generator.get_state(legacy=False) if drawn else None
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
-        if state is not None:
+        if drawn:
             generator.set_state(state)
         raise

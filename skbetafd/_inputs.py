@@ -159,7 +159,7 @@ def _refuse_one_row(X: Any, layout: Layout) -> None:
     """Refuse a modality that is one row without an axis of rows."""
     if isinstance(X, Mapping) and not sparse.issparse(X):
         given = {name: X[name] for name in layout.names if name in X}
-    elif isinstance(X, (list, tuple)) and len(X) == len(layout.names):
+    elif isinstance(X, (list, tuple)) and len(X) == len(layout.names) > 1:
         given = dict(zip(layout.names, X, strict=True))
     else:
         return

@@ -41,8 +41,8 @@ def fit_one(name: str, transformer: Any, value: Any, y: Any, routed: Mapping[str
     """Fit a modality's transformer to the rows that have the modality."""
     if isinstance(transformer, str):
         return
-    with naming(name):
-        rows = _present_in_fit(value)
+    rows = _present(value)
+    with naming(name), _blaming_absence(value, rows):
         seen = _as_seen(transformer, _taken(value, rows))
         transformer.fit(seen, _taken(y, rows), **rows_of_params(value, routed["fit"], rows))
 
@@ -54,8 +54,9 @@ def fit_transform_one(
     if isinstance(transformer, str) or not hasattr(transformer, "fit_transform"):
         fit_one(name, transformer, value, y, routed)
         return transform_one(name, transformer, value, None, routed)
-    with naming(name):  # not fit and transform: TargetEncoder cross-fits in fit_transform alone
-        rows = _present_in_fit(value)
+    rows = _present(value)
+    # not fit and transform: TargetEncoder cross-fits in fit_transform alone
+    with naming(name), _blaming_absence(value, rows):
         some = _taken(value, rows)
         params = rows_of_params(value, routed["fit_transform"], rows)
         out = transformer.fit_transform(_as_seen(transformer, some), _taken(y, rows), **params)
@@ -111,11 +112,16 @@ def _present(value: Any) -> np.ndarray | None:
     return None if absent is None else np.flatnonzero(~absent)
 
 
-def _present_in_fit(value: Any) -> np.ndarray | None:
-    rows = _present(value)
-    if rows is not None and not len(rows):
-        raise ValueError(f"it is missing in all {value.shape[0]} rows; a fit needs it in some row")
-    return rows
+@contextmanager
+def _blaming_absence(value: Any, rows: np.ndarray | None) -> Iterator[None]:
+    """Say of a fit that no rows suffice for why there are none."""
+    try:
+        yield
+    except ValueError as error:
+        if rows is None or len(rows):
+            raise
+        said = f"it is missing in all {value.shape[0]} rows; a fit needs it in some row"
+        raise ValueError(said) from error
 
 
 def _taken(value: Any, rows: np.ndarray | None) -> Any:

@@ -16,7 +16,6 @@ from ._null_rows import null_rows
 from ._one_modality import as_modality
 from ._presence import present_in, with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
-from ._same_rows import check_same_rows
 from ._sklearn_compat import is_dataframe, safe_indexing
 
 
@@ -74,11 +73,6 @@ class MultiModalArray:
     TypeError
         If `data` is neither mapping nor sequence, or a name is not a string.
 
-    Warns
-    -----
-    UserWarning
-        If two frames have the same index in another order: rows go together by position.
-
     See Also
     --------
     PerModality : A scikit-learn transformer for each modality.
@@ -122,7 +116,7 @@ class MultiModalArray:
         if not entries:
             raise ValueError("X holds no modality: at least one is required, got 0.")
         self._data = {name: as_modality(name, value) for name, value in entries.items()}
-        check_same_rows(self._data)
+        _check_same_rows(self._data)
         if present is not None and not isinstance(present, Mapping):
             raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
         for name, rows in (present or {}).items():
@@ -249,6 +243,16 @@ class MultiModalArray:
 
     def _repr_html_(self) -> str:
         return as_table(self._data, len(self))
+
+
+def _check_same_rows(data: Mapping[str, Any]) -> None:
+    rows = {name: value.shape[0] for name, value in data.items()}
+    first = next(iter(rows))
+    for name, n in rows.items():
+        if n != rows[first]:
+            raise ValueError(
+                f"modality {name!r} has {n} rows, but modality {first!r} has {rows[first]}"
+            )
 
 
 def _n_bytes(value: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,7 @@ def _is_null(entry: Any) -> bool:
     # NaN and NaT alone differ from themselves; pandas.NA has no truth, an array several
     if entry is None or is_pandas_na(entry):
         return True
-    return not hasattr(entry, "__len__") and bool(entry != entry)
+    return isinstance(entry, (Number, np.generic, datetime)) and bool(entry != entry)
 
 
 def spread_rows(value: Any, rows: np.ndarray, index: Any = None) -> Any:

@@ -194,13 +194,16 @@ def _check_savable(estimator: Any) -> None:
 
 
 def _check_readable(estimator: Any, data: bytes) -> None:
-    """Refuse what `load` would not read, before an earlier file is lost."""
-    named = zip(estimator.modality_names_, estimator._encodings, strict=True)
-    modules = {name: encoding.module for name, encoding in named if encoding.module is not None}
+    """Refuse what `load` would not read, before an earlier file is lost.
+
+    A file with modules of the user's is read with those that are handed to `load`; of such a fit
+    the parameters alone are checked.
+    """
     try:
-        own, cpu = {type(estimator).__name__: type(estimator)}, torch.device("cpu")
-        with cpu:  # where the user's factories make their modules
-            restored_from(data, own, cpu, modules)
+        estimator._validate_params()
+        if all(encoding.module is None for encoding in estimator._encodings):
+            own = {type(estimator).__name__: type(estimator)}
+            restored_from(data, own, torch.device("cpu"), {})
     except ValueError as error:
         raise NotSavableError(f"it is not saved, as load would refuse it: {error}") from error
 

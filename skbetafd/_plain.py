@@ -28,8 +28,9 @@ def plain(said: str, value: Any, remedy: str = LEAVE_OUT) -> Any:
             raise TypeError(f"{said} is a tensor that is no NumPy array: {error}") from error
     if not isinstance(value, np.ma.MaskedArray):
         return value
-    masked = int(np.ma.getmaskarray(value).sum())
-    if masked:
+    hidden = value.data[np.ma.getmaskarray(value)]
+    masked = len(hidden)
+    if masked and not (value.dtype.kind == "f" and np.isnan(hidden).all()):
         raise ValueError(
             f"{said} is a masked array with {masked} of {value.size} entries masked, which would "
             f"be read as if they were there: {remedy}"

@@ -32,3 +32,11 @@ def test_a_refused_part_of_a_stream_draws_nothing(X, y):
     assert_array_equal(generator.random_sample(3), np.random.RandomState(0).random_sample(3))
     clf.partial_fit(X, y, classes=np.unique(y))
     assert generator.random_sample() != np.random.RandomState(0).random_sample()
+
+
+def test_a_generator_of_another_kind_is_left_alone_without_a_warning(X, y):
+    generator = np.random.RandomState(np.random.PCG64(3))
+    before = generator.get_state(legacy=False)
+    with pytest.raises(ValueError, match="predominant"):
+        FrontDoorMultiModalClassifier(**SMALL, predominant="nope", random_state=generator).fit(X, y)
+    assert generator.get_state(legacy=False) == before

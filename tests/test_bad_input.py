@@ -146,7 +146,7 @@ BAD_X = {
     ),
     "masked values": (
         ValueError,
-        video(np.ma.masked_invalid(changed(VIDEO, (7, 2), np.nan))),
+        video(np.ma.masked_equal(changed(VIDEO, (7, 2), -99.0), -99.0)),
         ["'video' is a masked array with 1 of 180 entries masked", ".filled(np.nan)"],
     ),
     "objects as modality": (
@@ -496,6 +496,14 @@ def test_the_numbers_of_tensors_with_a_gradient_are_taken():
     expected = make().fit(GOOD, LABEL).predict_proba(GOOD)
     assert_array_equal(clf.predict_proba(X), expected)
     assert clf.score(X, graded(LABEL)) == clf.score(GOOD, LABEL)
+
+
+def test_nan_under_a_mask_is_what_it_is_without(fitted):
+    holed = changed(AUDIO, (7, slice(None)), np.nan)
+    X = {"audio": np.ma.masked_invalid(holed), "video": VIDEO}
+    np.testing.assert_array_equal(
+        fitted.predict_proba(X), fitted.predict_proba({"audio": holed, "video": VIDEO})
+    )
 
 
 def test_a_masked_array_with_nothing_masked_is_an_array():

@@ -605,3 +605,9 @@ def test_shorter_sequences_that_are_read_row_by_row_are_not_padded():
         ValueError, match=r"'modality0' has rows of shape \(3, 2\), but .* \(5, 2\)"
     ):
         read_prediction_input(Anything(), [Stored(), VIDEO], layout, padded=["modality0"])
+
+
+@pytest.mark.parametrize("row", [AUDIO[0], AUDIO[0].tolist()])
+def test_a_list_of_one_row_is_a_table_where_there_is_one_modality(row):
+    _, layout = read_training_input(Anything(), [AUDIO])
+    assert_array_equal(np.asarray(read_prediction_input(Anything(), [row], layout)), AUDIO[:1])

@@ -422,17 +422,11 @@ def test_any_shapes_flatten_side_by_side(shapes, n):
     assert list(X.widths) == widths
 
 
-def test_frames_whose_index_is_in_another_order_are_warned_of_and_go_by_position():
+def test_frames_go_together_by_position_whatever_their_index():
     audio = pd.DataFrame(AUDIO, index=list("abcdef"))
     video = pd.DataFrame(VIDEO, index=list("fedcba"))
-    with pytest.warns(
-        UserWarning, match=r"'audio' and 'video' have the same index in another or"
-    ) as told:
-        X = MultiModalArray({"image": IMAGE, "audio": audio, "video": video})
-    assert told[0].filename == __file__
-    assert_array_equal(X["video"], VIDEO)
-    MultiModalArray({"audio": audio, "video": video.loc[audio.index]})  # no warning
-    MultiModalArray({"audio": audio, "video": video.reset_index(drop=True)})
+    X = MultiModalArray({"audio": audio, "video": video})
+    assert_array_equal(np.asarray(X), np.hstack([AUDIO, VIDEO]))
 
 
 def test_which_rows_have_a_modality_is_what_was_said():

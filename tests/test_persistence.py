@@ -509,6 +509,20 @@ def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, tmp
     assert not list(tmp_path.iterdir())
 
 
+def test_a_module_that_was_changed_after_the_fit_keeps_no_fit_from_being_saved(
+    quick, X, y, tmp_path
+):
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3))
+    clf = quick(encoders={"video": module}).fit(X, y)
+    module.append(torch.nn.Linear(3, 2))
+    clf.save(tmp_path / "model")
+    fresh = torch.nn.Sequential(torch.nn.Linear(3, 3))
+    back = skbetafd.load(tmp_path / "model", encoders={"video": fresh})
+    assert_same(clf, back, X)
+    with pytest.raises(ValueError, match="'beta' parameter"):
+        clf.set_params(beta=2).save(tmp_path / "model")
+
+
 @pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="a long double is a double here")
 def test_labels_that_the_file_has_no_form_for_are_refused(quick, X, y, tmp_path):
     clf = quick().fit(X, np.arange(len(y)).astype(np.longdouble) % 2)

@@ -14,7 +14,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skbetafd import (
     FrontDoorMultiModalClassifier,
@@ -231,3 +231,9 @@ def test_text_that_no_row_has_is_a_column_at_prediction_and_refused_at_fit_by_na
     seen = fitted.transform({"remark": nothing, "table": np.zeros((N, 2))})["remark"]
     assert seen.shape == EXPECTED.shape
     assert np.isnan(seen.data).all()
+
+
+def test_a_transformer_that_needs_no_rows_is_fitted_to_a_modality_that_no_row_has():
+    nothing = {"a": np.full((4, 2), np.nan), "b": np.zeros((4, 1))}
+    found = PerModality({"a": FunctionTransformer()}).fit_transform(nothing)
+    assert np.isnan(found["a"]).all()

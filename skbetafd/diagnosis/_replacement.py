@@ -81,7 +81,7 @@ class Replacement:
             versions = [MultiModalArray(spare, present=dict.fromkeys(removed, absent))]
         else:
             versions = [
-                with_values(X, {n: _permuted(X[n], order) for n in removed})
+                with_values(X, {n: safe_indexing(X[n], order) for n in removed})
                 for order in self.orders
             ]
         return [KnownPredictions(self.evaluation, version) for version in versions]
@@ -90,12 +90,6 @@ class Replacement:
         X = self.evaluation.X
         rows = {name: np.tile(self.means[name], (len(X), 1)) for name in removed}
         return with_values(X, {name: in_the_form_of(X[name], r) for name, r in rows.items()})
-
-
-def _permuted(value: Any, order: np.ndarray) -> Any:
-    """Take the rows in another order, those of a frame under the index of the old one."""
-    taken = safe_indexing(value, order)
-    return taken.set_axis(value.index) if hasattr(taken, "set_axis") else taken
 
 
 def with_values(X: MultiModalArray, values: dict[str, Any]) -> MultiModalArray:
