@@ -518,7 +518,7 @@ def test_a_module_that_was_changed_after_the_fit_keeps_no_fit_from_being_saved(
     clf.save(tmp_path / "model")
     fresh = torch.nn.Sequential(torch.nn.Linear(3, 3))
     back = skbetafd.load(tmp_path / "model", encoders={"video": fresh})
-    assert_same(clf, back, X)
+    np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
     with pytest.raises(ValueError, match="'beta' parameter"):
         clf.set_params(beta=2).save(tmp_path / "model")
 
