@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from ._blaming import blaming
 from ._one_label import one_label_a_row
 from ._plain import plain
 from ._sklearn_compat import check_weight_array, num_samples
@@ -59,12 +60,12 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
     if not array.ndim and given is not None:
         given = np.full(n_rows, given)
     try:
-        weight = check_weight_array(
-            given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
-        )
-    except (TypeError, ValueError) as error:
-        said = "" if "sample_weight" in str(error) else "sample_weight: "
-        raise ValueError(f"{said}{error}") from error
+        with blaming("sample_weight"):
+            weight = check_weight_array(
+                given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
+            )
+    except TypeError as error:
+        raise ValueError(str(error)) from error
     if not scale_free and weight.max() > np.finfo(float).max / n_rows:
         raise ValueError(
             f"sample_weight is up to {weight.max():.3g}, too large for a sum over {n_rows} rows: "

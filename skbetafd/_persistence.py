@@ -50,7 +50,8 @@ class PersistenceMixin:
             fit to a value that is not valid, or not that of the networks; labels, results or the
             state of a module are of a kind that the file has no form for; there are more than 1000
             modalities; or the estimator is of a class of the user's. An earlier file is intact
-            then.
+            then. Of a fit with modules of the user's, which `load` is handed anew, the parameters
+            alone are checked.
         ImportError
             Without safetensors: ``pip install "skbetafd[export]"``.
         OSError
