@@ -41,9 +41,9 @@ print("workers:", len(client.scheduler_info()["workers"]))
 # %%
 # The search
 # ----------
-# Rows are i.i.d. here, so that a small β is rightly chosen. ``dask_backend`` puts the rows on
-# every worker, once; joblib's own ``parallel_config("dask")`` keeps them on one, and a search
-# ends with an error when that one dies.
+# Rows are i.i.d. here, so that a small β is rightly chosen. With ``dask_backend`` the scheduler
+# keeps the rows for as long as the search runs; joblib's own ``parallel_config("dask")`` keeps them
+# on a worker, and a search ends with an error when that one dies.
 
 digits = load_multiple_features(("kar", "mor"))
 train = confound(
@@ -66,7 +66,7 @@ print("largest difference of the scores:", largest)
 # -------------
 # The first fit to end an epoch takes its whole process with it. Dask gives the fit to another
 # worker. The search by :class:`~skbetafd.FrontDoorMultiModalClassifierCV` fits once a fold for
-# every β, and puts its rows on every worker by itself.
+# every β, and takes this backend by itself.
 
 
 class DiesOnce(Callback):

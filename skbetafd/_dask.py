@@ -1,27 +1,30 @@
-"""Dask as joblib's backend, such that a worker that dies loses nothing."""
+"""Dask as joblib's backend, such that workers that die lose nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from sys import maxsize
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
-ATTEMPTS = 5
-"""To bring data to the workers, while some die."""
+LARGE = "distributed.admin.large-graph-warning-threshold"
+"""Dask's setting of the bytes from which it warns of data in a task, which are meant here."""
 
 
 def dask_backend(client: Any = None, **submit_options: Any) -> Any:
-    """Make a joblib backend that puts the data of a search on every worker of a Dask cluster.
+    """Make a joblib backend for a Dask cluster whose workers may die.
 
     joblib's own backend, ``parallel_config("dask")``, sends a task's large arguments (rows,
     labels, the rows of a fold) to one worker, from which the others fetch them. If that worker
     dies before they have, the data are lost and the search ends with a FutureCancelledError. This
-    one sends them to all workers, once. Dask itself gives the tasks of a dead worker to the
-    others, and a task of this library leaves no state behind, so that a search ends with the
-    same result.
+    one sends them once, to the scheduler, which gives them to a worker again where all that held
+    them have died. Dask itself gives the tasks of a dead worker to the others, and a task of this
+    library leaves no state behind, so that a search ends with the same result.
 
     Parameters
     ----------
@@ -50,9 +53,9 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
 
     Notes
     -----
-    Every worker needs memory for all rows. A task that was running on as many dying workers as
-    Dask's setting ``distributed.scheduler.allowed-failures`` says (3) is given up, as it may be
-    what kills them.
+    The scheduler and every worker need memory for all rows, and the scheduler needs NumPy. A task
+    that was running on as many dying workers as Dask's setting
+    ``distributed.scheduler.allowed-failures`` says (3) is given up, as it may be what kills them.
 
     Examples
     --------
@@ -70,11 +73,16 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     client = distributed.get_client() if client is None else client
     if not isinstance(client, distributed.Client):
         raise TypeError(f"client must be a distributed.Client, got {client!r}")
-    return DaskDistributedBackend(client=_ScatterToAll(client), **submit_options)
+    return DaskDistributedBackend(client=_Keeping(client), **submit_options)
 
 
-class _ScatterToAll:
-    """A Dask client whose scattered data have a copy on every worker."""
+class _Keeping:
+    """A Dask client whose scattered data outlive every worker.
+
+    Dask cannot bring back scattered data: once the workers that hold them have died they are
+    lost, and of copies on further workers its memory manager drops those that no task is waiting
+    for. The result of a task it computes again, here from the bytes that the scheduler keeps.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -82,35 +90,37 @@ class _ScatterToAll:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def scatter(self, data: Any, **options: Any) -> Any:
-        options |= {"broadcast": True}
-        if options.get("asynchronous"):
-            return self._lasting(data, options)
-        return self._client.scatter(data, **options)
+    def scatter(self, data: Any, asynchronous: bool = False, **options: Any) -> Any:
+        """Stand in for ``Client.scatter``, as joblib calls it: an array later, or a list now."""
+        if asynchronous:
+            return self._keep_later(data)
+        return [self._keep(each) for each in data]
 
-    async def _lasting(self, data: Any, options: dict[str, Any]) -> Any:
-        """Scatter; again where the first worker died before the others had a copy."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                future = await self._client.scatter(data, **options)
-                holders = await self._client.scheduler.who_has(keys=[future.key])
-                if holders.get(future.key):
-                    return future
-            except OSError:  # the connection to a worker that died
-                if attempt == ATTEMPTS:
-                    raise
-        raise RuntimeError(f"no worker kept a {type(data).__name__} in {ATTEMPTS} attempts")
+    async def _keep_later(self, data: Any) -> Any:
+        return self._keep(data)
+
+    def _keep(self, data: Any) -> Any:
+        import dask
+        from distributed.protocol import pickle
+
+        buffers: list[Any] = []
+        head = pickle.dumps(data, buffer_callback=buffers.append)
+        # as arrays Dask passes them on without copies
+        arrays = [np.frombuffer(each.raw(), np.uint8) for each in buffers]
+        with dask.config.set({LARGE: maxsize}):
+            key = f"{type(data).__name__}-{uuid4().hex}"
+            return self._client.submit(pickle.loads, head, buffers=arrays, key=key)
 
 
 @contextmanager
 def lasting_backend() -> Iterator[bool]:
-    """Have joblib's active backend, if it is Dask's, keep data on all workers; tell if it is."""
+    """Have joblib's active backend, if it is Dask's, outlive its workers; tell if it is."""
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
         yield False
         return
     client = backend.client
-    if isinstance(client, _ScatterToAll):
+    if isinstance(client, _Keeping):
         yield True
         return
     with parallel_config(backend=dask_backend(client, **backend.submit_kwargs)):

@@ -1,6 +1,5 @@
 """Searches on a Dask cluster of several processes, one of which is killed."""
 
-import asyncio
 import os
 import pickle
 import signal
@@ -31,18 +30,20 @@ SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
 GRID = {"beta": [0.0, 1.0], "hidden_dim": [4, 8]}
 SECONDS = 60
 """After which a test that waits for what will not come fails."""
+N_KILLED = pytest.mark.parametrize("n", [1, 3], ids=["one of three", "all three"])
 
 
-def wait_for(path: Path) -> None:
+def wait_for(folder: Path, pattern: str, n: int = 1) -> list[Path]:
     for _ in range(20 * SECONDS):
-        if path.exists():
-            return
+        found = sorted(folder.glob(pattern))
+        if len(found) >= n:
+            return found[:n]
         time.sleep(0.05)
-    raise TimeoutError(f"{path.name} has not come")
+    raise TimeoutError(f"{pattern} has not come {n} times")
 
 
 class Victim(Callback):
-    """Tells its process's id, and trains on when one such process has been killed."""
+    """Tells its process's id, and trains on when processes have been killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,10 +51,8 @@ class Victim(Callback):
     def on_train_begin(self, net: object, **kwargs: object) -> None:
         # counted before it is told, after which this process may be dead
         (self.folder / f"fit-{time.time_ns()}-{os.getpid()}").touch()
-        own = self.folder / f"new-{os.getpid()}"
-        own.write_text(str(os.getpid()))
-        own.replace(self.folder / "training")
-        wait_for(self.folder / "killed")
+        (self.folder / f"training-{os.getpid()}").touch()
+        wait_for(self.folder, "killed")
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +71,16 @@ def client(cluster: object) -> Iterator[object]:
 
 
 @pytest.fixture
-def kill_one(tmp_path: Path) -> Callable[[Callable[[], object]], int]:
-    """Run a search with `Victim`; the first process to be training is killed. Gives the fits."""
+def killing(tmp_path: Path) -> Callable[[int, Callable[[], object]], int]:
+    """Run a search with `Victim`; the first n processes in training are killed. Gives the fits."""
 
-    def kill() -> None:
-        wait_for(tmp_path / "training")
-        os.kill(int((tmp_path / "training").read_text()), signal.SIGKILL)
+    def kill(n: int) -> None:
+        for path in wait_for(tmp_path, "training-*", n):
+            os.kill(int(path.name.partition("-")[2]), signal.SIGKILL)
         (tmp_path / "killed").touch()
 
-    def run(search: Callable[[], object]) -> int:
-        killer = threading.Thread(target=kill)
+    def run(n: int, search: Callable[[], object]) -> int:
+        killer = threading.Thread(target=kill, args=(n,))
         killer.start()
         search()
         killer.join()
@@ -144,10 +143,12 @@ def test_grid_search_over_settings_is_bitwise_the_cv_estimators_on_a_cluster(
         np.testing.assert_array_equal(one.cv_results_[name][order], other.cv_results_[name])
 
 
+@N_KILLED
 def test_a_worker_killed_in_a_grid_search_costs_its_fit_and_nothing_else(
+    n: int,
     client: object,
     grid_search: Callable[..., GridSearchCV],
-    kill_one: Callable[[Callable[[], object]], int],
+    killing: Callable[[int, Callable[[], object]], int],
     tmp_path: Path,
     X: object,
     y: object,
@@ -155,14 +156,16 @@ def test_a_worker_killed_in_a_grid_search_costs_its_fit_and_nothing_else(
     expected = splits_scores(grid_search().fit(X, y))
     search = grid_search(callbacks=[Victim(tmp_path)])
     with parallel_config(backend=dask_backend(client)):
-        n_fits = kill_one(lambda: search.fit(X, y))
+        n_fits = killing(n, lambda: search.fit(X, y))
     np.testing.assert_array_equal(splits_scores(search), expected)
-    assert n_fits == 4 * 3 + 1
+    assert n_fits == 4 * 3 + n
 
 
+@N_KILLED
 def test_a_worker_killed_in_the_cv_estimator_costs_its_fit_and_nothing_else(
+    n: int,
     client: object,
-    kill_one: Callable[[Callable[[], object]], int],
+    killing: Callable[[int, Callable[[], object]], int],
     tmp_path: Path,
     X: object,
     y: object,
@@ -170,58 +173,66 @@ def test_a_worker_killed_in_the_cv_estimator_costs_its_fit_and_nothing_else(
     with parallel_config("dask"):
         expected = search_cv(refit=False).fit(X, y)
         search = search_cv(refit=False, callbacks=[Victim(tmp_path)])
-        n_fits = kill_one(lambda: search.fit(X, y))
+        n_fits = killing(n, lambda: search.fit(X, y))
     np.testing.assert_array_equal(search.scores_, expected.scores_)
     assert search.best_params_ == expected.best_params_
-    assert n_fits == 2 * 3 + 1
+    assert n_fits == 2 * 3 + n
 
 
-def test_rows_are_sent_to_the_workers_once_and_not_with_each_task(
-    client: object, grid_search: Callable[..., GridSearchCV], X: MultiModalArray, y: object
+@pytest.fixture
+def n_bytes_sent(client: object, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """The bytes of arrays that have left this process for the scheduler, until now."""
+    sent: list[int] = []
+    submit = type(client).submit
+
+    def counting(self: object, function: object, *args: object, **options: object) -> object:
+        message = distributed.protocol.serialize((args, options))
+        sent.append(sum(memoryview(frame).nbytes for frame in message[1]))
+        return submit(self, function, *args, **options)
+
+    monkeypatch.setattr(type(client), "submit", counting)
+    return lambda: sum(sent)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the CV estimator", "GridSearchCV"])
+def test_rows_are_sent_once_and_not_with_each_task(
+    own: bool,
+    client: object,
+    n_bytes_sent: Callable[[], int],
+    grid_search: Callable[..., GridSearchCV],
 ) -> None:
-    sent = []
-
-    class Watched(type(client)):  # type: ignore[misc]
-        def scatter(self, data: object, **options: object) -> object:
-            sent.append((type(data).__name__, options["broadcast"]))
-            return super().scatter(data, **options)
-
-    with Watched(client.scheduler.address) as watched:
-        with parallel_config("dask", client=watched):
-            search_cv(refit=False).fit(X, y)
-        with parallel_config(backend=dask_backend(watched)):
-            grid_search().fit(X, y)
-    assert sent.count(("SearchRows", True)) == 1
-    assert sent.count(("MultiModalArray", True)) == 1
-    assert {everywhere for _, everywhere in sent} == {True}
+    y = np.tile(["bird", "car", "rain"], 40)
+    rng = np.random.default_rng(0)
+    X = MultiModalArray([rng.normal(size=(120, 3000)), rng.normal(size=(120, 3))])
+    search = search_cv(refit=False) if own else grid_search()
+    with parallel_config(backend=dask_backend(client)):
+        search.fit(X, y)
+    assert getsizeof(X) <= n_bytes_sent() <= 1.2 * getsizeof(X)
 
 
-def test_data_whose_worker_dies_while_they_are_sent_are_sent_again(client: object) -> None:
-    sent = []
+def test_data_told_to_joblib_beforehand_outlive_their_workers_too(client: object) -> None:
+    data = np.ones(1000)
+    with parallel_config(backend=dask_backend(client, scatter=[data])):
+        for process_id in client.run(os.getpid).values():
+            os.kill(process_id, signal.SIGKILL)
+        sums = Parallel()(delayed(np.sum)(data) for _ in range(2))
+    assert sums == [1000.0, 1000.0]
 
-    class Dying(type(client)):  # type: ignore[misc]
-        def scatter(self, data: object, **options: object) -> object:
-            sent.append(data)
-            if len(sent) == 1:
-                return failing()
-            scattered = super().scatter(data, **options)
-            return lost(scattered) if len(sent) == 2 else scattered
 
-    async def failing() -> None:
-        raise OSError("the worker has died")
-
-    async def lost(scattered: object) -> object:
-        future = await scattered
-        future.release()
-        await asyncio.sleep(0.2)
-        return future
-
-    with Dying(client.scheduler.address) as dying:
-        backend = dask_backend(dying)
-        with parallel_config(backend=backend):
-            sums = Parallel()(delayed(np.sum)(np.ones(1000)) for _ in range(1))
-    assert sums == [1000.0]
-    assert len(sent) == 3
+def test_data_of_any_kind_arrive_as_they_are_and_without_a_warning(client: object) -> None:
+    rng = np.random.default_rng(0)
+    frozen = rng.normal(size=(50, 4))
+    frozen.flags.writeable = False
+    text = np.array([f"row {i}" for i in range(200)], dtype=object)
+    larger_than_dask_likes = rng.normal(size=2_000_000)
+    kinds = [frozen, np.asfortranarray(rng.normal(size=(50, 4))), text, larger_than_dask_likes]
+    with parallel_config(backend=dask_backend(client)):
+        found = Parallel()(delayed(np.array)(each) for each in kinds)
+        X = MultiModalArray({"some": rng.normal(size=(200, 3)), "none": np.empty((200, 0))})
+        sizes = Parallel()(delayed(np.shape)(each) for each in [X])
+    for kind, arrived in zip(kinds, found, strict=True):
+        np.testing.assert_array_equal(arrived, kind, strict=True)
+    assert sizes == [(200, 3)]
 
 
 def test_a_container_has_the_size_of_its_arrays_and_of_its_pickle() -> None:
