@@ -6,6 +6,7 @@ import io
 import warnings
 from typing import Any
 
+import cloudpickle
 import torch
 from sklearn.base import BaseEstimator
 
@@ -31,7 +32,8 @@ class Portable(BaseEstimator):
         if device is None or device.type == "cpu":
             return state
         file = io.BytesIO()
-        torch.save(state, file)
+        # whatever pickles the estimator: a worker of joblib's has no classes of a notebook
+        torch.save(state, file, pickle_module=cloudpickle)
         return {ELSEWHERE: (str(device), file.getvalue())}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -39,7 +41,9 @@ class Portable(BaseEstimator):
             device, content = state[ELSEWHERE]
             where = _where(device)
             with without_warnings(Warning, "Requested to load data to CUDA"):  # skorch's
-                state = torch.load(io.BytesIO(content), map_location=where, weights_only=False)
+                # what was on the CPU, as generators must be, stays there
+                moved = None if where == device else where
+                state = torch.load(io.BytesIO(content), map_location=moved, weights_only=False)
             if where != device:
                 warnings.warn(
                     f"this {type(self).__name__} was fitted on {device!r}, which is not here: its "

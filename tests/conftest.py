@@ -5,7 +5,7 @@ import os
 # Before SciPy's import: lets scikit-learn run check_array_api_input instead of skipping it.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -18,6 +18,17 @@ from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 settings.load_profile("tests")
 torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hide a GPU from all but its own tests: what is bitwise on a CPU need not be so there."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.path.name != "test_cuda.py":
+            patch.setattr(torch.cuda, "is_available", lambda: False)
+            patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        return (yield)
+
 
 N = 120
 WIDTHS = {"audio": 4, "video": 3}

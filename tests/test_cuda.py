@@ -1,7 +1,9 @@
 """On a GPU everything works as on a CPU, and what a GPU trained is read where there is none."""
 
 import copy
+import gc
 import os
+import pathlib
 import pickle
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 import skbetafd
-from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, diagnose
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
 
@@ -136,7 +138,8 @@ def test_pickles_of_a_gpu_are_read_on_a_cpu(tmp_path):
 
 def test_a_saved_fit_of_a_gpu_is_read_on_a_cpu(tmp_path):
     clf = make(device="cuda").fit([A, B], Y)
-    clf.save(tmp_path / "model")
+    with pytest.warns(UserWarning, match="save leaves out device"):
+        clf.save(tmp_path / "model")
     np.save(tmp_path / "expected.npy", clf.predict_proba([A, B]))
     np.savez(tmp_path / "rows.npz", a=A, b=B)
     on_the_cpu(
@@ -178,6 +181,90 @@ def test_a_mediator_is_learned_on_a_gpu():
     for mediator in (Y.astype(str), A[:, :2]):
         clf = make(device="cuda").fit([A, B], Y, mediator=mediator)
         assert np.isfinite(clf.beta_path([A, B], [0, 1])).all()
+
+
+@pytest.mark.parametrize("case", ["tables", "float64", "bfloat16", "members", "frozen"])
+def test_torch_s_autocast_is_without_effect(case):
+    X, parameters = CASES[case]
+
+    def results():
+        clf = make(**parameters, device="cuda").fit(X, Y)
+        yield clf.predict_proba(X)
+        yield from clf.codes(X).values()
+        yield clf.partial_fit(X, Y).predict_proba(X)
+
+    expected = list(results())
+    with torch.autocast("cuda", torch.float16):
+        found = list(results())
+        assert torch.is_autocast_enabled("cuda")
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_fits_leave_no_memory_of_the_gpu_behind():
+    held = []
+    for seed in range(12):
+        for estimator in (FrontDoorMultiModalClassifier, FusionClassifier, LateFusionClassifier):
+            clf = estimator(max_epochs=1, random_state=seed, device="cuda").fit([A, B], Y)
+            clf.predict_proba([A, B])
+        with pytest.raises(ValueError, match="diverged"):
+            make(device="cuda", learning_rate=1e30).fit([A, B], Y)
+        del clf
+        gc.collect()
+        held.append(torch.cuda.memory_allocated())
+    assert held[-1] <= held[2], held
+
+
+def test_the_scores_of_diagnose_come_from_the_gpu():
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.max_memory_allocated()
+    params = {"max_epochs": 2, "hidden_dim": 256, "device": "cuda"}
+    found = diagnose([A, B], Y, cv=2, n_repeats=1, network_params=params, random_state=0)
+    assert torch.cuda.max_memory_allocated() > before
+    assert str(found)
+
+
+@pytest.mark.parametrize("estimator", [FusionClassifier, LateFusionClassifier, UnimodalClassifier])
+def test_baselines_of_a_gpu_are_pickled_with_their_generators(estimator):
+    clf = estimator(max_epochs=2, hidden_dim=16, random_state=0, device="cuda").fit([A, B], Y)
+    for other in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
+        assert next(other.module_.parameters()).is_cuda
+        np.testing.assert_array_equal(other.predict_proba([A, B]), clf.predict_proba([A, B]))
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_members": 2}, {"dtype": "float64"}])
+def test_a_stream_on_a_gpu_goes_on_after_pickling(parameters):
+    clf = make(device="cuda", **parameters).partial_fit([A, B], Y, classes=[0, 1, 2])
+    other = pickle.loads(pickle.dumps(clf))
+    for each in (clf, other):
+        each.partial_fit([A, B], Y)
+    np.testing.assert_allclose(
+        other.predict_proba([A, B]), clf.predict_proba([A, B]), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_search_of_a_gpu_and_a_net_by_itself_are_pickled():
+    search = FrontDoorMultiModalClassifierCV(betas=[0, 1], cv=2, max_epochs=2, hidden_dim=16)
+    search.set_params(device="cuda", random_state=0).fit([A, B], Y)
+    other = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(other.predict_proba([A, B]), search.predict_proba([A, B]))
+    net = make(device="cuda").fit([A, B], Y).net_
+    assert pickle.loads(pickle.dumps(net)).device == net.device == "cuda:0"
+
+
+@pytest.mark.filterwarnings("error")
+def test_sequences_of_members_and_of_copies_are_read_without_a_warning():
+    clf = make(device="cuda", n_members=2).fit([sequences(), B], Y)
+    for each in (clf, copy.deepcopy(clf), pickle.loads(pickle.dumps(clf))):
+        assert np.isfinite(each.predict_proba([sequences(), B])).all()
+
+
+def test_a_search_in_other_processes_takes_modules_and_callbacks_of_a_notebook():
+    cells = (pathlib.Path(__file__).parent / "notebook.py").read_text("utf-8")
+    where = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = [sys.executable, "-", "cuda"]
+    done = subprocess.run(run, input=cells, env=where, capture_output=True, text=True)
+    assert done.stdout.endswith("done\n"), done.stderr
 
 
 class StopOnce(Callback):

@@ -63,6 +63,7 @@ def state(loggers=None):
     return {
         "NumPy's generator": (generator[1].tobytes(), *generator[2:]),
         "torch's generator": torch.get_rng_state().numpy().tobytes(),
+        "torch's generators of GPUs": [s.numpy().tobytes() for s in torch.cuda.get_rng_state_all()],
         "random's generator": random.getstate(),
         "threads of torch": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "threads of libraries": {
@@ -72,7 +73,8 @@ def state(loggers=None):
         "default device": torch.get_default_device(),
         "grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "anomaly mode": torch.is_anomaly_enabled(),
-        "autocast": torch.is_autocast_enabled("cpu"),
+        "autocast": (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+        "cuDNN": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
         "determinism": torch.are_deterministic_algorithms_enabled(),
         "float32 products": torch.get_float32_matmul_precision(),
         "float errors": (np.geterr(), np.geterrcall()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
+from .._encodings import by_name
 from .._folds import naming_fold
 from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray, quoted
@@ -32,6 +34,8 @@ OF_SEVERAL_MODALITIES = {
     "predominant": "auto",
 }
 """Parameters that name a modality or weigh one against another, and what they are without."""
+BY_MODALITY = ("encoders", "encoder_learning_rate")
+"""Parameters that may go by a modality's name or position."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +201,10 @@ def _fold(
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         with naming_fold(f"modality {name!r}"):
             fit_groups = _fit_groups(estimator, groups, seen)
-            one = _fitted_alone(estimator, _only(X, name, seen), y[seen], fit_groups)
+            one = clone(estimator).set_params(**_alone(estimator, X.names, name))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", VacuousAdjustmentWarning)
+                one.fit(_only(X, name, seen), y[seen], **fit_groups)
             linear.fit(codes[name][having], y[seen])
         alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
         probe.append(_accuracy(linear, codes_test[name][having_test], y[asked]))
@@ -223,11 +230,14 @@ def _fit_groups(estimator: Any, groups: np.ndarray | None, rows: np.ndarray) -> 
     return {"groups": groups[rows]}
 
 
-def _fitted_alone(
-    estimator: Any, X: MultiModalArray, y: np.ndarray, fit_groups: dict[str, Any]
-) -> Any:
+def _alone(estimator: Any, names: tuple[str, ...], name: str) -> dict[str, Any]:
+    """Give the parameters that one modality alone is trained with instead of the estimator's."""
     given = estimator.get_params(deep=False)
-    neutral = {name: value for name, value in OF_SEVERAL_MODALITIES.items() if name in given}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VacuousAdjustmentWarning)
-        return clone(estimator).set_params(**neutral).fit(X, y, **fit_groups)
+    changed: dict[str, Any] = {
+        key: value for key, value in OF_SEVERAL_MODALITIES.items() if key in given
+    }
+    for key in BY_MODALITY:
+        if isinstance(given.get(key), Mapping):
+            each = by_name(given[key], names, key)
+            changed[key] = {own: value for own, value in each.items() if own == name}
+    return changed

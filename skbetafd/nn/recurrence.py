@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .linear import birthplace, drawn
+
+
+class _GRU(nn.GRU):
+    """A GRU whose copies, unpickled ones too, have their weights in one piece, as cuDNN wants."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.flatten_parameters()
 
 
 class Recurrence(nn.Module):
@@ -33,9 +43,7 @@ class Recurrence(nn.Module):
         state = max(1, hidden_dim // 2)
         sizes = (shape[-1], state)
         # on no device first: its own initial values would come from the global generator
-        gru = nn.GRU(
-            *sizes, batch_first=True, bidirectional=True, dtype=torch.float32, device="meta"
-        )
+        gru = _GRU(*sizes, batch_first=True, bidirectional=True, dtype=torch.float32, device="meta")
         self.gru = drawn(gru.to_empty(device=birthplace()), state, generator)
         self.n_features = 4 * state
 

@@ -91,6 +91,15 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
                     raise StopTraining from stop
                 raise
 
+    def __getstate__(self) -> dict[str, Any]:
+        # skorch pickles the module by itself, and classes of a notebook are lost on its workers
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.initialized_:  # the reader of a pickle may lack the device
+            self.device = str(next(self.module_.parameters()).device)
+
     @property
     def classes_(self) -> np.ndarray:
         """Class indices."""

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
+from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, unimodal_gap
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
@@ -53,6 +54,20 @@ def test_a_modality_that_joint_training_does_not_see_has_a_gap():
     found = unimodal_gap(clf, {"strong": strong, "weak": weak}, y, cv=3, random_state=0)
     assert abs(found.gap[0]) < 0.05
     assert found.gap[1] > 0.2
+
+
+@pytest.mark.parametrize("key", ["video", 1])
+def test_alone_a_modality_is_read_by_its_own_encoder(X, y, key):
+    module = nn.Linear(X["video"].shape[1], 5)
+    own = small(encoders={key: module}, encoder_learning_rate={"video": 0.1})
+    found = unimodal_gap(own, X, y, cv=3, random_state=0)
+    expected = unimodal_gap(small(), X, y, cv=3, random_state=0)
+    assert found.alone[0] == expected.alone[0]
+    rows = np.arange(80), np.arange(80, 120)
+    found = unimodal_gap(own, X, y, cv=[rows])
+    video = small(encoders={0: module}, encoder_learning_rate=0.1)
+    video.fit([X["video"][rows[0]]], y[rows[0]])
+    assert found.alone[1] == video.score([X["video"][rows[1]]], y[rows[1]])
 
 
 def test_alone_a_modality_is_trained_without_balancing(X, y):
