@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
+from copy import deepcopy
 from typing import Any
 
 import cloudpickle
 import torch
 from sklearn.base import BaseEstimator
 
-from ._process_wide import without_warnings
 from .training import resolve_device
 
 ELSEWHERE = "_of_another_device"
@@ -20,12 +20,23 @@ class Portable(BaseEstimator):
     """An estimator whose pickle knows no device that the reader may lack.
 
     A tensor of a GPU can't be unpickled without one; torch's own format can move it. So the state
-    of an estimator whose networks are on a GPU is pickled as such a file.
+    of an estimator whose networks are on a GPU is pickled as such a file. A copy is made without
+    it, as the state of an estimator in training may hold the estimator.
     """
 
     def _device_in_use(self) -> torch.device | None:
         """Give the device of the trained networks; None without any."""
         raise NotImplementedError
+
+    def __copy__(self) -> Portable:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Portable:
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     def __getstate__(self) -> dict[str, Any]:
         state, device = super().__getstate__(), self._device_in_use()
@@ -40,10 +51,8 @@ class Portable(BaseEstimator):
         if ELSEWHERE in state:
             device, content = state[ELSEWHERE]
             where = _where(device)
-            with without_warnings(Warning, "Requested to load data to CUDA"):  # skorch's
-                # what was on the CPU, as generators must be, stays there
-                moved = None if where == device else where
-                state = torch.load(io.BytesIO(content), map_location=moved, weights_only=False)
+            moved = None if where == device else where  # what was on the CPU stays there
+            state = torch.load(io.BytesIO(content), map_location=moved, weights_only=False)
             if where != device:
                 warnings.warn(
                     f"this {type(self).__name__} was fitted on {device!r}, which is not here: its "

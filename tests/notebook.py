@@ -24,8 +24,6 @@ from skbetafd import (
 )
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
 
-SMALL = {"max_epochs": 2, "hidden_dim": 8, "random_state": 0, "device": sys.argv[1]}
-
 
 class Encoder(nn.Module):
     """A module of the user's."""
@@ -62,36 +60,35 @@ def accuracy(estimator, X, y):
 
 def folds(estimator, X, y):
     """Fit in two other processes, and score here what comes back."""
-    found = cross_validate(
-        estimator,
-        X,
-        y,
-        cv=2,
-        n_jobs=2,
-        return_estimator=True,
-        scoring=accuracy,
-        error_score="raise",
-    )
+    how = {"cv": 2, "n_jobs": 2, "scoring": accuracy, "error_score": "raise"}
+    found = cross_validate(estimator, X, y, return_estimator=True, **how)
     return [fitted.score(X, y) for fitted in found["estimator"]]
 
 
-rng = np.random.default_rng(0)
-y = np.arange(90) % 3
-X = MultiModalArray([rng.normal(size=(90, 6)), rng.normal(size=(90, 4))])
-for encoder in (Encoder(), Encoder().requires_grad_(False), Encoder, lambda: Encoder()):
-    own = {**SMALL, "encoders": {0: encoder}, "callbacks": [Note()]}
-    clf = FrontDoorMultiModalClassifier(**own)
-    folds(clf, X, y)
-    search = FrontDoorMultiModalClassifierCV(
-        betas=[0, 1], cv=2, n_jobs=2, scoring=accuracy, n_members=2, **own
-    )
-    assert search.fit(X, y).score(X, y) > 0
-    flat = clf.set_params(modalities=[6, 4])
-    BaggingClassifier(flat, n_estimators=2, n_jobs=2).fit(np.asarray(X), y).predict(np.asarray(X))
-    fitted = clf.set_params(modalities=None).fit(X, y)
-    copy = pickle.loads(cloudpickle.dumps(fitted))
-    np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
-    for joint in (FusionClassifier, LateFusionClassifier):
-        folds(joint(**SMALL, encoders={0: encoder}), X, y)
-folds(make_pipeline(PerModality(Half()), FrontDoorMultiModalClassifier(**SMALL)), X, y)
-print("done")
+def main(device):
+    small = {"max_epochs": 2, "hidden_dim": 8, "random_state": 0, "device": device}
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = MultiModalArray([rng.normal(size=(90, 6)), rng.normal(size=(90, 4))])
+    for encoder in (Encoder(), Encoder().requires_grad_(False), Encoder, lambda: Encoder()):
+        own = {**small, "encoders": {0: encoder}, "callbacks": [Note()]}
+        clf = FrontDoorMultiModalClassifier(**own)
+        folds(clf, X, y)
+        search = FrontDoorMultiModalClassifierCV(
+            betas=[0, 1], cv=2, n_jobs=2, scoring=accuracy, n_members=2, **own
+        )
+        assert search.fit(X, y).score(X, y) > 0
+        clf.set_params(modalities=[6, 4])
+        bag = BaggingClassifier(clf, n_estimators=2, n_jobs=2).fit(np.asarray(X), y)
+        bag.predict(np.asarray(X))
+        fitted = clf.set_params(modalities=None).fit(X, y)
+        copy = pickle.loads(cloudpickle.dumps(fitted))
+        np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
+        for joint in (FusionClassifier, LateFusionClassifier):
+            folds(joint(**small, encoders={0: encoder}), X, y)
+    folds(make_pipeline(PerModality(Half()), FrontDoorMultiModalClassifier(**small)), X, y)
+    print("done")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from sklearn import callback as sklearn_callback
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
@@ -123,13 +124,20 @@ def test_pickles_of_a_gpu_are_read_on_a_cpu(tmp_path):
         if case != "module":  # its class is in this file
             clf = make(**parameters, device="cuda").fit(X, Y)
             kept[case] = (clf, X, clf.predict_proba(X))
+    for estimator in (FusionClassifier, LateFusionClassifier, UnimodalClassifier):
+        clf = estimator(max_epochs=2, hidden_dim=16, random_state=0, device="cuda").fit([A, B], Y)
+        kept[estimator.__name__] = (clf, [A, B], clf.predict_proba([A, B]))
+    for rule in sorted(RULES):
+        own = {"balancing": rule, "hidden_dim": 16, "random_state": 0, "device": "cuda"}
+        clf = FusionClassifier(max_epochs=2, **own).fit([A, B], Y)
+        kept[rule] = (clf, [A, B], clf.predict_proba([A, B]))
     with open(tmp_path / "pickle", "wb") as file:
         pickle.dump(kept, file)
     on_the_cpu(
         "import pickle, sys, warnings, numpy as np\n"
         "warnings.filterwarnings('ignore', message='.*not here')\n"
         "for case, (clf, X, expected) in pickle.load(open(sys.argv[1], 'rb')).items():\n"
-        "    assert clf.module_.head.out.weight.device.type == 'cpu', case\n"
+        "    assert next(clf.module_.parameters()).device.type == 'cpu', case\n"
         "    found = clf.predict_proba(X)\n"
         "    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5, err_msg=case)\n",
         tmp_path / "pickle",
@@ -270,7 +278,7 @@ def test_a_search_in_other_processes_takes_modules_and_callbacks_of_a_notebook()
 class StopOnce(Callback):
     """Interrupts the third epoch of the first fit; the class knows, so that the state does not."""
 
-    armed = True
+    armed = False
 
     def on_batch_begin(self, net, **_):
         if StopOnce.armed and len(net.history) == 3:
@@ -280,6 +288,7 @@ class StopOnce(Callback):
 
 def test_a_fit_that_was_broken_off_is_finished(tmp_path):
     own = {"device": "cuda", "max_epochs": 4, "callbacks": [StopOnce()]}
+    StopOnce.armed = True
     clf = make(**own, checkpoint_dir=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         clf.fit([A, B], Y)
@@ -287,6 +296,24 @@ def test_a_fit_that_was_broken_off_is_finished(tmp_path):
     whole = make(**own).fit([A, B], Y)
     assert clf.n_iter_ == 4
     np.testing.assert_allclose(clf.predict_proba([A, B]), whole.predict_proba([A, B]), atol=1e-3)
+
+
+def test_dropout_of_a_user_s_module_goes_on_where_a_fit_was_broken_off(tmp_path):
+    module = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5))
+    own = {"device": "cuda", "max_epochs": 6, "encoders": {0: module}, "callbacks": [StopOnce()]}
+    StopOnce.armed = True
+    clf = make(**own, checkpoint_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit([A, B], Y)
+    clf.fit([A, B], Y)
+    whole = make(**own).fit([A, B], Y)
+    np.testing.assert_allclose(clf.predict_proba([A, B]), whole.predict_proba([A, B]), atol=1e-3)
+
+
+def test_scikit_learn_s_callbacks_score_an_estimator_in_training():
+    monitor = sklearn_callback.ScoringMonitor(scoring="accuracy")
+    clf = make(device="cuda").set_callbacks(monitor).fit([A, B], Y)
+    assert clf.score([A, B], Y) in [row["accuracy"] for row in monitor.get_logs().data]
 
 
 def test_a_search_of_all_betas_scores_as_grid_search_does():

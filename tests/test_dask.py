@@ -210,13 +210,24 @@ def test_rows_are_sent_once_and_not_with_each_task(
     assert getsizeof(X) <= n_bytes_sent() <= 1.2 * getsizeof(X)
 
 
-def test_data_told_to_joblib_beforehand_outlive_their_workers_too(client: object) -> None:
-    data = np.ones(1000)
+def total(array: np.ndarray, folder: Path) -> float:
+    (folder / f"training-{os.getpid()}").touch()
+    wait_for(folder, "killed")
+    return float(array.sum())
+
+
+def test_data_told_to_joblib_beforehand_outlive_their_workers_too(
+    client: object, killing: Callable[[int, Callable[[], object]], int], tmp_path: Path
+) -> None:
+    data, sums = np.ones(1000), []
+
+    def run() -> None:
+        tasks = [delayed(total)(data, tmp_path) for _ in range(4)]
+        sums.extend(Parallel(timeout=SECONDS)(tasks))
+
     with parallel_config(backend=dask_backend(client, scatter=[data])):
-        for process_id in client.run(os.getpid).values():
-            os.kill(process_id, signal.SIGKILL)
-        sums = Parallel()(delayed(np.sum)(data) for _ in range(2))
-    assert sums == [1000.0, 1000.0]
+        killing(3, run)
+    assert sums == [1000.0] * 4
 
 
 def test_data_of_any_kind_arrive_as_they_are_and_without_a_warning(client: object) -> None:

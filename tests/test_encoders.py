@@ -99,7 +99,7 @@ def test_sequences_are_learned(encoder, rng):
     if encoder == "conv1d":
         train, test = np.nan_to_num(train), np.nan_to_num(test)
     X = {"sequence": train, "table": table(rng)}
-    clf = make(max_epochs=40, hidden_dim=32, encoders={"sequence": encoder}).fit(X, LABEL)
+    clf = make(max_epochs=80, hidden_dim=32, encoders={"sequence": encoder}).fit(X, LABEL)
     assert clf.score({"sequence": test, "table": None}, LABEL) > 0.8
 
 

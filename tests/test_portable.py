@@ -1,13 +1,14 @@
 """A pickle of another device is read where there is none; without a GPU, a name stands for it."""
 
+import copy
 import io
 import pickle
 import warnings
-from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+from sklearn import callback as sklearn_callback
 from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
@@ -36,20 +37,41 @@ def test_what_another_device_trained_is_read_on_the_cpu_with_a_warning(kind, mon
     monkeypatch.setattr(type(clf), "_device_in_use", lambda self: torch.device("cuda:93"))
     content = pickle.dumps(clf)
     with pytest.warns(UserWarning, match=r"fitted on 'cuda:93', which is not here.*CPU"):
-        copy = pickle.loads(content)
-    np.testing.assert_array_equal(copy.predict_proba(X), clf.predict_proba(X))
+        other = pickle.loads(content)
+    np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
     if kind == "stream":
-        assert copy.partial_fit(X, Y).predict(X).shape == (60,)
+        assert other.partial_fit(X, Y).predict(X).shape == (60,)
+
+
+def test_a_copy_shares_the_fit_and_a_deep_copy_does_not(monkeypatch):
+    clf = fitted("plain")
+    clf.callbacks = [clf]  # as scikit-learn's contexts of callbacks have it, during a fit
+    monkeypatch.setattr(type(clf), "_device_in_use", lambda self: torch.device("cuda:93"))
+    shallow, deep = copy.copy(clf), copy.deepcopy(clf)
+    assert shallow.members_ is clf.members_ and shallow.callbacks[0] is clf
+    assert deep.members_ is not clf.members_ and deep.callbacks[0] is deep
+    for other in (shallow, deep):
+        np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
+
+
+def test_scikit_learn_s_callbacks_copy_an_estimator_in_training(monkeypatch):
+    def device(self):
+        return torch.device("cuda:93") if hasattr(self, "members_") else None
+
+    monkeypatch.setattr(FrontDoorMultiModalClassifier, "_device_in_use", device)
+    monitor = sklearn_callback.ScoringMonitor(scoring="accuracy")
+    clf = FrontDoorMultiModalClassifier(**SMALL).set_callbacks(monitor).fit(X, Y)
+    assert clf.score(X, Y) in [row["accuracy"] for row in monitor.get_logs().data]
 
 
 def test_a_pickle_of_the_cpu_is_read_without_a_word():
     clf = fitted("plain")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        copies = pickle.loads(pickle.dumps(clf)), deepcopy(clf)
-    for copy in copies:
-        assert copy.net_ is copy.members_[0].net
-        np.testing.assert_array_equal(copy.predict_proba(X), clf.predict_proba(X))
+        copies = pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)
+    for other in copies:
+        assert other.net_ is other.members_[0].net
+        np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
 
 
 def test_a_pickle_holds_no_optimizer():

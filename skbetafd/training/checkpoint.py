@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import LRScheduler
+from torch import Tensor
 
 from ..nn import has_user_modules
 from .callbacks import BestEpoch
@@ -133,7 +134,7 @@ def training_state(net: NeuralNet) -> dict[str, Any]:
         "schedule": None if schedule is None else schedule.state_dict(),
         "best": None if best is None else best.state_dict(),
         "generators": [generator.get_state() for generator in net.batches_.generators],
-        "global": torch.get_rng_state() if has_user_modules(net.module_) else None,
+        "global": _global_generators(net) if has_user_modules(net.module_) else None,
         "history": [{k: _plain(k, v) for k, v in dict(e).items()} for e in net.history],
     }
 
@@ -151,9 +152,19 @@ def restore_training(net: NeuralNet, state: dict[str, Any]) -> None:
     for generator, own in zip(net.batches_.generators, state["generators"], strict=True):
         generator.set_state(own)
     if state["global"] is not None:  # within `seeded`, which puts the user's own back
-        torch.set_rng_state(state["global"])
+        for kind, own in state["global"].items():
+            _generator_of(kind).set_rng_state(own)
     del net.history[:]
     net.history.extend(state["history"])
+
+
+def _global_generators(net: NeuralNet) -> dict[str, Tensor]:
+    kinds = {"cpu", next(net.module_.parameters()).device.type}
+    return {kind: _generator_of(kind).get_rng_state() for kind in kinds}
+
+
+def _generator_of(kind: str) -> Any:
+    return torch.random if kind == "cpu" else torch.get_device_module(kind)
 
 
 def _schedule(net: NeuralNet) -> Any:
