@@ -325,6 +325,26 @@ def test_a_frozen_module_of_half_precision_may_return_single(rng):
     assert len(make(encoders={"table": Backbone()}).fit(X, LABEL).predict(X)) == len(LABEL)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16, torch.int32])
+def test_a_module_in_training_may_return_another_precision(kind, rng):
+    class Backbone(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Linear(5, 3)
+
+        def forward(self, x):
+            return (8 * self.net(x)).to(kind)
+
+    module = Backbone()
+    X = {"picture": pictures(rng), "table": table(rng)}
+    clf = make(encoders={"table": module}, predominant="table").fit(X, LABEL)
+    assert len(clf.predict(X)) == len(LABEL)
+    own = next(m for m in clf.module_.modules() if isinstance(m, Backbone))
+    trained = (own.net.weight != module.net.weight).any()
+    assert trained == kind.is_floating_point, "integers have no gradient"
+
+
 class Returning(nn.Module):
     """Returns what a network of other precision or on another device would, or no column."""
 

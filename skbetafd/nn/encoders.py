@@ -124,7 +124,8 @@ class ModuleFeatures(nn.Module):
         features = self.module(rows)
         if len(features) != len(x):
             raise ValueError(f"it returned {len(features)} rows for {len(x)}")
-        return features.flatten(1)
+        # complex ones are refused, see `n_features`
+        return (features if features.is_complex() else features.to(x.dtype)).flatten(1)
 
 
 def make_encoder(
