@@ -159,7 +159,8 @@ class ItemStore:
 
 
 def _array(key: Any, entry: Any) -> np.ndarray:
-    return np.asarray(plain(f"an item's modality {key!r}", entry, FILL))
+    """Read an entry; a single number or text is one column."""
+    return np.atleast_1d(plain(f"an item's modality {key!r}", entry, FILL))
 
 
 def _dtype_for(dtype: np.dtype[Any]) -> Any:

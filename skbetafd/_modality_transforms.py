@@ -14,6 +14,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ._null_rows import null_rows, spread_rows
+from ._row_sources import is_stored
 from ._sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
 
 PASSTHROUGH = "passthrough"
@@ -79,6 +80,12 @@ def transform_one(
         params = {} if nothing else rows_of_params(value, routed["transform"], rows)
         out = _shaped_like(some, transformer.transform(_as_seen(transformer, some), **params))
         return _in_place(out[:0] if nothing else out, value, rows)
+
+
+def as_read(transformer: Any, value: Any) -> Any:
+    """Give a store's rows as an array, where a transformer reads them; a memory map is one."""
+    passes = isinstance(transformer, str) or isinstance(value, np.ndarray) or not is_stored(value)
+    return value if passes else np.array(value[:])  # a copy: a store may keep what it last read
 
 
 def example_row(value: Any) -> Any:

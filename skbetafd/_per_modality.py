@@ -17,6 +17,7 @@ from ._inputs import read_prediction_input, read_training_input
 from ._lengths import check_lengths
 from ._modality_transforms import (
     PASSTHROUGH,
+    as_read,
     cloned,
     example_row,
     fit_one,
@@ -299,7 +300,9 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         X = read_prediction_input(self, X, self._layout, dtype=None)
         return self._collect(
             {
-                name: transform_one(name, t, X[name], self._examples[name], routed[name])
+                name: transform_one(
+                    name, t, as_read(t, X[name]), self._examples[name], routed[name]
+                )
                 for name, t in self.transformers_.items()
             }
         )
@@ -346,8 +349,9 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             routed = self._route(params, method)
             output = getattr(self, "_sklearn_output_config", {}).get("transform")
             self.transformers_ = {name: cloned(name, t, output) for name, t in chosen.items()}
-            out = {n: fit_one(n, t, X[n], y, routed[n]) for n, t in self.transformers_.items()}
-            self._examples = {name: example_row(value) for name, value in X.items()}
+            read = {n: as_read(t, X[n]) for n, t in self.transformers_.items()}
+            out = {n: fit_one(n, t, read[n], y, routed[n]) for n, t in self.transformers_.items()}
+            self._examples = {name: example_row(value) for name, value in read.items()}
             return out
 
     def _given(self) -> dict[Any, Any]:

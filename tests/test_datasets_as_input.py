@@ -8,10 +8,13 @@ import pytest
 import skorch.dataset
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray
+from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, PerModality
 from skbetafd.baselines import FusionClassifier
 
 N = 90
@@ -133,6 +136,35 @@ def test_text_in_items_is_whole_whatever_the_first_item_s_length(kind):
     X = MultiModalArray(worded(lambda row: kind([2.0 if row == 9 else "x"])))
     with pytest.raises(ValueError, match="item 9 of Items holds float64 in modality 'text'"):
         X["text"][0:12]
+
+
+def test_a_word_or_a_number_of_an_item_is_one_column(quick):
+    X = MultiModalArray(Items(lambda row: ({"word": "ab"[row % 2], "level": float(row)}, row % 3)))
+    assert X["word"].shape == X["level"].shape == (len(X), 1)
+    assert X["word"][0:3].tolist() == [["a"], ["b"], ["a"]]
+    with pytest.raises(
+        ValueError, match="holds <U1 in modality 'level', where others hold float64"
+    ):
+        MultiModalArray(Items(lambda row: ({"level": "x" if row else 1.0}, 0)))["level"][0:3]
+
+
+@pytest.mark.parametrize("absent", [(), (4, 9)], ids=["complete", "with gaps"])
+def test_per_modality_reads_a_dataset_as_it_reads_arrays(absent, quick):
+    def word(row):
+        return None if row in absent else f"word{row % 3} of a text"
+
+    items = worded(word)
+    n_rows, labels = len(items), np.arange(len(items)) % 3
+    arrays = {
+        "text": np.array([word(row) for row in range(n_rows)], dtype=object),
+        "sound": SOUND,
+    }
+    chosen = {"text": TfidfVectorizer(), "sound": StandardScaler()}
+    one, two = (
+        make_pipeline(PerModality(chosen), quick()).fit(X, labels).predict_proba(X)
+        for X in (items, arrays)
+    )
+    assert_array_equal(one, two)
 
 
 WRONG = {
