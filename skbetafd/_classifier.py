@@ -28,6 +28,7 @@ from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
+from ._presence import COMPLETE
 from ._row_sources import dense_rows
 from ._sklearn_compat import (
     CallbackSupportMixin,
@@ -38,6 +39,7 @@ from ._sklearn_compat import (
     validate_parameters,
     with_callbacks,
 )
+from ._users_line import stack_level
 from ._warm_start import Start, check_same_data
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (
@@ -182,8 +184,10 @@ class FrontDoorMultiModalClassifier(
         and the levels of an observed mediator must be the same.
     callbacks : list of skorch callbacks, default=None
         Added to the training loop. Monitor ``"train_loss"`` or, with `early_stopping`,
-        ``"valid_loss"``. scikit-learn's own callbacks are set by ``set_callbacks``; they are told
-        of every epoch, of the first member where there are several.
+        ``"valid_loss"``. What a callback of your own finds in training, name with an underscore at
+        the end: a search can't copy it otherwise. scikit-learn's own callbacks are set by
+        ``set_callbacks``; they are told of every epoch, of the first member where there are
+        several.
     n_members : int, default=1
         Independently initialised networks, trained together, whose probabilities are averaged.
     predict_batch_size : int, default=65536
@@ -516,7 +520,7 @@ class FrontDoorMultiModalClassifier(
             reason = self._why_not_remembered(request)
             if reason is None:
                 return fit_cached(request, self.memory, verbose, keep_interrupted=keep)
-            warnings.warn(f"memory is not used{reason}.", UserWarning, stacklevel=3)
+            warnings.warn(f"memory is not used{reason}.", UserWarning, stacklevel=stack_level())
         return fit_all([request], verbose, keep_interrupted=keep)[0]
 
     def _why_not_remembered(self, request: FitRequest) -> str | None:
@@ -682,8 +686,8 @@ class FrontDoorMultiModalClassifier(
         if not having.all():
             row = int(np.argwhere(~having)[0, 0])
             raise ValueError(
-                f"overlap needs all modalities, but row {row} lacks one; "
-                "MultiModalArray(X).present tells which rows have each"
+                f"overlap needs all modalities, but row {row} lacks one, and "
+                f"{(~having.all(1)).sum()} of {len(having)} rows do; {COMPLETE}"
             )
         with predicting():
             xs, _ = self._tensors(arrays, having)

@@ -45,7 +45,7 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     TypeError
         If `client` is something else.
     ValueError
-        From Dask, if `client` is None and there is no current one.
+        If `client` is closed; from Dask, if it is None and there is no current one.
 
     See Also
     --------
@@ -73,6 +73,8 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     client = distributed.get_client() if client is None else client
     if not isinstance(client, distributed.Client):
         raise TypeError(f"client must be a distributed.Client, got {client!r}")
+    if client.status not in ("running", "connecting"):
+        raise ValueError(f"client must be connected to a cluster, got one that is {client.status}")
     return DaskDistributedBackend(client=_Keeping(client), **submit_options)
 
 

@@ -211,7 +211,14 @@ def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> An
             verbose=False,
         )
     assert program is not None
-    return _named(program.model_proto, names)
+    model = _named(program.model_proto, names)
+    if not all(value.type.tensor_type.shape.dim[0].dim_param for value in model.graph.input):
+        raise ValueError(
+            f"the exported model would read {len(rows[0])} rows and no other number: a module in "
+            "encoders turns the number of its rows into a constant, as len(x) does; x.shape[0] and "
+            "view(-1, ...) do not"
+        )
+    return model
 
 
 def _named(model: Any, names: list[str]) -> Any:

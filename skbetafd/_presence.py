@@ -12,6 +12,11 @@ from ._null_rows import null_rows, spread_rows
 from ._plain import plain
 from ._sklearn_compat import is_dataframe, safe_indexing
 
+COMPLETE = (
+    "X[np.all(list(X.present.values()), axis=0)] of a MultiModalArray X holds those that have all"
+)
+"""What to do where rows must have every modality."""
+
 
 def with_absent_rows(name: str, value: Any, present: Any) -> Any:
     """Copy a modality with nulls in the rows where `present` is False."""

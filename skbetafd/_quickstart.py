@@ -19,9 +19,9 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tqdm.auto import tqdm
 
 from ._classifier import FrontDoorMultiModalClassifier
+from ._progress import progress
 from .datasets import ConfoundedData, confound, load_multiple_features
 from .plots import BetaPathDisplay
 from .training import whole_file
@@ -93,7 +93,7 @@ def main() -> None:
     start = time.perf_counter()
     data = confounded_digits()
     models = baselines()
-    with tqdm(total=len(models) + 2, desc="quickstart", unit="step") as bar:
+    with progress(shown=True, total=len(models) + 2, desc="quickstart", unit="step") as bar:
         bar.set_postfix_str("front-door classifier")
         clf, lines = front_door_rows(data)
         bar.update()

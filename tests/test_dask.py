@@ -268,3 +268,10 @@ def test_without_a_client_the_backend_is_refused() -> None:
         dask_backend()
     with pytest.raises(TypeError, match=r"client must be a distributed.Client, got 'here'"):
         dask_backend("here")
+
+
+def test_a_client_that_is_closed_is_refused(cluster: object) -> None:
+    client = distributed.Client(cluster)
+    client.close()
+    with pytest.raises(ValueError, match=r"client must be connected to a cluster, got .* closed"):
+        dask_backend(client)

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 
 from skbetafd import (
     FrontDoorMultiModalClassifier,
     FrontDoorMultiModalClassifierCV,
+    MultiModalArray,
     diagnose,
     load,
     overlap,
@@ -53,6 +55,16 @@ def with_nan(array: np.ndarray, rows: object, column: object = slice(None)) -> n
     array = array.copy()
     array[rows, column] = np.nan
     return array
+
+
+class Losses(Callback):
+    def __init__(self):
+        self.seen = []
+
+
+@entry
+def callback_of_one_s_own():
+    GridSearchCV(quick(callbacks=[Losses()]), {"beta": [0]}, cv=2).fit(MultiModalArray(X), Y)
 
 
 @entry

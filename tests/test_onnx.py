@@ -186,6 +186,39 @@ def test_to_onnx_says_what_to_install(strings, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+class Rows(nn.Module):
+    """Reads any number of rows, or in an export the one that it was traced with."""
+
+    def __init__(self, constant):
+        super().__init__()
+        self.layer, self.constant = nn.Linear(4, 3), constant
+
+    def forward(self, x):
+        return self.layer(x).reshape(len(x) if self.constant else x.shape[0], 3)
+
+
+def test_a_module_of_the_user_s_is_exported_for_any_number_of_rows(tmp_path):
+    X, label = rows(30)
+    path = tmp_path / "model.onnx"
+
+    def fitted(constant):
+        encoder = nn.Sequential(nn.Linear(X["audio"].shape[1], 4), Rows(constant))
+        small = SMALL | {"max_epochs": 1, "encoders": {"audio": encoder}}
+        return FrontDoorMultiModalClassifier(**small).fit(X, label)
+
+    clf = fitted(False)
+    clf.to_onnx(path)
+    session = onnxruntime.InferenceSession(path)
+    for n in (1, 7, 30):
+        some = {name: value[:n].astype("f4") for name, value in X.items()}
+        (found,) = session.run(["probabilities"], some)
+        np.testing.assert_allclose(found, clf.predict_proba(some), atol=1e-5)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"would read 3 rows and no other number.*as len"):
+        fitted(True).to_onnx(path)
+    assert path.read_bytes() == before
+
+
 class Talking(nn.Module):
     def forward(self, x):
         warnings.warn("a module of the user's has something to say", UserWarning, stacklevel=1)

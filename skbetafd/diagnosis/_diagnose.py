@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from tqdm.auto import tqdm
 
 from .._folds import naming_fold
 from .._inputs import read_training_input
@@ -16,6 +15,7 @@ from .._multimodal_array import MultiModalArray
 from .._numeric import numeric_modalities
 from .._presence import check_some_present, present_rows
 from .._private_generator import private_generator
+from .._progress import progress
 from .._sklearn_compat import Interval, check_arguments
 from .._targets import read_groups, read_targets
 from ..baselines import FusionClassifier, UnimodalClassifier
@@ -145,17 +145,18 @@ def diagnose(
     repeats = [_folds(cv, y, groups, rng) for _ in range(n_repeats)]
     rules, skipped = _rules(y, groups, repeats)
     n_fits = cv * (len(X.names) + n_repeats * (1 + len(rules)))
-    with tqdm(total=n_fits, unit="fit", desc="diagnose", disable=not verbose) as bar:
+    with progress(shown=bool(verbose), total=n_fits, unit="fit", desc="diagnose") as bar:
         right = right_alone(X, y, groups, repeats[0], params, bar)
         joint = _right_jointly(X, y, groups, repeats, [None, *rules], params, bar)
     tail = (1 - confidence_level) / 2
     means = resampled_means(right, rng)
     ranking = ranking_of(X.names, right, means, [tail, 1 - tail])
-    best = ranking["alone"][ranking["predominant"]]
+    first = right[:, X.names.index(ranking["predominant"])]
+    having = ~np.isnan(first)
     return Diagnosis(
         **ranking,
         **_trial(joint, rules, repeats, 1 - confidence_level),
-        competition=float(best - joint[0, :, 0].mean()),
+        competition=float(first[having].mean() - joint[0, having, 0].mean()),
         skipped=skipped,
         n_samples=len(y),
         confidence_level=confidence_level,
@@ -216,7 +217,7 @@ def _right_jointly(
     repeats: list[list[Fold]],
     rules: list[str | None],
     params: dict[str, Any],
-    bar: tqdm,
+    bar: Any,
 ) -> np.ndarray:
     """Tell the held-out rows that joint training gets right, (n_repeats, n_samples, n_rules)."""
     right = np.empty((len(repeats), len(y), len(rules)), dtype=bool)

@@ -19,7 +19,7 @@ seeds) it agrees with networks on held-out rows in 93, 87 and 98 % at 100, 250 a
 networks' own out-of-fold ranking in 84, 87 and 93 %."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """What out-of-fold comparisons say of the modalities.
 
@@ -54,7 +54,7 @@ class Diagnosis:
         the number of rules (Bonferroni), at most 1.
     competition : float
         Accuracy of the predominant modality alone minus that of plain joint training on the same
-        folds; positive means that joint training failed.
+        folds, both at the rows that have the modality; positive means that joint training failed.
     skipped : dict of str to str
         Rules that could not be tried, and why.
     n_samples : int
@@ -88,6 +88,8 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return "\n".join([self._predominance(), self._imbalance(), self._advice(), *self._trials()])
+
+    __repr__ = __str__
 
     def _predominance(self) -> str:
         low, high = self.predominant_ci

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .._network_classifier import NetworkClassifier
 from .._numeric import dense_modalities
-from .._presence import present_in
+from .._presence import COMPLETE, present_in
 from ._evaluation import Evaluation, KnownPredictions
 from ._replacement import in_the_form_of, modality_means, with_values
 
@@ -95,6 +95,6 @@ def _check_complete(evaluation: Evaluation) -> None:
         absent = np.flatnonzero(~present_in(value))
         if len(absent):
             raise ValueError(
-                f"row {absent[0]} lacks modality {name!r}, whose code can't be masked there; leave "
-                "such rows out"
+                f"codes are masked at rows that have all modalities, but row {absent[0]} lacks "
+                f"modality {name!r}, and {len(absent)} of {len(value)} rows do; {COMPLETE}"
             )

@@ -22,7 +22,7 @@ from ._replacement import CONSTRAINTS
 TENTHS = tuple(i / 10 for i in range(11))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaskingCurve:
     """Scores of a classifier that sees less and less of its auxiliary modalities.
 
@@ -58,6 +58,8 @@ class MaskingCurve:
             f"{self.predominant!r} is kept), mean score ± sd over {len(self.scores)} orders:"
         )
         return "\n".join([head, *(f"{share:4.0%}  {m:.3f} ± {sd:.3f}" for share, m, sd in rows)])
+
+    __repr__ = __str__
 
 
 def auxiliary_masking_curve(

@@ -21,7 +21,7 @@ MOST_MODALITIES = 8
 Subset = tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModalityContributions:
     """What each modality adds to a classifier's score.
 
@@ -83,6 +83,8 @@ class ModalityContributions:
             f"{self.confidence_level:.0%} intervals:"
         )
         return "\n".join([head, *lines])
+
+    __repr__ = __str__
 
 
 def modality_contributions(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from .._contribution import probe_predict
 from .._folds import naming_fold
@@ -24,7 +23,7 @@ def right_alone(
     groups: np.ndarray | None,
     folds: list[Fold],
     params: dict[str, Any],
-    bar: tqdm,
+    bar: Any,
 ) -> np.ndarray:
     """Tell the rows that each modality alone gets right, (n_samples, n_modalities).
 

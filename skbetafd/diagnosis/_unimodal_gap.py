@@ -38,7 +38,7 @@ BY_MODALITY = ("encoders", "encoder_learning_rate")
 """Parameters that may go by a modality's name or position."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class UnimodalGap:
     """Accuracies of a joint network, of each modality alone, and of its jointly trained code.
 
@@ -55,9 +55,11 @@ class UnimodalGap:
     joint : float
         Accuracy of the estimator on all modalities.
     competition : float
-        Best of `alone` − `joint`; positive means that joint training failed.
+        The best modality's accuracy `alone` minus the joint estimator's at the rows that have the
+        modality; positive means that joint training failed.
     by_fold : dict of str to ndarray
-        ``"alone"`` and ``"probe"`` of shape (n_folds, n_modalities), ``"joint"`` of (n_folds,).
+        ``"alone"``, ``"probe"`` and ``"joint_there"`` (of the joint estimator, at the rows that
+        have the modality) of shape (n_folds, n_modalities), ``"joint"`` of (n_folds,).
 
     See Also
     --------
@@ -77,6 +79,8 @@ class UnimodalGap:
         rows = zip(self.names, self.alone, self.probe, self.gap, strict=True)
         lines = [f"{n:{width}}  alone {a:.3f}, probe {p:.3f}, gap {g:+.3f}" for n, a, p, g in rows]
         return "\n".join([f"joint {self.joint:.3f}, competition {self.competition:+.3f}", *lines])
+
+    __repr__ = __str__
 
 
 def unimodal_gap(
@@ -158,16 +162,17 @@ def unimodal_gap(
     for number, split in enumerate(splits):
         with naming_fold(f"fold {number}"):
             folds.append(_fold(estimator, X, y, groups, split))
-    alone, probe, joint = (np.array(parts) for parts in zip(*folds, strict=True))
+    alone, probe, joint_there, joint = (np.array(parts) for parts in zip(*folds, strict=True))
     mean_alone, mean_probe = np.nanmean(alone, axis=0), np.nanmean(probe, axis=0)
+    best = mean_alone.argmax()
     return UnimodalGap(
         names=X.names,
         alone=mean_alone,
         probe=mean_probe,
         gap=mean_alone - mean_probe,
         joint=float(joint.mean()),
-        competition=float(mean_alone.max() - joint.mean()),
-        by_fold={"alone": alone, "probe": probe, "joint": joint},
+        competition=float(mean_alone[best] - np.nanmean(joint_there[:, best])),
+        by_fold={"alone": alone, "probe": probe, "joint_there": joint_there, "joint": joint},
     )
 
 
@@ -180,8 +185,8 @@ def _check_asked(X: MultiModalArray, splits: list[Split]) -> None:
 
 def _fold(
     estimator: Any, X: MultiModalArray, y: np.ndarray, groups: np.ndarray | None, split: Split
-) -> tuple[list[float], list[float], float]:
-    """Accuracies on one test part: each modality alone, its probe, and all together."""
+) -> tuple[list[float], list[float], list[float], float]:
+    """Accuracies on one test part: of each modality alone, its probe, and the joint estimator's."""
     train, test = split
     joint = clone(estimator).set_params(**_container_parameters(estimator))
     joint.fit(X[train], y[train], **_fit_groups(estimator, groups, train))
@@ -189,14 +194,17 @@ def _fold(
     unread = [name for name in X.names if name not in codes]
     if unread:
         raise ValueError(f"the estimator does not read {quoted(unread)}: {estimator!r}")
-    alone, probe = [], []
+    right = joint.predict(X[test]) == y[test]
+    alone: list[float] = []
+    probe: list[float] = []
+    there_right: list[float] = []
     for name in X.names:
         there = present_in(X[name])
         having, having_test = there[train], there[test]
         seen, asked = train[having], test[having_test]
         if not len(asked):
-            alone.append(np.nan)
-            probe.append(np.nan)
+            for accuracies in (alone, probe, there_right):
+                accuracies.append(np.nan)
             continue
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         with naming_fold(f"modality {name!r}"):
@@ -208,7 +216,8 @@ def _fold(
             linear.fit(codes[name][having], y[seen])
         alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
         probe.append(_accuracy(linear, codes_test[name][having_test], y[asked]))
-    return alone, probe, _accuracy(joint, X[test], y[test])
+        there_right.append(float(right[having_test].mean()))
+    return alone, probe, there_right, float(right.mean())
 
 
 def _accuracy(estimator: Any, X: Any, y: np.ndarray) -> float:

@@ -122,7 +122,7 @@ class ModuleFeatures(nn.Module):
         """Turn rows (n, width) into features (n, n_features)."""
         rows = x.reshape(-1, *self.shape).clone()  # the module may change them in place
         features = self.module(rows)
-        if len(features) != len(x):
+        if features.shape[0] != x.shape[0]:  # not len, by which an export would fix the rows
             raise ValueError(f"it returned {len(features)} rows for {len(x)}")
         # complex ones are refused, see `n_features`
         return (features if features.is_complex() else features.to(x.dtype)).flatten(1)

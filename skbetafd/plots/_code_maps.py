@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,37 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
+from .._classifier import FrontDoorMultiModalClassifier
 from .._contribution import probe_scores
+from .._targets import row_labels
+from .._users_line import stack_level
 
 CODES = ("knowledge", "context")
 LEAST_ROWS = 3
 """Fewer make no map: their two dimensions would show nothing but that they differ."""
+
+
+def codes_and_colours(
+    clf: FrontDoorMultiModalClassifier, X: Any, y: Any, environments: Any
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Give the codes, and what colours them, of the rows that have the predominant modality."""
+    codes = clf.codes(X)
+    having = clf._read(X, clf.module_)[1]
+    there = having[:, list(clf.modality_names_).index(clf.predominant_)]
+    colours = {"y": y, "environments": environments}
+    if there.all():
+        return codes, colours
+    warnings.warn(
+        f"{(~there).sum()} of {len(there)} rows lack {clf.predominant_!r}, whose codes knowledge "
+        "and context are: they are left out",
+        UserWarning,
+        stacklevel=stack_level(),
+    )
+    some = {
+        name: None if values is None else row_labels(values, name, len(there))[there]
+        for name, values in colours.items()
+    }
+    return {name: code[there] for name, code in codes.items()}, some
 
 
 def read_codes(codes: Any) -> dict[str, np.ndarray]:

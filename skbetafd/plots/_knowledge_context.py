@@ -13,7 +13,7 @@ from .._inside import inside
 from .._private_generator import private_generator
 from .._targets import row_labels
 from ._categories import categories, scatter_categories
-from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, read_codes
+from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, codes_and_colours, read_codes
 from ._keywords import check_keywords
 from ._style import drawn_or_not, get_panels
 
@@ -219,7 +219,8 @@ class KnowledgeContextDisplay:
         TypeError
             If `estimator` does not end with a FrontDoorMultiModalClassifier.
         ValueError
-            If its fit had one modality or an observed mediator, there are fewer than 3 rows,
+            If its fit had one modality or an observed mediator, fewer than 3 rows have the
+            predominant modality,
             lengths differ, or `method` or `max_rows` is out of range.
         """
         check_keywords(cls.from_estimator, kwargs, draws="scatter")
@@ -229,10 +230,10 @@ class KnowledgeContextDisplay:
                 "estimator must be a FrontDoorMultiModalClassifier, or a Pipeline or search that "
                 f"ends with one, got {type(clf).__name__}"
             )
+        codes, colours = codes_and_colours(clf, X, y, environments)
         return cls.from_codes(
-            clf.codes(X),
-            y=y,
-            environments=environments,
+            codes,
+            **colours,
             method=method,
             max_rows=max_rows,
             random_state=random_state,

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
-from tqdm.auto import tqdm
 
+from .._progress import progress
 from .batches import TrainingRows
 from .divergence import divergence
 from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states
@@ -21,7 +21,7 @@ class EpochBar(OwnCallback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+        self.bar_ = progress(shown=True, total=net.max_epochs, unit="epoch", desc="fit")
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Advance the bar by an epoch."""

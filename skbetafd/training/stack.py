@@ -10,8 +10,8 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
+from .._progress import progress
 from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
 from .divergence import check_finite_predictions
@@ -146,7 +146,7 @@ class _Stack:
         max_epochs = self.jobs[0].settings.max_epochs
         label = f"fit {len(self.jobs)} networks"
         try:
-            for _ in tqdm(range(max_epochs), unit="epoch", desc=label, disable=verbose != 1):
+            for _ in progress(range(max_epochs), shown=verbose == 1, unit="epoch", desc=label):
                 self._epoch()
                 if verbose > 1:
                     losses = [f"{net.history[-1, 'train_loss']:.3f}" for net in self.nets]

@@ -173,6 +173,16 @@ def test_missing_modalities_count_where_they_are():
     assert found.alone["strong"] > 0.8
 
 
+def test_competition_compares_the_rows_that_have_the_predominant_modality():
+    X, y = planted({"strong": 1.0, "weak": 6.0})
+    whole = diagnose(X, y, **QUICK)
+    present = np.arange(len(y)) % 2 == 0
+    found = diagnose(MultiModalArray(X, present={"strong": present}), y, **QUICK)
+    assert found.alone["strong"] - found.scores["joint"] > 0.15, "most other rows are guessed"
+    assert abs(found.competition - whole.competition) < 0.07
+    assert repr(found) == str(found)
+
+
 def test_two_classes_and_a_class_of_one_row_are_fine():
     X, y = planted({"strong": 1.0, "weak": 6.0}, n_classes=2)
     assert diagnose(X, y, **QUICK).predominant == "strong"

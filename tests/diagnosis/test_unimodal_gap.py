@@ -56,6 +56,20 @@ def test_a_modality_that_joint_training_does_not_see_has_a_gap():
     assert found.gap[1] > 0.2
 
 
+def test_competition_compares_the_rows_that_have_the_best_modality():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    strong = rng.normal(3.0 * y[:, None], 1.0, (400, 2))
+    strong[::2] = np.nan
+    weak = rng.normal(0.3 * y[:, None], 1.0, (400, 2))
+    found = unimodal_gap(small(max_epochs=60), {"strong": strong, "weak": weak}, y, cv=2)
+    there = found.by_fold["joint_there"]
+    assert found.competition == pytest.approx(found.alone[0] - there[:, 0].mean())
+    assert abs(found.competition) < 0.05 < 0.15 < found.alone[0] - found.joint
+    np.testing.assert_allclose(there[:, 1], found.by_fold["joint"])
+    assert repr(found) == str(found)
+
+
 @pytest.mark.parametrize("key", ["video", 1])
 def test_alone_a_modality_is_read_by_its_own_encoder(X, y, key):
     module = nn.Linear(X["video"].shape[1], 5)
