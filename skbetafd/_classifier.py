@@ -201,10 +201,11 @@ class FrontDoorMultiModalClassifier(
         Where the state of the training is written after each epoch, in a file a network; those
         of several members are then trained one by one. A fit with the same data and parameters
         that finds the files goes on, and on a CPU ends bitwise where the uninterrupted fit with
-        checkpoint_dir ends (several members trained together differ from it in rounding),
-        durations and `callbacks` apart: those begin anew, and the ones of skorch that need their
-        state (EarlyStopping, LRScheduler) are refused. Ctrl-C then raises KeyboardInterrupt. A
-        completed fit removes its files. To know the data again, stores are read once more, some
+        checkpoint_dir ends (several members trained together differ from it in rounding). Apart
+        are durations, `callbacks`, and modules of your own with generators or changing attributes
+        of their own: those begin anew, and the callbacks of skorch that need their state
+        (EarlyStopping, LRScheduler) are refused. Ctrl-C then raises KeyboardInterrupt. A completed
+        fit removes its files. To know the data again, stores are read once more, some
         rows at a time; a callable of `encoders` is known by the text and the shapes of what it
         makes. One fit at a time may use a directory.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"

@@ -70,7 +70,9 @@ def _subset(y: np.ndarray, seed: int) -> np.ndarray:
     if len(y) <= PROBE_ROWS:
         return rows
     classes, counts = np.unique(y, return_counts=True)
-    stratify = y if counts.min() > 1 and len(classes) < PROBE_ROWS else None
+    # scikit-learn wants a row of each class in both parts
+    possible = counts.min() > 1 and len(classes) <= min(PROBE_ROWS - 1, len(y) - PROBE_ROWS)
+    stratify = y if possible else None
     subset, _ = train_test_split(rows, train_size=PROBE_ROWS, stratify=stratify, random_state=seed)
     return subset
 

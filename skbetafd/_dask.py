@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sys import maxsize
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,9 @@ from joblib.parallel import get_active_backend
 
 LARGE = "distributed.admin.large-graph-warning-threshold"
 """Dask's setting of the bytes from which it warns of data in a task, which are meant here."""
+
+LOCK = Lock()
+"""Over that setting, which is one for all threads."""
 
 
 def dask_backend(client: Any = None, **submit_options: Any) -> Any:
@@ -55,7 +60,8 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     -----
     The scheduler and every worker need memory for all rows, and the scheduler needs NumPy. A task
     that was running on as many dying workers as Dask's setting
-    ``distributed.scheduler.allowed-failures`` says (3) is given up, as it may be what kills them.
+    ``distributed.scheduler.allowed-failures`` says (3) is given up, as it may be what kills them:
+    the search ends with Dask's KilledWorker.
 
     Examples
     --------
@@ -75,7 +81,20 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
         raise TypeError(f"client must be a distributed.Client, got {client!r}")
     if client.status not in ("running", "connecting"):
         raise ValueError(f"client must be connected to a cluster, got one that is {client.status}")
-    return DaskDistributedBackend(client=_Keeping(client), **submit_options)
+
+    class Backend(DaskDistributedBackend):
+        """joblib's, which waits for ever for a task that Dask has given up."""
+
+        async def _collect(self) -> None:
+            while self._continue:
+                async for future, result in self.waiting_futures:
+                    # an error of Dask's own: what a task raises comes as its result
+                    outcome = result[1] if future.status == "error" else result
+                    self._results.pop(future).set_result(outcome)
+                    self._callbacks.pop(future)(outcome)
+                await sleep(0.01)
+
+    return Backend(client=_Keeping(client), **submit_options)
 
 
 class _Keeping:
@@ -94,6 +113,8 @@ class _Keeping:
 
     def scatter(self, data: Any, asynchronous: bool = False, **options: Any) -> Any:
         """Stand in for ``Client.scatter``, as joblib calls it: an array later, or a list now."""
+        if self._client.scheduler.address.startswith("inproc:"):  # no worker dies by itself
+            return self._client.scatter(data, asynchronous=asynchronous, **options)
         if asynchronous:
             return self._keep_later(data)
         return [self._keep(each) for each in data]
@@ -109,7 +130,7 @@ class _Keeping:
         head = pickle.dumps(data, buffer_callback=buffers.append)
         # as arrays Dask passes them on without copies
         arrays = [np.frombuffer(each.raw(), np.uint8) for each in buffers]
-        with dask.config.set({LARGE: maxsize}):
+        with LOCK, dask.config.set({LARGE: maxsize}):
             key = f"{type(data).__name__}-{uuid4().hex}"
             return self._client.submit(pickle.loads, head, buffers=arrays, key=key)
 
@@ -118,7 +139,7 @@ class _Keeping:
 def lasting_backend() -> Iterator[bool]:
     """Have joblib's active backend, if it is Dask's, outlive its workers; tell if it is."""
     backend, _ = get_active_backend()
-    if type(backend).__name__ != "DaskDistributedBackend":
+    if all(kind.__name__ != "DaskDistributedBackend" for kind in type(backend).__mro__):
         yield False
         return
     client = backend.client

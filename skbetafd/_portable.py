@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import pickle
+import sys
 import warnings
+from contextvars import ContextVar
 from copy import deepcopy
+from types import FrameType
 from typing import Any
 
 import cloudpickle
@@ -14,6 +18,7 @@ from sklearn.base import BaseEstimator
 from .training import resolve_device
 
 ELSEWHERE = "_of_another_device"
+COPYING: ContextVar[bool] = ContextVar("COPYING", default=False)
 
 
 class Portable(BaseEstimator):
@@ -30,21 +35,28 @@ class Portable(BaseEstimator):
 
     def __copy__(self) -> Portable:
         copied = type(self).__new__(type(self))
-        copied.__dict__.update(self.__dict__)
+        copied.__setstate__(self._state_here())
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Portable:
         copied = memo[id(self)] = type(self).__new__(type(self))
-        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        copied.__setstate__(deepcopy(self._state_here(), memo))
         return copied
+
+    def _state_here(self) -> dict[str, Any]:
+        """Give the state for a copy in this process, by a subclass's own way if it has one."""
+        token = COPYING.set(True)
+        try:
+            return dict(self.__getstate__())
+        finally:
+            COPYING.reset(token)
 
     def __getstate__(self) -> dict[str, Any]:
         state, device = super().__getstate__(), self._device_in_use()
-        if device is None or device.type == "cpu":
+        if COPYING.get() or device is None or device.type == "cpu":
             return state
         file = io.BytesIO()
-        # whatever pickles the estimator: a worker of joblib's has no classes of a notebook
-        torch.save(state, file, pickle_module=cloudpickle)
+        torch.save(state, file, pickle_module=cloudpickle if _by_value() else pickle)
         return {ELSEWHERE: (str(device), file.getvalue())}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -61,6 +73,16 @@ class Portable(BaseEstimator):
                     stacklevel=2,
                 )
         super().__setstate__(state)
+
+
+def _by_value() -> bool:
+    """Tell whether cloudpickle is at work: joblib's workers have no classes of a notebook."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("cloudpickle"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _where(device: str) -> str:

@@ -45,6 +45,12 @@ def test_a_rare_class_among_many_rows_is_no_obstacle():
     assert probe_scores([np.ones((len(y), 1))], y, np.ones(len(y)), seed=0)[0] > 0.99
 
 
+@pytest.mark.parametrize("more", [1, 2, 3, 4])
+def test_fewer_rows_to_leave_out_than_classes_are_no_obstacle(more):
+    y = np.arange(PROBE_ROWS + more) % 3
+    assert probe_scores([np.eye(3)[y]], y, np.ones(len(y)), seed=0)[0] > 0.99
+
+
 def test_weights_change_the_probe():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 90)

@@ -16,7 +16,9 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, dask_backend
+from skbetafd._dask import LARGE
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 pytestmark = [
@@ -254,6 +256,56 @@ def test_a_container_has_the_size_of_its_arrays_and_of_its_pickle() -> None:
     assert len(pickle.dumps(X[:10])) <= n_bytes / 100 + 1000, "a slice takes its rows alone"
     again = pickle.loads(pickle.dumps(X[5:7]))
     assert again.names == X.names and again.named and again.shape == (2, 38)
+
+
+def dies(array: np.ndarray) -> None:
+    os._exit(1)
+
+
+def test_a_task_that_kills_each_worker_is_given_up_with_an_error(client: object) -> None:
+    with (
+        parallel_config(backend=dask_backend(client)),
+        pytest.raises(distributed.KilledWorker, match="dies"),
+    ):
+        Parallel(timeout=2 * SECONDS)(delayed(dies)(np.ones(1000)) for _ in range(1))
+
+
+class Unpicklable:
+    """Something large that no process but its own can have."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __sizeof__(self) -> int:
+        return 10**5
+
+
+def held(value: Unpicklable) -> bool:
+    return value.lock.locked()
+
+
+def test_workers_in_this_process_take_what_can_not_be_pickled() -> None:
+    with (
+        distributed.Client(processes=False, n_workers=2, dashboard_address=":0") as client,
+        parallel_config(backend=dask_backend(client)),
+    ):
+        value = Unpicklable()
+        assert Parallel(timeout=SECONDS)(delayed(held)(value) for _ in range(2)) == [False] * 2
+
+
+def test_threads_leave_dask_s_settings_as_they_were(client: object) -> None:
+    before = dask.config.get(LARGE)
+
+    def scatter() -> None:
+        for _ in range(30):
+            dask_backend(client, scatter=[np.zeros(300)])
+
+    threads = [threading.Thread(target=scatter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert dask.config.get(LARGE) == before
 
 
 def test_an_error_on_a_worker_names_the_fold(client: object, X: object, y: np.ndarray) -> None:

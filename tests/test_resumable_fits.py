@@ -17,6 +17,7 @@ from skbetafd import (
     FrontDoorMultiModalClassifierCV,
     MultiModalArray,
 )
+from skbetafd.training.checkpoint import FORMAT
 
 EPOCHS = 5
 
@@ -246,9 +247,9 @@ def test_what_is_read_at_prediction_makes_no_other_fit(X, y, make, tmp_path):
 
 
 FORGED = {
-    "nothing but a format": {"format": 1},
+    "nothing but a format": {"format": FORMAT},
     "a tensor": {"format": torch.ones(3), **dict.fromkeys(("fingerprint", "seeds", "state"))},
-    "seeds": {"format": 1, "fingerprint": "", "seeds": ["x"], "complete": False, "state": {}},
+    "seeds": {"format": FORMAT, "fingerprint": "", "seeds": ["x"], "complete": False, "state": {}},
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,8 +245,27 @@ def _alone(estimator: Any, names: tuple[str, ...], name: str) -> dict[str, Any]:
     changed: dict[str, Any] = {
         key: value for key, value in OF_SEVERAL_MODALITIES.items() if key in given
     }
-    for key in BY_MODALITY:
-        if isinstance(given.get(key), Mapping):
-            each = by_name(given[key], names, key)
-            changed[key] = {own: value for own, value in each.items() if own == name}
+    changed |= {key: _its(key, given[key], names, name) for key in BY_MODALITY if key in given}
+    if given.get("param_grid"):
+        grids = given["param_grid"]
+        one = isinstance(grids, Mapping)
+        alone = [_grid_alone(grid, names, name) for grid in ([grids] if one else grids)]
+        changed["param_grid"] = alone[0] if one else alone
     return changed
+
+
+def _grid_alone(
+    grid: Mapping[str, Any], names: tuple[str, ...], name: str
+) -> dict[str, Sequence[Any]]:
+    return {
+        key: [_its(key, value, names, name) for value in values] if key in BY_MODALITY else values
+        for key, values in grid.items()
+        if key not in OF_SEVERAL_MODALITIES
+    }
+
+
+def _its(key: str, value: Any, names: tuple[str, ...], name: str) -> Any:
+    """Give a modality's part of a parameter that goes by modality, if it does."""
+    if not isinstance(value, Mapping):
+        return value
+    return {own: each for own, each in by_name(value, names, key).items() if own == name}

@@ -16,7 +16,7 @@ from .callbacks import BestEpoch
 from .files import whole_file
 from .interrupts import OwnCallback
 
-FORMAT = 1
+FORMAT = 2
 FIELDS = {"format": int, "fingerprint": str, "seeds": list, "complete": bool, "state": dict}
 
 
@@ -152,19 +152,17 @@ def restore_training(net: NeuralNet, state: dict[str, Any]) -> None:
     for generator, own in zip(net.batches_.generators, state["generators"], strict=True):
         generator.set_state(own)
     if state["global"] is not None:  # within `seeded`, which puts the user's own back
-        for kind, own in state["global"].items():
-            _generator_of(kind).set_rng_state(own)
+        torch.set_rng_state(state["global"]["cpu"])
+        if "cuda" in state["global"]:
+            torch.cuda.set_rng_state(state["global"]["cuda"], net.device)
     del net.history[:]
     net.history.extend(state["history"])
 
 
 def _global_generators(net: NeuralNet) -> dict[str, Tensor]:
-    kinds = {"cpu", next(net.module_.parameters()).device.type}
-    return {kind: _generator_of(kind).get_rng_state() for kind in kinds}
-
-
-def _generator_of(kind: str) -> Any:
-    return torch.random if kind == "cpu" else torch.get_device_module(kind)
+    device = next(net.module_.parameters()).device
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
 def _schedule(net: NeuralNet) -> Any:

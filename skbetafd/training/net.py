@@ -16,6 +16,9 @@ from .interrupts import StopTraining, may_stop
 from .schedule import OWN_SCHEDULE, clip_gradients
 from .settings import TrainingSettings
 
+SKORCH_S = "__cuda_dependent_attributes__"
+"""Where earlier pickles, by skorch's own way, have the module."""
+
 
 class EpochSums:
     """Losses summed on the device and read off it once, at the end of the epoch.
@@ -96,6 +99,9 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if SKORCH_S in state:
+            super().__setstate__(state)
+            return
         self.__dict__.update(state)
         if self.initialized_:  # the reader of a pickle may lack the device
             self.device = str(next(self.module_.parameters()).device)

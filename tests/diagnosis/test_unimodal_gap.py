@@ -84,6 +84,22 @@ def test_alone_a_modality_is_read_by_its_own_encoder(X, y, key):
     assert found.alone[1] == video.score([X["video"][rows[1]]], y[rows[1]])
 
 
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"encoders": [{"video": "linear"}, "mlp"], "predominant": ["audio", "video"]},
+        [{"encoders": [{1: "linear"}]}, {"hidden_dim": [4, 8]}],
+        {"predominant": ["audio", "video"]},
+    ],
+    ids=["names", "grids", "nothing left"],
+)
+def test_a_grid_that_goes_by_modality_is_each_modality_s_own(X, y, grid):
+    search = FrontDoorMultiModalClassifierCV(
+        betas=[0, 1], cv=2, param_grid=grid, max_epochs=1, hidden_dim=8, random_state=0
+    )
+    assert unimodal_gap(search, X, y, cv=2).alone.shape == (2,)
+
+
 def test_alone_a_modality_is_trained_without_balancing(X, y):
     ruled = small(balancing="ogm-ge", balancing_params={"alpha": 0.5})
     found, plain = (unimodal_gap(c, X, y, cv=2, random_state=0) for c in (ruled, small()))
