@@ -116,7 +116,8 @@ class ExportMixin:
         ------
         ValueError
             As in `to_torch`; or if a modality has the name of an output, or none; or if labels are
-            of a kind that JSON has no form for, as dates are.
+            of a kind that JSON has no form for, as dates are; or if a module of the user's turns
+            the number of its rows into a constant.
         ImportError
             Without onnx and onnxscript: ``pip install "skbetafd[export]"``.
         TypeError

@@ -220,8 +220,12 @@ class KnowledgeContextDisplay:
             If `estimator` does not end with a FrontDoorMultiModalClassifier.
         ValueError
             If its fit had one modality or an observed mediator, fewer than 3 rows have the
-            predominant modality,
-            lengths differ, or `method` or `max_rows` is out of range.
+            predominant modality, lengths differ, or `method` or `max_rows` is out of range.
+
+        Warns
+        -----
+        UserWarning
+            Of rows without the predominant modality, which are left out: they have no code.
         """
         check_keywords(cls.from_estimator, kwargs, draws="scatter")
         clf, X = inside(estimator, X)
