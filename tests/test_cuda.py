@@ -286,28 +286,26 @@ class StopOnce(Callback):
             raise KeyboardInterrupt
 
 
-def test_a_fit_that_was_broken_off_is_finished(tmp_path):
-    own = {"device": "cuda", "max_epochs": 4, "callbacks": [StopOnce()]}
+def assert_goes_on(tmp_path, **parameters):
+    """Break a fit off, let it go on, and compare it with one that was left alone."""
+    own = {**parameters, "device": "cuda", "callbacks": [StopOnce()]}
     StopOnce.armed = True
     clf = make(**own, checkpoint_dir=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         clf.fit([A, B], Y)
     clf.fit([A, B], Y)
     whole = make(**own).fit([A, B], Y)
-    assert clf.n_iter_ == 4
+    assert clf.n_iter_ == parameters["max_epochs"]
     np.testing.assert_allclose(clf.predict_proba([A, B]), whole.predict_proba([A, B]), atol=1e-3)
+
+
+def test_a_fit_that_was_broken_off_is_finished(tmp_path):
+    assert_goes_on(tmp_path, max_epochs=4)
 
 
 def test_dropout_of_a_user_s_module_goes_on_where_a_fit_was_broken_off(tmp_path):
     module = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5))
-    own = {"device": "cuda", "max_epochs": 6, "encoders": {0: module}, "callbacks": [StopOnce()]}
-    StopOnce.armed = True
-    clf = make(**own, checkpoint_dir=tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        clf.fit([A, B], Y)
-    clf.fit([A, B], Y)
-    whole = make(**own).fit([A, B], Y)
-    np.testing.assert_allclose(clf.predict_proba([A, B]), whole.predict_proba([A, B]), atol=1e-3)
+    assert_goes_on(tmp_path, max_epochs=6, encoders={0: module})
 
 
 def test_scikit_learn_s_callbacks_score_an_estimator_in_training():
