@@ -96,5 +96,5 @@ def _check_complete(evaluation: Evaluation) -> None:
         if len(absent):
             raise ValueError(
                 f"codes are masked at rows that have all modalities, but row {absent[0]} lacks "
-                f"modality {name!r}, and {len(absent)} of {len(value)} rows do; {COMPLETE}"
+                f"modality {name!r}, and {len(absent)} of {value.shape[0]} rows do; {COMPLETE}"
             )
