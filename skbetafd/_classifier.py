@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
+from ._callers import one_of_many_fits, stack_level
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._dataset_input import labelled
@@ -35,11 +36,9 @@ from ._sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
-    one_of_many_fits,
     validate_parameters,
     with_callbacks,
 )
-from ._users_line import stack_level
 from ._warm_start import Start, check_same_data
 from ._warnings import VacuousAdjustmentWarning
 from .nn import (

@@ -137,7 +137,7 @@ class _Keeping:
 
 @contextmanager
 def lasting_backend() -> Iterator[bool]:
-    """Have joblib's active backend, if it is Dask's, outlive its workers; tell if it is."""
+    """Have the data of joblib's active backend, if it is Dask's, outlive workers; tell if it is."""
     backend, _ = get_active_backend()
     if all(kind.__name__ != "DaskDistributedBackend" for kind in type(backend).__mro__):
         yield False

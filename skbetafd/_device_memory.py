@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from ._users_line import stack_level
+from ._callers import stack_level
 
 Part = TypeVar("Part")
 

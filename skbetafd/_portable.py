@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
 import warnings
 from contextvars import ContextVar
 from copy import deepcopy
-from types import FrameType
 from typing import Any
 
 import cloudpickle
 import torch
 from sklearn.base import BaseEstimator
 
+from ._callers import calling_modules
 from .training import resolve_device
 
 ELSEWHERE = "_of_another_device"
@@ -77,12 +76,7 @@ class Portable(BaseEstimator):
 
 def _by_value() -> bool:
     """Tell whether cloudpickle is at work: joblib's workers have no classes of a notebook."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith("cloudpickle"):
-            return True
-        frame = frame.f_back
-    return False
+    return any(name.startswith("cloudpickle") for name in calling_modules())
 
 
 def _where(device: str) -> str:

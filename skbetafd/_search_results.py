@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from ._users_line import stack_level
+from ._callers import stack_level
 
 
 def search_results(

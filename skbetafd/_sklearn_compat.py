@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from inspect import signature
-from types import FrameType
 from typing import Any, TypeVar, cast
 
 from sklearn.model_selection._search import BaseSearchCV
@@ -76,7 +74,6 @@ __all__ = [
     "is_dataframe",
     "is_pandas_na",
     "num_samples",
-    "one_of_many_fits",
     "output_container",
     "output_containers",
     "refuse_unrouted",
@@ -131,26 +128,6 @@ class DiagramHooks:
         )
         attributes.above = self._diagram_details()
         return attributes
-
-
-ONE_FIT = ("base", "callback", "pipeline", "utils")
-"""Modules of scikit-learn through which a single fit is called."""
-
-
-def one_of_many_fits() -> bool:
-    """Tell whether the fit that is running is one of several that are made by one call.
-
-    A search, an ensemble, `diagnose`: who interrupts them means all of it.
-    """
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        package, _, module = str(frame.f_globals.get("__name__")).partition(".")
-        if package == "sklearn" and module.split(".")[0] not in ONE_FIT:
-            return True
-        if package == "skbetafd" and module.startswith("diagnosis"):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def accepts_sample_weight(scorer: Any) -> bool:

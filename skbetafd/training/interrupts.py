@@ -10,7 +10,7 @@ from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
-from .._users_line import stack_level
+from .._callers import stack_level
 
 
 class StopTraining(KeyboardInterrupt):
