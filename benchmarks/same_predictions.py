@@ -1,4 +1,4 @@
-"""Do six seeded fits predict the same bits as before a change that must not alter any number?
+"""Six seeded fits predict the same bits as before a change that must not alter any number.
 
 ``python benchmarks/same_predictions.py FILE`` stores the predictions in FILE where there is none,
 and compares them with those in it otherwise; both on the same machine, on a CPU, in float32.

@@ -8,6 +8,7 @@ from ._load import load
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
+from ._utils.public import set_public_module
 from ._warnings import (
     AntiCausalWarning,
     ModelFileError,
@@ -55,3 +56,5 @@ __all__ = [
     "overlap",
     "unimodal_gap",
 ]
+
+set_public_module(globals())

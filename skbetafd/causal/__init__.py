@@ -1,5 +1,6 @@
 """Criterion, exact adjustment and simulators: NumPy alone, and networkx for graphs."""
 
+from .._utils.public import set_public_module
 from .continuous import ContinuousFrontDoorModel, FrontDoorSample
 from .criterion import check_criterion, find_auxiliary, find_mediators
 from .discrete import front_door_adjustment, stochastic_adjustment
@@ -17,3 +18,5 @@ __all__ = [
     "front_door_adjustment",
     "stochastic_adjustment",
 ]
+
+set_public_module(globals())

@@ -1,5 +1,6 @@
 """Data with known truth: real views, planted confounders and a simulator."""
 
+from .._utils.public import set_public_module
 from ._confound import ConfoundedData, ConfoundedSplit, confound
 from ._multiple_features import load_multiple_features
 from ._simulate import SimulatedModalities, make_confounded_modalities
@@ -12,3 +13,5 @@ __all__ = [
     "load_multiple_features",
     "make_confounded_modalities",
 ]
+
+set_public_module(globals())

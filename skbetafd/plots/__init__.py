@@ -1,5 +1,6 @@
 """Displays in scikit-learn's manner; they need matplotlib (extra ``plots``)."""
 
+from .._utils.public import set_public_module
 from ._auxiliary_masking import AuxiliaryMaskingDisplay
 from ._beta_path import BetaPathDisplay
 from ._criterion import CriterionDisplay
@@ -17,3 +18,5 @@ __all__ = [
     "OverlapDisplay",
     "TrainingHistoryDisplay",
 ]
+
+set_public_module(globals())
