@@ -25,11 +25,7 @@ import networkx as nx
 import numpy as np
 
 from skbetafd import AntiCausalWarning, DiscreteFrontDoorClassifier, VacuousAdjustmentWarning
-from skbetafd.causal import (
-    StructuralCausalModel,
-    check_criterion,
-    front_door_adjustment,
-)
+from skbetafd.causal import StructuralCausalModel, check_criterion, front_door_adjustment
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "causal"))
 from families import FAMILIES, Family, joint_table, truth

@@ -29,11 +29,7 @@ from command_line import publish
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from skbetafd import (
-    FrontDoorMultiModalClassifier,
-    FrontDoorMultiModalClassifierCV,
-    dask_backend,
-)
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, dask_backend
 from skbetafd.datasets import ConfoundedData, confound, load_multiple_features
 
 GRID = {"label_weight": [1.0, 3.0, 4.0]}

@@ -25,11 +25,7 @@ from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skorch.callbacks import Callback
 
-from skbetafd import (
-    FrontDoorMultiModalClassifier,
-    FrontDoorMultiModalClassifierCV,
-    dask_backend,
-)
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, dask_backend
 from skbetafd.datasets import confound, load_multiple_features
 
 one_thread = {"nthreads": 1}

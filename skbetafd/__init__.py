@@ -2,20 +2,20 @@
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._dask import dask_backend
 from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._load import load
 from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
-from ._utils.public import set_public_module
-from ._warnings import (
+from ._utils.dask_backend import dask_backend
+from ._utils.exceptions import (
     AntiCausalWarning,
     ModelFileError,
     OverlapWarning,
     PositivityError,
     VacuousAdjustmentWarning,
 )
+from ._utils.public import set_public_module
 from .diagnosis import (
     Diagnosis,
     MaskingCurve,

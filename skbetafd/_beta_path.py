@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._lengths import AccuracyMixin
-from ._sklearn_compat import Interval, StrOptions, validate_parameters
+from ._utils.sklearn_compat import Interval, StrOptions, validate_parameters
 
 READ_AT_PREDICTION: dict[str, list[Any]] = {
     "beta": [Interval(Real, 0, 1, closed="both")],

@@ -14,9 +14,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
-from ._callers import one_of_many_fits, stack_level
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._dataset_input import labelled
@@ -31,7 +29,10 @@ from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
 from ._presence import COMPLETE
 from ._row_sources import dense_rows
-from ._sklearn_compat import (
+from ._utils.all_or_nothing import all_or_nothing
+from ._utils.exceptions import VacuousAdjustmentWarning
+from ._utils.messages import one_of_many_fits, stack_level
+from ._utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
@@ -40,7 +41,6 @@ from ._sklearn_compat import (
     with_callbacks,
 )
 from ._warm_start import Start, check_same_data
-from ._warnings import VacuousAdjustmentWarning
 from .nn import (
     Codes,
     FrontDoorNetwork,

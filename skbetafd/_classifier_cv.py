@@ -20,12 +20,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
 
-from ._atomic import all_or_nothing
 from ._beta_path import check_betas
 from ._checkpoints import remove_fold_checkpoints
 from ._class_scorers import told_of_classes
 from ._classifier import FrontDoorMultiModalClassifier
-from ._dask import lasting_backend
 from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
@@ -33,11 +31,9 @@ from ._inputs import read_training_input
 from ._lengths import check_lengths, check_sample_weight
 from ._plain import plain
 from ._search_results import search_results
-from ._sklearn_compat import (
-    accepts_sample_weight,
-    routing_enabled,
-    with_callbacks,
-)
+from ._utils.all_or_nothing import all_or_nothing
+from ._utils.dask_backend import lasting_backend
+from ._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
 from ._warm_start import LEARNED
 from .training import from_first, join_processes
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._sklearn_compat import is_dataframe
+from ._utils.sklearn_compat import is_dataframe
 
 SEPARATOR = "__"
 """Between modality and column, as in ColumnTransformer's output names."""

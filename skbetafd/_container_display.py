@@ -10,7 +10,7 @@ import numpy as np
 
 from ._null_rows import null_rows
 from ._row_sources import is_stored
-from ._sklearn_compat import is_dataframe
+from ._utils.sklearn_compat import is_dataframe
 
 
 def as_text(data: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from ._callers import stack_level
+from ._utils.messages import stack_level
 
 Part = TypeVar("Part")
 

@@ -8,7 +8,7 @@ from html import escape
 import torch
 
 from ._inputs import Layout
-from ._sklearn_compat import DiagramHooks
+from ._utils.sklearn_compat import DiagramHooks
 from .nn import Encoding
 
 MOST_ROWS = 50

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._atomic import all_or_nothing
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._contribution import modality_position
 from ._diagram import ModalityDiagram
@@ -21,9 +20,10 @@ from ._inputs import read_prediction_input, read_training_input
 from ._lengths import check_sample_weight
 from ._levels import Levels, Row, category_rows
 from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import Interval
 from ._targets import read_targets
-from ._warnings import VacuousAdjustmentWarning
+from ._utils.all_or_nothing import all_or_nothing
+from ._utils.exceptions import VacuousAdjustmentWarning
+from ._utils.sklearn_compat import Interval
 from .causal import front_door_adjustment
 
 MAX_CELLS = 2**24

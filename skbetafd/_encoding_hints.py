@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._sklearn_compat import is_dataframe, safe_indexing
+from ._utils.sklearn_compat import is_dataframe, safe_indexing
 
 MOST_COLUMNS = 5
 """Of one table that an advice names."""

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ._beta_path import READ_AT_PREDICTION
-from ._process_wide import without_warnings
 from ._scaling import ComponentScaler
-from ._sklearn_compat import validate_parameters
+from ._utils.messages import without_warnings
+from ._utils.sklearn_compat import validate_parameters
 from .nn import (
     AdjustedPredictor,
     PredictorMember,

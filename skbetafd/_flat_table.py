@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from ._column_groups import SEPARATOR
 from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import check_n_features, is_dataframe, safe_indexing
+from ._utils.sklearn_compat import check_n_features, is_dataframe, safe_indexing
 
 
 def one_level(frame: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -15,7 +14,8 @@ import numpy as np
 from ._classifier import FrontDoorMultiModalClassifier
 from ._fitting import fit_all
 from ._multimodal_array import MultiModalArray
-from ._sklearn_compat import safe_indexing
+from ._utils.messages import naming_fold
+from ._utils.sklearn_compat import safe_indexing
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +123,3 @@ class _KnownPath:
         if X is self.X_test and (betas, self.view.effect) == self.asked:
             return self.log_path
         return type(self.view)._log_path(self.view, X, betas)
-
-
-@contextmanager
-def naming_fold(fold: str) -> Iterator[None]:
-    """Put the fold before an error: rows and classes in it are the fold's, not the user's."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{fold}: {error}") from error

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from ._process_wide import without_warnings
-from ._sklearn_compat import SCARCE, Interval
+from ._utils.messages import without_warnings
+from ._utils.sklearn_compat import SCARCE, Interval
 
 EARLY_STOPPING: dict[str, list[Any]] = {
     "early_stopping": ["boolean"],

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._callers import stack_level
 from ._column_groups import column_names, from_frame, from_specification
 from ._dataset_input import unlabelled
 from ._flat_table import as_slice, check_flat, one_level, split
@@ -20,7 +19,8 @@ from ._multimodal_array import MultiModalArray, quoted
 from ._plain import FILL, plain
 from ._presence import fill_absent
 from ._row_sources import is_stored
-from ._sklearn_compat import is_dataframe
+from ._utils.messages import stack_level
+from ._utils.sklearn_compat import is_dataframe
 
 
 @dataclass(frozen=True)

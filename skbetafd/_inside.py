@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._sklearn_compat import BaseSearchCV
+from ._utils.sklearn_compat import BaseSearchCV
 
 
 def inside(estimator: Any, X: Any = None) -> tuple[Any, Any]:

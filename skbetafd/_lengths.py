@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from ._blaming import blaming
 from ._one_label import one_label_a_row
 from ._plain import plain
-from ._sklearn_compat import check_weight_array, num_samples
+from ._utils.messages import blaming
+from ._utils.sklearn_compat import check_weight_array, num_samples
 
 
 def check_lengths(n_rows: int, **arguments: Any) -> None:

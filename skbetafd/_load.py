@@ -12,7 +12,7 @@ import torch
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._restoring import restored_from
-from ._warnings import ModelFileError
+from ._utils.exceptions import ModelFileError
 from .training import checked_path, resolve_device
 
 ESTIMATORS = {

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ._levels import Levels, Row, category_rows
 from ._plain import plain
-from ._sklearn_compat import is_dataframe
+from ._utils.sklearn_compat import is_dataframe
 
 
 class ObservedMediator(NamedTuple):

@@ -15,12 +15,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ._null_rows import null_rows, spread_rows
 from ._row_sources import is_stored
-from ._sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
+from ._utils.messages import naming
+from ._utils.sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
 
 PASSTHROUGH = "passthrough"
-
-NAMED = (TypeError, ValueError, AttributeError)
-"""Errors of a transformer that get the modality's name; a vectorizer calls ``lower`` on numbers."""
 
 
 def cloned(name: str, transformer: Any, output: str | None) -> Any:
@@ -100,17 +98,6 @@ def in_frame(value: Any, output: str) -> Any:
         return value
     as_it_is = FunctionTransformer(feature_names_out="one-to-one")
     return as_it_is.set_output(transform=output).fit_transform(value)
-
-
-@contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Put the modality's name before an error."""
-    try:
-        yield
-    except NAMED as error:
-        # not type(error): a subclass may want other arguments than a message
-        kind = next(kind for kind in NAMED if isinstance(error, kind))
-        raise kind(f"modality {name!r}: {error}") from error
 
 
 def _present(value: Any) -> np.ndarray | None:

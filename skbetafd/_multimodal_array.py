@@ -16,7 +16,7 @@ from ._null_rows import null_rows
 from ._one_modality import as_modality
 from ._presence import present_in, with_absent_rows
 from ._row_sources import RowView, is_stored, row_positions
-from ._sklearn_compat import is_dataframe, safe_indexing
+from ._utils.sklearn_compat import is_dataframe, safe_indexing
 
 
 class MultiModalArray:

@@ -18,10 +18,10 @@ from ._mediator import read_mediator
 from ._numeric import numeric_modalities
 from ._portable import Portable
 from ._presence import check_some_present, present_rows
-from ._private_generator import private_generator
 from ._scaling import standardised_tensors
-from ._sklearn_compat import Interval, Options, StrOptions
 from ._targets import read_groups, read_targets
+from ._utils.randomness import private_generator
+from ._utils.sklearn_compat import Interval, Options, StrOptions
 from .nn import predicting
 from .training import check_callbacks
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._sklearn_compat import is_dataframe, is_pandas_na
+from ._utils.sklearn_compat import is_dataframe, is_pandas_na
 
 
 def null_rows(value: Any) -> np.ndarray | None:

@@ -26,7 +26,7 @@ from ._row_sources import (
     rows_at_once,
     slices,
 )
-from ._sklearn_compat import is_dataframe
+from ._utils.sklearn_compat import is_dataframe
 
 LARGEST = {"float32": 1e19, "float64": 1e148}
 """Beyond these, squares overflow; scaling sums them in float64."""

@@ -10,10 +10,9 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from ._blaming import blaming
 from ._null_rows import null_rows
 from ._plain import LEAVE_OUT, plain
-from ._process_wide import without_warnings
+from ._utils.messages import blaming, without_warnings
 
 KINDS = "strings, booleans or integers"
 MULTI_OUTPUT = "sklearn.multioutput.MultiOutputClassifier"

@@ -10,7 +10,7 @@ from scipy import sparse
 from ._null_rows import null_rows
 from ._plain import FILL, plain
 from ._row_sources import is_stored
-from ._sklearn_compat import is_dataframe
+from ._utils.sklearn_compat import is_dataframe
 
 ABSENT = (
     ": a fit needs each modality in some row. None is for prediction alone, where no row has the "

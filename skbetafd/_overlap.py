@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._inside import inside
-from ._warnings import OverlapWarning
+from ._utils.exceptions import OverlapWarning
 
 LEAST_SUPPORT = 0.5
 MOST_WEAK = 0.05

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from ._atomic import all_or_nothing
 from ._dataset_input import labelled
 from ._device_memory import training_memory
 from ._fit_request import FitRequest, FitResult
@@ -18,6 +17,7 @@ from ._numeric import refuse_large_sources
 from ._plain import plain
 from ._readings import Reading, readings_of
 from ._stream import Stream
+from ._utils.all_or_nothing import all_or_nothing
 from ._warm_start import Start
 from .nn import MediatorNetwork
 

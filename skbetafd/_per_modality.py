@@ -12,7 +12,6 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from ._atomic import all_or_nothing
 from ._inputs import read_prediction_input, read_training_input
 from ._lengths import check_lengths
 from ._modality_transforms import (
@@ -23,11 +22,12 @@ from ._modality_transforms import (
     fit_one,
     fit_transform_one,
     in_frame,
-    naming,
     transform_one,
 )
 from ._multimodal_array import MultiModalArray, quoted
-from ._sklearn_compat import (
+from ._utils.all_or_nothing import all_or_nothing
+from ._utils.messages import naming
+from ._utils.sklearn_compat import (
     BaseComposition,
     VisualBlock,
     allows_nan,

@@ -13,7 +13,7 @@ import cloudpickle
 import torch
 from sklearn.base import BaseEstimator
 
-from ._callers import calling_modules
+from ._utils.messages import calling_modules
 from .training import resolve_device
 
 ELSEWHERE = "_of_another_device"

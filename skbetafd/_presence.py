@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ._null_rows import null_rows, spread_rows
 from ._plain import plain
-from ._sklearn_compat import is_dataframe, safe_indexing
+from ._utils.sklearn_compat import is_dataframe, safe_indexing
 
 COMPLETE = (
     "X[np.all(list(X.present.values()), axis=0)] of a MultiModalArray X holds those that have all"

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ._classifier import FrontDoorMultiModalClassifier
-from ._progress import progress
+from ._utils.progress import progress
 from .datasets import ConfoundedData, confound, load_multiple_features
 from .plots import BetaPathDisplay
 from .training import whole_file

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from ._callers import stack_level
+from ._utils.messages import stack_level
 
 
 def search_results(

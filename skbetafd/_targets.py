@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.class_weight import compute_class_weight
 
-from ._blaming import blaming
 from ._lengths import check_lengths, check_sample_weight
 from ._null_rows import null_rows
 from ._one_label import one_label_a_row
 from ._plain import plain
+from ._utils.messages import blaming
 
 LEAST_SHARE = 1e-8
 """Below this share of the largest, a positive weight is lost in float32's rounding."""

@@ -236,7 +236,7 @@ def test_without_sklearn_s_callbacks_there_is_a_stand_in(monkeypatch):
     import importlib
     import sys
 
-    from skbetafd import _sklearn_compat
+    from skbetafd._utils import sklearn_compat as _sklearn_compat
 
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     spec = importlib.util.spec_from_file_location("stand_in", _sklearn_compat.__file__)

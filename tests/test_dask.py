@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, dask_backend
-from skbetafd._dask import LARGE
+from skbetafd._utils.dask_backend import LARGE
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

@@ -26,8 +26,9 @@ from skbetafd import (
     diagnose,
     load,
 )
+from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
-from skbetafd.training import BestEpoch, FrontDoorNet, files
+from skbetafd.training import BestEpoch, FrontDoorNet
 
 SMALL = {"max_epochs": 6, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
 SLOW = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}

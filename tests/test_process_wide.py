@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from skbetafd._process_wide import alone, without_warnings
+from skbetafd._utils.messages import without_warnings
 from skbetafd.nn.encoders import seeded
 
 
@@ -38,11 +38,10 @@ def drawing():
     return seeded(torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("enter", [alone, ignoring, drawing])
-@pytest.mark.parametrize("other", [ignoring, drawing])
-def test_two_threads_are_not_inside_at_once(enter, other):
+@pytest.mark.parametrize("enter", [ignoring, drawing])
+def test_two_threads_are_not_inside_at_once(enter):
     filters, generator = list(warnings.filters), torch.get_rng_state()
-    assert enter_while_held(enter, other)
+    assert enter_while_held(enter, enter)
     assert warnings.filters == filters
     assert torch.equal(torch.get_rng_state(), generator)
 
@@ -59,17 +58,18 @@ def test_only_the_named_warnings_are_ignored_and_only_inside():
 
 
 def test_a_block_may_stand_in_a_block():
-    with alone(), ignoring(), drawing():
+    with ignoring(), drawing():
         torch.rand(())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_forked_while_a_thread_is_inside_can_enter():
+@pytest.mark.parametrize("enter", [ignoring, drawing])
+def test_a_child_forked_while_a_thread_is_inside_can_enter(enter):
     entered, leave = threading.Event(), threading.Event()
 
     def stay():
-        with alone():
+        with enter():
             entered.set()
             leave.wait(30)
 
@@ -78,7 +78,7 @@ def test_a_child_forked_while_a_thread_is_inside_can_enter():
     assert entered.wait(10)
     child = os.fork()
     if child == 0:
-        free = enter_in(5)
+        free = enters_within(5, enter)
         os._exit(0 if free else 1)
     _, status = os.waitpid(child, 0)
     leave.set()
@@ -86,11 +86,11 @@ def test_a_child_forked_while_a_thread_is_inside_can_enter():
     assert os.waitstatus_to_exitcode(status) == 0
 
 
-def enter_in(seconds):
+def enters_within(seconds, enter):
     """Tell whether a thread gets in before the time is over."""
 
     def work():
-        with alone():
+        with enter():
             pass
 
     thread = threading.Thread(target=work, daemon=True)

@@ -12,11 +12,7 @@ import torch
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
-from skbetafd import (
-    FrontDoorMultiModalClassifier,
-    FrontDoorMultiModalClassifierCV,
-    MultiModalArray,
-)
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, MultiModalArray
 from skbetafd.training.checkpoint import FORMAT
 
 EPOCHS = 5

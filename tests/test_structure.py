@@ -50,7 +50,7 @@ def test_scikit_learns_private_names_are_imported_in_one_file(path):
         for name in imported(path)
         if name.startswith("sklearn.") and any(part.startswith("_") for part in name.split("."))
     }
-    assert not private or path.name == "_sklearn_compat.py"
+    assert not private or path.name == "sklearn_compat.py"
 
 
 def test_files_are_short_save_those_that_say_why():

@@ -10,12 +10,7 @@ from sklearn import config_context
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skbetafd import (
-    FrontDoorMultiModalClassifierCV,
-    MultiModalArray,
-    _fitting,
-    _inner_split,
-)
+from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, _fitting, _inner_split
 
 
 @pytest.fixture

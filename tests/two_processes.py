@@ -16,11 +16,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from skbetafd import (
-    FrontDoorMultiModalClassifier,
-    FrontDoorMultiModalClassifierCV,
-    MultiModalArray,
-)
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, MultiModalArray
 from skbetafd.datasets import load_multiple_features
 from skbetafd.training import from_first
 

@@ -10,9 +10,7 @@ import torch
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._atomic import all_or_nothing
 from .._beta_path import normalised
-from .._callers import one_of_many_fits
 from .._dataset_input import labelled
 from .._device_memory import in_parts, training_memory
 from .._inner_split import EARLY_STOPPING
@@ -20,7 +18,9 @@ from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._presence import present_rows
 from .._row_sources import dense_rows
-from .._sklearn_compat import StrOptions, validate_parameters
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.messages import one_of_many_fits
+from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..nn import predicting
 from ._rule import Rule
 from ._training import fit_part

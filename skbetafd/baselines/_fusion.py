@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
-from .._sklearn_compat import StrOptions, check_arguments
+from .._utils.sklearn_compat import StrOptions, check_arguments
 from ._agm import AGM
 from ._estimator import PARAMETERS, Baseline
 from ._g_blend import GBlend

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from .._sklearn_compat import Interval
+from .._utils.sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import OwnLosses, Rule, Trainer, mean_entropy
 

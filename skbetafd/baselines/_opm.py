@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .._sklearn_compat import Interval
+from .._utils.sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 

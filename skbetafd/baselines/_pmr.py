@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from .._sklearn_compat import Interval
+from .._utils.sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import TrainingRows, dense
 from ._rule import Rule, Trainer, confidence, mean_entropy

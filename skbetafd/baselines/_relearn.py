@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from .._process_wide import without_warnings
-from .._sklearn_compat import Interval
+from .._utils.messages import without_warnings
+from .._utils.sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import NeuralNet, TrainingRows
 from ._rule import Rule, Trainer, codes_of

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .._sklearn_compat import Interval
+from .._utils.sklearn_compat import Interval
 from ..nn import FusionNetwork
 from ..training import NeuralNet, TrainingRows
 from ._rule import Rule, Trainer, codes_of, mean_entropy

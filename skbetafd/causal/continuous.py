@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_integer, read_generator, read_numbers
+from .._utils.arguments import check_integer, read_generator, read_numbers
 
 N_CONTENT, N_STYLE, N_AUXILIARY = 4, 4, 3
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
-from .._warnings import AntiCausalWarning, VacuousAdjustmentWarning
+from .._utils.exceptions import AntiCausalWarning, VacuousAdjustmentWarning
 from .graphs import (
     Confounder,
     Nodes,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._warnings import PositivityError
-from .arguments import read_numbers
+from .._utils.arguments import read_numbers
+from .._utils.exceptions import PositivityError
 
 EFFECTS = ("conditional", "population")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._warnings import PositivityError
-from .arguments import check_integer, read_generator, read_numbers
+from .._utils.arguments import check_integer, read_generator, read_numbers
+from .._utils.exceptions import PositivityError
 
 Nodes = tuple[Hashable, ...]
 

@@ -13,9 +13,9 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from .._multimodal_array import MultiModalArray
 from .._one_label import one_label_a_row
-from .._private_generator import private_generator
 from .._targets import read_groups
-from ._arguments import check_number
+from .._utils.arguments import check_number
+from .._utils.randomness import private_generator
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
 

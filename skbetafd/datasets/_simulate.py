@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import softmax
 
 from .._multimodal_array import MultiModalArray
-from .._private_generator import private_generator
-from ._arguments import check_number
+from .._utils.arguments import check_number
+from .._utils.randomness import private_generator
 from ._law import DEFAULT_PRIOR, check_prior, label_rule
 
 

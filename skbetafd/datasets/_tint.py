@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from .._multimodal_array import MultiModalArray
-from .._sklearn_compat import is_dataframe
+from .._utils.sklearn_compat import is_dataframe
 
 
 def tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:

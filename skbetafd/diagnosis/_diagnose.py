@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._folds import naming_fold
 from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray
 from .._numeric import numeric_modalities
 from .._presence import check_some_present, present_rows
-from .._private_generator import private_generator
-from .._progress import progress
-from .._sklearn_compat import Interval, check_arguments
 from .._targets import read_groups, read_targets
+from .._utils.messages import naming_fold
+from .._utils.progress import progress
+from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import Interval, check_arguments
 from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis

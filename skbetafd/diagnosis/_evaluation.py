@@ -20,7 +20,7 @@ from .._lengths import check_sample_weight
 from .._multimodal_array import MultiModalArray
 from .._one_label import one_label_a_row
 from .._presence import present_in
-from .._sklearn_compat import accepts_sample_weight
+from .._utils.sklearn_compat import accepts_sample_weight
 
 Scorer = Callable[..., Any]
 

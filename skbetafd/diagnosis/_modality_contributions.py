@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._private_generator import private_generator
-from .._sklearn_compat import Interval, check_arguments
+from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import Interval, check_arguments
 from ._evaluation import Evaluation, KnownPredictions, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._contribution import probe_predict
-from .._folds import naming_fold
 from .._multimodal_array import MultiModalArray
 from .._presence import present_in
+from .._utils.messages import naming_fold
 from ..baselines import UnimodalClassifier
 from ._diagnosis import IMBALANCED, PROBE_BELOW
 from ._splits import Fold, rows_of

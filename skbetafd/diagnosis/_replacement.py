@@ -10,8 +10,8 @@ import numpy as np
 from .._multimodal_array import MultiModalArray
 from .._numeric import dense_modalities
 from .._presence import present_in
-from .._private_generator import private_generator
-from .._sklearn_compat import StrOptions, is_dataframe, safe_indexing
+from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import StrOptions, is_dataframe, safe_indexing
 from ._evaluation import Evaluation, KnownPredictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")

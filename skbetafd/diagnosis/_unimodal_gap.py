@@ -15,14 +15,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from .._encodings import by_name
-from .._folds import naming_fold
 from .._inputs import read_training_input
 from .._multimodal_array import MultiModalArray, quoted
 from .._presence import present_in
-from .._private_generator import private_generator
-from .._sklearn_compat import check_arguments
 from .._targets import read_groups
-from .._warnings import VacuousAdjustmentWarning
+from .._utils.exceptions import VacuousAdjustmentWarning
+from .._utils.messages import naming_fold
+from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import check_arguments
 from ._evaluation import read_labels
 from ._splits import Split, stratified_splits
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn_compat import Interval, check_arguments
+from .._utils.sklearn_compat import Interval, check_arguments
 from ._evaluation import Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
 

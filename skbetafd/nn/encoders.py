@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from .._process_wide import alone
 from .convolution import Convolutions
 from .linear import linear
-from .modes import predicting
+from .modes import GENERATORS, predicting
 from .recurrence import Recurrence
 
 
@@ -164,7 +163,7 @@ def seeded(generator: torch.Generator) -> Iterator[None]:
     """Seed the global generators, from which a user's module draws, by one; restore them after."""
     seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
     device = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with alone(), torch.random.fork_rng(devices=device):
+    with GENERATORS, torch.random.fork_rng(devices=device):
         torch.random.manual_seed(seed)
         yield
 

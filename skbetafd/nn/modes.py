@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import RLock
 
 import torch
+
+GENERATORS = RLock()
+"""Of the process: one thread at a time seeds torch's global generators and restores them."""
+
+if hasattr(os, "register_at_fork"):  # the thread that held it is not there
+    os.register_at_fork(after_in_child=GENERATORS._at_fork_reinit)  # type: ignore[attr-defined]
 
 AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 """Kinds of devices that torch knows autocast of."""

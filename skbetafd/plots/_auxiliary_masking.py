@@ -12,14 +12,7 @@ from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
 from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
-from ._style import (
-    drawn_or_not,
-    finish,
-    get_axes,
-    legend,
-    line_keywords,
-    plain,
-)
+from ._style import drawn_or_not, finish, get_axes, legend, line_keywords, plain
 
 
 class AuxiliaryMaskingDisplay:

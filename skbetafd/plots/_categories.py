@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn_compat import style_keywords
 from .._targets import row_labels
+from .._utils.sklearn_compat import style_keywords
 from ._style import BLUE, COLOURS, GREY, MARKERS, MOST_NAMED, plain
 
 

@@ -12,10 +12,10 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
-from .._callers import stack_level
 from .._classifier import FrontDoorMultiModalClassifier
 from .._contribution import probe_scores
 from .._targets import row_labels
+from .._utils.messages import stack_level
 
 CODES = ("knowledge", "context")
 LEAST_ROWS = 3

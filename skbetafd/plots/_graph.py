@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn_compat import style_keywords
+from .._utils.sklearn_compat import style_keywords
 from ..causal.graphs import Confounder
 from ._layers import Layout, layered
 from ._style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain

@@ -16,8 +16,8 @@ from .._class_scorers import told_of_classes
 from .._inside import inside
 from .._lengths import check_lengths, check_sample_weight
 from .._one_label import one_label_a_row
-from .._sklearn_compat import accepts_sample_weight, safe_indexing
 from .._targets import check_known, row_labels
+from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
 
 LABELS = {
     "accuracy": "accuracy (share of rows)",

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._atomic import all_or_nothing
-from .._sklearn_compat import style_keywords
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.sklearn_compat import style_keywords
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"

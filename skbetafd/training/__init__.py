@@ -3,6 +3,7 @@
 from skorch import NeuralNet
 from skorch.history import History
 
+from .._utils.files import checked_path, checked_target, remove_unfinished, whole_file
 from .accelerated import (
     AcceleratedNet,
     check_same_call,
@@ -16,7 +17,6 @@ from .callbacks import AroundEpoch, BeforeEpoch, BestEpoch, held_out_loss
 from .checkpoint import Checkpoint, check_same_fit, read_checkpoint
 from .device import resolve_device
 from .divergence import check_finite_codes
-from .files import checked_path, checked_target, remove_unfinished, whole_file
 from .fit import train, train_one_pass
 from .job import TrainingJob
 from .net import FrontDoorNet

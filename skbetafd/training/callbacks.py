@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
-from .._progress import progress
+from .._utils.progress import progress
 from .batches import TrainingRows
 from .divergence import divergence
 from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states

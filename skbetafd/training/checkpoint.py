@@ -11,9 +11,9 @@ from skorch import NeuralNet
 from skorch.callbacks import LRScheduler
 from torch import Tensor
 
+from .._utils.files import whole_file
 from ..nn import has_user_modules
 from .callbacks import BestEpoch
-from .files import whole_file
 from .interrupts import OwnCallback
 
 FORMAT = 2

@@ -10,7 +10,7 @@ from typing import Any
 
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
-from .._callers import stack_level
+from .._utils.messages import stack_level
 
 
 class StopTraining(KeyboardInterrupt):

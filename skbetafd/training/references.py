@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from .._process_wide import without_warnings
+from .._utils.messages import without_warnings
 from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
 from .streamed import Rows, rows_ahead, streams
 

@@ -11,7 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
 
-from .._progress import progress
+from .._utils.progress import progress
 from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
 from .batches import Batch
 from .divergence import check_finite_predictions

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skbetafd import MultiModalArray, diagnose
-from skbetafd._sklearn_compat import StrOptions
+from skbetafd._utils.sklearn_compat import StrOptions
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier, _fusion
 from skbetafd.baselines._rule import Rule
 from skbetafd.datasets import load_multiple_features

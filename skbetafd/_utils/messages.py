@@ -1,0 +1,105 @@
+"""What a user is told: names before errors, where a warning points, warnings that are left out."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from types import FrameType
+
+NAMED = (TypeError, ValueError, AttributeError)
+"""Errors of a transformer that get the modality's name; a vectorizer calls ``lower`` on numbers."""
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put the modality's name before an error."""
+    try:
+        yield
+    except NAMED as error:
+        # not type(error): a subclass may want other arguments than a message
+        kind = next(kind for kind in NAMED if isinstance(error, kind))
+        raise kind(f"modality {name!r}: {error}") from error
+
+
+@contextmanager
+def naming_fold(fold: str) -> Iterator[None]:
+    """Put the fold before an error: rows and classes in it are the fold's, not the user's."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{fold}: {error}") from error
+
+
+@contextmanager
+def blaming(culprit: str) -> Iterator[None]:
+    """Put the argument's name before a message that lacks it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if culprit in re.findall(r"\w+", str(error)):
+            raise
+        raise type(error)(f"{culprit}: {error}") from error
+
+
+LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib")
+"""Packages whose frames lie between the user's line and a warning."""
+
+ONE_FIT = ("base", "callback", "pipeline", "utils")
+"""Modules of scikit-learn through which a single fit is called."""
+
+
+def stack_level() -> int:
+    """Give the `stacklevel` by which the caller's warning points out of the libraries."""
+    level, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and _is_library(frame):
+        level, frame = level + 1, frame.f_back
+    return level + 1
+
+
+def calling_modules() -> Iterator[str]:
+    """Name the modules of the calls that are under way, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield str(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+
+
+def one_of_many_fits() -> bool:
+    """Tell whether the fit that is running is one of several that are made by one call.
+
+    A search, an ensemble, `diagnose`: who interrupts them means all of it.
+    """
+    for name in calling_modules():
+        package, _, module = name.partition(".")
+        if package == "sklearn" and module.split(".")[0] not in ONE_FIT:
+            return True
+        if package == "skbetafd" and module.startswith("diagnosis"):
+            return True
+    return False
+
+
+def _is_library(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in LIBRARIES
+
+
+_FILTERS = RLock()
+"""Of the process: threads that overlap would restore what another had changed, and leave it so."""
+
+if hasattr(os, "register_at_fork"):  # the thread that held it is not there
+    os.register_at_fork(after_in_child=_FILTERS._at_fork_reinit)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def without_warnings(category: type[Warning], message: str = "") -> Iterator[None]:
+    """Ignore a category of warnings, or those of it that begin with `message`.
+
+    Nothing that waits for other threads may run in the block.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message, category)
+        yield
