@@ -21,7 +21,9 @@ import torch
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd._contribution import probe_scores
-from skbetafd.nn import FrontDoorLoss, FrontDoorNetwork, ReferenceSet
+from skbetafd.nn.adjustment import ReferenceSet
+from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.losses import FrontDoorLoss
 from skbetafd.training import build_references
 
 N_ROWS, WIDTH, N_CLASSES, BATCH, EPOCHS, REPEATS = 20_000, 32, 10, 128, 20, 5

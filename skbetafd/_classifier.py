@@ -41,15 +41,11 @@ from ._utils.sklearn_compat import (
     with_callbacks,
 )
 from ._warm_start import Start, check_same_data
-from .nn import (
-    Codes,
-    FrontDoorNetwork,
-    MediatorNetwork,
-    log_proba_path,
-    mediated_log_proba_path,
-    predicting,
-    support,
-)
+from .nn.adjustment import log_proba_path
+from .nn.front_door import Codes, FrontDoorNetwork
+from .nn.mediator import MediatorNetwork, mediated_log_proba_path
+from .nn.modes import predicting
+from .nn.support import support
 from .training import SCHEDULES
 
 

@@ -9,7 +9,7 @@ import torch
 
 from ._inputs import Layout
 from ._utils.sklearn_compat import DiagramHooks
-from .nn import Encoding
+from .nn.encoders import Encoding
 
 MOST_ROWS = 50
 """Modalities that are shown; a page of thousands would help nobody."""

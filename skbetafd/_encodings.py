@@ -11,7 +11,7 @@ import torch
 from ._multimodal_array import quoted
 from ._presence import present_rows
 from ._row_sources import chunks_of
-from .nn import Encoding, ModuleFeatures, n_features, seeded, user_module
+from .nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
 
 KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
 AXES = {"conv1d": (2,), "sequence": (2,), "conv2d": (2, 3)}

@@ -9,7 +9,8 @@ import numpy as np
 
 from ._mediator import ObservedMediator
 from ._warm_start import Start
-from .nn import Encoding, ReferenceSet
+from .nn.adjustment import ReferenceSet
+from .nn.encoders import Encoding
 from .training import Checkpoint, NeuralNet
 
 NOT_IN_FIT = frozenset(

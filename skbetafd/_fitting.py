@@ -21,16 +21,12 @@ from ._frozen import is_frozen
 from ._inner_split import check_left_present, inner_split
 from ._row_sources import ROWS_AT_ONCE
 from ._scaling import fitted_scalers, network_inputs, training_inputs
-from .nn import (
-    Codes,
-    FrontDoorLoss,
-    FrontDoorNetwork,
-    MediatorLoss,
-    MediatorNetwork,
-    ReferenceSet,
-    build_network,
-    fitting,
-)
+from .nn.adjustment import ReferenceSet
+from .nn.config import build_network
+from .nn.front_door import Codes, FrontDoorNetwork
+from .nn.losses import FrontDoorLoss
+from .nn.mediator import MediatorLoss, MediatorNetwork
+from .nn.modes import fitting
 from .training import (
     AcceleratedNet,
     BestEpoch,

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ._presence import present_rows
 from ._standardised import standardised
-from .nn import Encoding, ModuleFeatures, n_features
+from .nn.encoders import Encoding, ModuleFeatures, n_features
 
 ROWS_OF_A_MODULE = 256
 """Rows that a module reads at once: those of pictures are large."""

@@ -22,7 +22,7 @@ from ._scaling import standardised_tensors
 from ._targets import read_groups, read_targets
 from ._utils.randomness import private_generator
 from ._utils.sklearn_compat import Interval, Options, StrOptions
-from .nn import predicting
+from .nn.modes import predicting
 from .training import check_callbacks
 
 

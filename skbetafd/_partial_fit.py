@@ -19,7 +19,7 @@ from ._readings import Reading, readings_of
 from ._stream import Stream
 from ._utils.all_or_nothing import all_or_nothing
 from ._warm_start import Start
-from .nn import MediatorNetwork
+from .nn.mediator import MediatorNetwork
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
 """Of all rows of a stream, in float32 with room to sum."""

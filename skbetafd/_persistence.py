@@ -20,7 +20,7 @@ from ._readings import module_of
 from ._restored_input import MOST_MODALITIES
 from ._restoring import OF_A_SEARCH, of_the_machine, restored_from
 from ._scaler_state import scaler_state
-from .nn import network_config
+from .nn.config import network_config
 from .training import whole_file
 
 

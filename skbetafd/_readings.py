@@ -9,7 +9,7 @@ import joblib
 import torch
 
 from ._frozen import is_frozen
-from .nn import Encoding, user_module
+from .nn.encoders import Encoding, user_module
 
 
 class Reading(NamedTuple):

@@ -16,7 +16,8 @@ from ._json_values import decode
 from ._readings import readings_of
 from ._scaler_state import scaler_from, scaler_state
 from ._scaling import Scaler, network_inputs
-from .nn import ReferenceSet, build_network, check_state
+from .nn.adjustment import ReferenceSet
+from .nn.config import build_network, check_state
 from .training import restored_net
 
 

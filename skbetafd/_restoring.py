@@ -17,7 +17,7 @@ from ._json_values import by_key, decode
 from ._model_file import unpack
 from ._restored_input import describe, layout_from
 from ._restored_networks import set_learned
-from .nn import Encoding
+from .nn.encoders import Encoding
 
 OF_THE_MACHINE = ("memory", "checkpoint_dir", "callbacks", "accelerate")
 """Parameters that are objects or places of the machine that saves; no file decides over them."""

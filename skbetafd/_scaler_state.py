@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ._frozen import FrozenFeatures
 from ._scaling import ComponentScaler, PaddedScaler, Scaler
-from .nn import Encoding
+from .nn.encoders import Encoding
 
 FIELDS = ("mean", "var", "scale", "n_samples_seen")
 KINDS = ("none", "standard", "components", "padded", "frozen")

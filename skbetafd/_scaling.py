@@ -15,7 +15,7 @@ from ._frozen import FrozenFeatures, is_frozen
 from ._presence import present_rows
 from ._row_sources import RowSource, SparseRows, rows_at_once, slices
 from ._standardised import standardised
-from .nn import Encoding
+from .nn.encoders import Encoding
 from .training import StreamedRows
 
 N_COMPONENTS = 32

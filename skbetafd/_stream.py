@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ._fit_request import FitRequest, FitResult, Member
 from ._fitting import Preparation
-from .nn import Codes, fitting
+from .nn.front_door import Codes
+from .nn.modes import fitting
 from .training import TrainingRows, train_one_pass
 
 REMEMBERED_ROWS = 4096

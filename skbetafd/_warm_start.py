@@ -12,7 +12,8 @@ import torch
 from ._contribution import modality_position
 from ._mediator import ObservedMediator
 from ._readings import Reading, check_same_readings, readings_of
-from .nn import Encoding, MediatorNetwork
+from .nn.encoders import Encoding
+from .nn.mediator import MediatorNetwork
 
 LEARNED = (
     "classes_",

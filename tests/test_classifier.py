@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting, overlap
 from skbetafd.datasets import confound, load_multiple_features
-from skbetafd.nn import network_config
+from skbetafd.nn.config import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
 MINI_BATCH = (

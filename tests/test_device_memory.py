@@ -8,7 +8,7 @@ import torch
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, _classifier
 from skbetafd.baselines import FusionClassifier
-from skbetafd.nn import FrontDoorNetwork
+from skbetafd.nn.front_door import FrontDoorNetwork
 
 REFUSED = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none. Of the allocated memory"
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0}

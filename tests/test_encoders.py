@@ -10,9 +10,8 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, MultiModalArray
 from skbetafd.baselines import FusionClassifier
-from skbetafd.nn import Encoder, Encoding, ModuleFeatures
-from skbetafd.nn.convolution import channels_last
-from skbetafd.nn.encoders import LinearEncoder, make_encoder
+from skbetafd.nn.encoders import Encoder, Encoding, LinearEncoder, ModuleFeatures, make_encoder
+from skbetafd.nn.features import channels_last
 
 N = 120
 LABEL = np.arange(N) % 3

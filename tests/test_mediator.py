@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
 from skbetafd._mediator import read_mediator
 from skbetafd.causal import ContinuousFrontDoorModel
-from skbetafd.nn import FrontDoorNetwork, MediatorNetwork
+from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.mediator import MediatorNetwork
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
 LEVELS = np.array(["low", "middle", "high"])

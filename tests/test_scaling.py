@@ -5,7 +5,7 @@ from scipy.spatial.distance import pdist
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd._scaling import channels, fitted_scaler, standardised_tensors
-from skbetafd.nn import Encoding
+from skbetafd.nn.encoders import Encoding
 
 
 @pytest.fixture

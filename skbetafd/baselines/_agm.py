@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ._rule import Rule, mean_entropy
 
 

@@ -21,7 +21,7 @@ from .._row_sources import dense_rows
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
-from ..nn import predicting
+from ..nn.modes import predicting
 from ._rule import Rule
 from ._training import fit_part
 

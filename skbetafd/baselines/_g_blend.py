@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ._rule import OwnLosses, Rule, Trainer, mean_entropy
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 
 

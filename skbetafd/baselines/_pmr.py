@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ..training import TrainingRows, dense
 from ._rule import Rule, Trainer, confidence, mean_entropy
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ..training import NeuralNet
 from ._rule import Rule, Trainer, mean_entropy
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ..training import NeuralNet, TrainingRows
 from ._rule import Rule, Trainer, codes_of
 

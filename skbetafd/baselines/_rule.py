@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..nn import Criterion, FusionNetwork
+from ..nn.criterion import Criterion
+from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
 from ..training import NeuralNet, TrainingRows
 

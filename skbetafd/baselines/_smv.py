@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ..training import NeuralNet, TrainingRows
 from ._rule import Rule, Trainer, codes_of, mean_entropy
 

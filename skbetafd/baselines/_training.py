@@ -15,7 +15,8 @@ from torch import Tensor
 from .._fit_request import FitRequest, data_dtype
 from .._inner_split import check_left_present, inner_split
 from .._scaling import fitted_scalers, network_inputs, training_inputs
-from ..nn import FusionNetwork, fitting
+from ..nn.fusion import FusionNetwork
+from ..nn.modes import fitting
 from ..training import (
     BeforeEpoch,
     BestEpoch,

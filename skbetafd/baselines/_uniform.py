@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..nn import FusionNetwork
+from ..nn.fusion import FusionNetwork
 from ._rule import OwnLosses
 
 

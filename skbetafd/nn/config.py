@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .convolution import channels_last
 from .encoders import Encoding
+from .features import channels_last
 from .front_door import FrontDoorNetwork
 from .linear import without_memory
 from .mediator import MediatorNetwork

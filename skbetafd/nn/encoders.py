@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from .convolution import Convolutions
+from .features import Convolutions, Recurrence
 from .linear import linear
 from .modes import GENERATORS, predicting
-from .recurrence import Recurrence
 
 
 class Encoding(NamedTuple):

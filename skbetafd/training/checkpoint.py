@@ -12,7 +12,7 @@ from skorch.callbacks import LRScheduler
 from torch import Tensor
 
 from .._utils.files import whole_file
-from ..nn import has_user_modules
+from ..nn.encoders import has_user_modules
 from .callbacks import BestEpoch
 from .interrupts import OwnCallback
 

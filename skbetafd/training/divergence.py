@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..nn import Codes
+from ..nn.front_door import Codes
 from .batches import TrainingRows
 from .settings import TrainingSettings
 

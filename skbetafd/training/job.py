@@ -9,15 +9,11 @@ from typing import Any
 
 import torch
 
-from ..nn import (
-    Criterion,
-    FrontDoorNetwork,
-    FusionNetwork,
-    MediatorNetwork,
-    ModuleFeatures,
-    has_user_modules,
-    seeded,
-)
+from ..nn.criterion import Criterion
+from ..nn.encoders import ModuleFeatures, has_user_modules, seeded
+from ..nn.front_door import FrontDoorNetwork
+from ..nn.fusion import FusionNetwork
+from ..nn.mediator import MediatorNetwork
 from .batches import BatchIterator, TrainingRows
 from .checkpoint import Checkpoint
 from .interrupts import KeepsEpoch

@@ -10,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._utils.messages import without_warnings
-from ..nn import Codes, ModalityEncoders, ReferenceSet, nearest_reference
+from ..nn.adjustment import ReferenceSet
+from ..nn.front_door import Codes, ModalityEncoders
+from ..nn.support import nearest_reference
 from .streamed import Rows, rows_ahead, streams
 
 RADIUS_ROWS = 2000

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 
-from ..nn import Criterion
+from ..nn.criterion import Criterion
 from .batches import TrainingRows
 from .job import Network, TrainingJob, make_net
 from .settings import TrainingSettings

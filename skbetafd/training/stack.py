@@ -12,7 +12,9 @@ from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
 
 from .._utils.progress import progress
-from ..nn import Encoder, FrontDoorLoss, FrontDoorNetwork
+from ..nn.encoders import Encoder
+from ..nn.front_door import FrontDoorNetwork
+from ..nn.losses import FrontDoorLoss
 from .batches import Batch
 from .divergence import check_finite_predictions
 from .fit import train

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 
 @pytest.fixture(scope="session")

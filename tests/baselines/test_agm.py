@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skbetafd.baselines._agm import AGM
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 WEIGHT = torch.tensor([1.5, 0.5], dtype=torch.float64)
 

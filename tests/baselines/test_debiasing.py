@@ -8,7 +8,7 @@ from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._lff import LfF
 from skbetafd.baselines._predominant_first import _Slowed
 from skbetafd.datasets import confound, load_multiple_features
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._g_blend import GBlend, OneLoss, blend_weights
 from skbetafd.baselines._training import Trainer
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._mla import MLA
 from skbetafd.baselines._training import Trainer
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 
 def fitted(X, y, balancing="mla", **parameters):

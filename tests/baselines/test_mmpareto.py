@@ -4,7 +4,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from skbetafd.baselines._mmpareto import MMPareto
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 
 
 def make_network(n_modalities=2):

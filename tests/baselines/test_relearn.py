@@ -6,7 +6,7 @@ import torch
 
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._relearn import Relearn, purities, purity
-from skbetafd.nn import FusionNetwork
+from skbetafd.nn.fusion import FusionNetwork
 from skbetafd.training import TrainingRows
 
 

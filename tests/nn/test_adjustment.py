@@ -1,8 +1,16 @@
 import pytest
 import torch
 
-from skbetafd.nn import Codes, FrontDoorNetwork, ReferenceSet, adjustment, log_proba_path
-from skbetafd.nn.adjustment import chunks_of_rows, log_proba_doing, log_reference_weights, mix
+from skbetafd.nn import adjustment
+from skbetafd.nn.adjustment import (
+    ReferenceSet,
+    chunks_of_rows,
+    log_proba_doing,
+    log_proba_path,
+    log_reference_weights,
+    mix,
+)
+from skbetafd.nn.front_door import Codes, FrontDoorNetwork
 
 
 @pytest.fixture

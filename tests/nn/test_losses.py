@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd.nn import Codes, FrontDoorLoss, FrontDoorNetwork
 from skbetafd.nn.dependence import directed_hsic, info_nce
-from skbetafd.nn.losses import _head_losses
+from skbetafd.nn.front_door import Codes, FrontDoorNetwork
+from skbetafd.nn.losses import FrontDoorLoss, _head_losses
 
 
 @pytest.fixture

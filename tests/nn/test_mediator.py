@@ -5,13 +5,9 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from skbetafd.nn import (
-    MediatorLoss,
-    MediatorNetwork,
-    ReferenceSet,
-    adjustment,
-    mediated_log_proba_path,
-)
+from skbetafd.nn import adjustment
+from skbetafd.nn.adjustment import ReferenceSet
+from skbetafd.nn.mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
 
 DIMS = (5, 4, 3)
 N_CLASSES, N_LEVELS, N_POINTS = 3, 4, 6

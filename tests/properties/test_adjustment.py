@@ -9,15 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skbetafd.nn import (
-    FrontDoorNetwork,
-    MediatorNetwork,
-    ReferenceSet,
-    adjustment,
-    log_proba_path,
-    mediated_log_proba_path,
-)
-from skbetafd.nn.adjustment import log_reference_weights
+from skbetafd.nn import adjustment
+from skbetafd.nn.adjustment import ReferenceSet, log_proba_path, log_reference_weights
+from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.mediator import MediatorNetwork, mediated_log_proba_path
 
 BETAS = (0.0, 0.5, 1.0)
 EFFECTS = ("conditional", "population")

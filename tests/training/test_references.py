@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skbetafd.nn import Codes
+from skbetafd.nn.front_door import Codes
 from skbetafd.training import build_references
 
 
