@@ -21,7 +21,7 @@ from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.causal import ContinuousFrontDoorModel
 from skbetafd.nn.front_door import Codes
 from skbetafd.nn.mediator import mediated_log_proba_path
-from skbetafd.training import build_references
+from skbetafd.training.references import build_references
 
 BETAS = (0, 0.25, 0.5, 0.75, 1)
 REGIMES = ("iid", "half", "randomised", "flipped", "shifted")

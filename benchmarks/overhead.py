@@ -24,7 +24,7 @@ from skbetafd._contribution import probe_scores
 from skbetafd.nn.adjustment import ReferenceSet
 from skbetafd.nn.front_door import FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss
-from skbetafd.training import build_references
+from skbetafd.training.references import build_references
 
 N_ROWS, WIDTH, N_CLASSES, BATCH, EPOCHS, REPEATS = 20_000, 32, 10, 128, 20, 5
 MAX_FIT_RATIO, MAX_PREDICT_RATIO = 1.25, 1.5

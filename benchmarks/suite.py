@@ -32,7 +32,7 @@ from sklearn.metrics import log_loss
 from suite_report import write_report
 from tracks import SHARES, TESTS, VARIANTS, task, tasks
 
-from skbetafd.training import whole_file
+from skbetafd._utils.files import whole_file
 
 TRACKS = ("clean", "interventional")
 BEST = "best possible"

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from suite_statistics import BEST
 
-from skbetafd.training import whole_file
+from skbetafd._utils.files import whole_file
 
 
 def picture(scores: pd.DataFrame, path: Path) -> None:

@@ -24,7 +24,7 @@ from suite_statistics import (
     wide,
 )
 
-from skbetafd.training import whole_file
+from skbetafd._utils.files import whole_file
 
 BETA_ONE, BETA_ZERO, BETA_CV = "β = 1", "β = 0", "β by CV"
 DIGITS = ("kar/mor", "fou/zer", "kar/pix", "av_mnist", "pen_optic_speech")

@@ -15,7 +15,8 @@ from ._fit_keys import content_sum
 from ._fit_request import FitRequest
 from ._frozen import is_frozen
 from ._readings import plain_state
-from .training import check_same_call, from_first, join_processes, resolve_device
+from .training.accelerated import check_same_call, from_first, join_processes
+from .training.device import resolve_device
 
 
 def joined(request: FitRequest) -> tuple[torch.device, FitRequest]:

@@ -8,14 +8,9 @@ from typing import Any
 
 from ._fit_keys import fit_key
 from ._fit_request import FitRequest
-from .training import (
-    Checkpoint,
-    callback_names,
-    check_resumable,
-    check_same_fit,
-    read_checkpoint,
-    remove_unfinished,
-)
+from ._utils.files import remove_unfinished
+from .training.checkpoint import Checkpoint, check_same_fit, read_checkpoint
+from .training.user_callbacks import callback_names, check_resumable
 
 
 def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> FitRequest:

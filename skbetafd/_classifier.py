@@ -18,7 +18,6 @@ from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
 from ._column_groups import ungrouped
 from ._dataset_input import labelled
-from ._device_memory import in_parts, training_memory
 from ._export import ExportMixin
 from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
@@ -46,7 +45,8 @@ from .nn.front_door import Codes, FrontDoorNetwork
 from .nn.mediator import MediatorNetwork, mediated_log_proba_path
 from .nn.modes import predicting
 from .nn.support import support
-from .training import SCHEDULES
+from .training.device import in_parts, training_memory
+from .training.schedule import SCHEDULES
 
 
 class FrontDoorMultiModalClassifier(

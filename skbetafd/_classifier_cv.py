@@ -25,7 +25,6 @@ from ._checkpoints import remove_fold_checkpoints
 from ._class_scorers import told_of_classes
 from ._classifier import FrontDoorMultiModalClassifier
 from ._dataset_input import labelled
-from ._device_memory import training_memory
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
 from ._inputs import read_training_input
 from ._lengths import check_lengths, check_sample_weight
@@ -35,7 +34,8 @@ from ._utils.all_or_nothing import all_or_nothing
 from ._utils.dask_backend import lasting_backend
 from ._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
 from ._warm_start import LEARNED
-from .training import from_first, join_processes
+from .training.accelerated import from_first, join_processes
+from .training.device import training_memory
 
 NOT_SEARCHED = {"accelerate", "beta", "modalities", "verbose", "checkpoint_dir"}
 

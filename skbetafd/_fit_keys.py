@@ -15,7 +15,7 @@ from ._fit_request import FitRequest
 from ._readings import described, plain_tensor
 from ._row_sources import SparseRows, chunks_of
 from ._scaler_state import scaler_state
-from .training import resolve_device
+from .training.device import resolve_device
 
 
 def fit_key(request: FitRequest, **replaced: Any) -> str:

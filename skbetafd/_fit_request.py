@@ -11,7 +11,8 @@ from ._mediator import ObservedMediator
 from ._warm_start import Start
 from .nn.adjustment import ReferenceSet
 from .nn.encoders import Encoding
-from .training import Checkpoint, NeuralNet
+from .training.checkpoint import Checkpoint
+from .training.net import NeuralNet
 
 NOT_IN_FIT = frozenset(
     (

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ._fitting import Preparation
-from .training import AroundEpoch
+from .training.callbacks import AroundEpoch
 
 
 class FitTasks:

@@ -27,25 +27,16 @@ from .nn.front_door import Codes, FrontDoorNetwork
 from .nn.losses import FrontDoorLoss
 from .nn.mediator import MediatorLoss, MediatorNetwork
 from .nn.modes import fitting
-from .training import (
-    AcceleratedNet,
-    BestEpoch,
-    Checkpoint,
-    FrontDoorNet,
-    NeuralNet,
-    TrainingJob,
-    TrainingRows,
-    TrainingSettings,
-    build_references,
-    check_finite_codes,
-    check_shards,
-    encode_in_chunks,
-    from_first,
-    held_out_loss,
-    in_reading_order,
-    process_index,
-    train_all,
-)
+from .training.accelerated import AcceleratedNet, check_shards, from_first, process_index
+from .training.batches import TrainingRows, in_reading_order
+from .training.callbacks import BestEpoch, held_out_loss
+from .training.checkpoint import Checkpoint
+from .training.divergence import check_finite_codes
+from .training.job import TrainingJob
+from .training.net import FrontDoorNet, NeuralNet
+from .training.references import build_references, encode_in_chunks
+from .training.settings import TrainingSettings
+from .training.stacked import train_all
 
 NO_SPLIT = "early_stopping=False needs none"
 

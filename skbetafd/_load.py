@@ -13,7 +13,8 @@ from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._restoring import restored_from
 from ._utils.exceptions import ModelFileError
-from .training import checked_path, resolve_device
+from ._utils.files import checked_path
+from .training.device import resolve_device
 
 ESTIMATORS = {
     cls.__name__: cls for cls in (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)

@@ -23,7 +23,7 @@ from ._targets import read_groups, read_targets
 from ._utils.randomness import private_generator
 from ._utils.sklearn_compat import Interval, Options, StrOptions
 from .nn.modes import predicting
-from .training import check_callbacks
+from .training.user_callbacks import check_callbacks
 
 
 def refuse_overflow(log_proba: np.ndarray) -> None:

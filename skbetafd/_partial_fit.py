@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from ._dataset_input import labelled
-from ._device_memory import training_memory
 from ._fit_request import FitRequest, FitResult
 from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
@@ -20,6 +19,7 @@ from ._stream import Stream
 from ._utils.all_or_nothing import all_or_nothing
 from ._warm_start import Start
 from .nn.mediator import MediatorNetwork
+from .training.device import training_memory
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
 """Of all rows of a stream, in float32 with room to sum."""

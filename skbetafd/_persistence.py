@@ -20,8 +20,8 @@ from ._readings import module_of
 from ._restored_input import MOST_MODALITIES
 from ._restoring import OF_A_SEARCH, of_the_machine, restored_from
 from ._scaler_state import scaler_state
+from ._utils.files import whole_file
 from .nn.config import network_config
-from .training import whole_file
 
 
 class PersistenceMixin:

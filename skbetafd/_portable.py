@@ -14,7 +14,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ._utils.messages import calling_modules
-from .training import resolve_device
+from .training.device import resolve_device
 
 ELSEWHERE = "_of_another_device"
 COPYING: ContextVar[bool] = ContextVar("COPYING", default=False)

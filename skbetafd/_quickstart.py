@@ -21,10 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ._classifier import FrontDoorMultiModalClassifier
+from ._utils.files import whole_file
 from ._utils.progress import progress
 from .datasets import ConfoundedData, confound, load_multiple_features
 from .plots import BetaPathDisplay
-from .training import whole_file
 
 PICTURE = "beta_curve.png"
 TESTS = {"iid": "i.i.d.", "half_broken": "half broken", "broken": "broken (do)"}

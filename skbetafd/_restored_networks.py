@@ -18,7 +18,7 @@ from ._scaler_state import scaler_from, scaler_state
 from ._scaling import Scaler, network_inputs
 from .nn.adjustment import ReferenceSet
 from .nn.config import build_network, check_state
-from .training import restored_net
+from .training.job import restored_net
 
 
 def set_learned(

@@ -16,7 +16,7 @@ from ._presence import present_rows
 from ._row_sources import RowSource, SparseRows, rows_at_once, slices
 from ._standardised import standardised
 from .nn.encoders import Encoding
-from .training import StreamedRows
+from .training.batches import StreamedRows
 
 N_COMPONENTS = 32
 """Principal components through which fully connected encoders read images and sequences.

@@ -14,7 +14,8 @@ from ._fit_request import FitRequest, FitResult, Member
 from ._fitting import Preparation
 from .nn.front_door import Codes
 from .nn.modes import fitting
-from .training import TrainingRows, train_one_pass
+from .training.batches import TrainingRows
+from .training.one_network import train_one_pass
 
 REMEMBERED_ROWS = 4096
 """Rows of the stream that are kept. They are encoded anew after each call, to make the reference

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from sklearn.utils import Bunch
 
 from skbetafd import FrontDoorMultiModalClassifier, _export, _quickstart, load
-from skbetafd.training import FrontDoorNet
+from skbetafd.training.net import FrontDoorNet
 
 ROOM = 4096
 """Bytes, less than any of the files needs."""

@@ -28,7 +28,8 @@ from skbetafd import (
 )
 from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
-from skbetafd.training import BestEpoch, FrontDoorNet
+from skbetafd.training.callbacks import BestEpoch
+from skbetafd.training.net import FrontDoorNet
 
 SMALL = {"max_epochs": 6, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
 SLOW = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}

@@ -56,7 +56,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr("skbetafd._contribution.PROBE_ROWS", 90)
     monkeypatch.setattr("skbetafd._row_sources.ROWS_AT_ONCE", 100)
     monkeypatch.setattr("skbetafd._row_sources.VALUES_AT_ONCE", 1200)
-    monkeypatch.setattr("skbetafd.training.streamed.AHEAD_VALUES", 1200)
+    monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 1200)
 
 
 def as_maps(tmp_path, kind=np.memmap):

@@ -15,7 +15,7 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
-from skbetafd.training import FrontDoorNet
+from skbetafd.training.net import FrontDoorNet
 
 RNG = np.random.default_rng(0)
 X, Y = [RNG.normal(size=(60, 4)), RNG.normal(size=(60, 3))], np.arange(60) % 3

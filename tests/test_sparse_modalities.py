@@ -47,7 +47,7 @@ def no_dense(monkeypatch):
         return toarray(self, *args, **kwargs)
 
     monkeypatch.setattr(sparse.csr_array, "toarray", few)
-    monkeypatch.setattr("skbetafd.training.streamed.AHEAD_VALUES", 50 * 40)
+    monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 50 * 40)
     monkeypatch.setattr("skbetafd._row_sources.VALUES_AT_ONCE", 50 * 40)
 
 

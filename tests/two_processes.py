@@ -18,7 +18,7 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, MultiModalArray
 from skbetafd.datasets import load_multiple_features
-from skbetafd.training import from_first
+from skbetafd.training.accelerated import from_first
 
 RANK = int(os.environ.get("RANK", 0))
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._beta_path import normalised
 from .._dataset_input import labelled
-from .._device_memory import in_parts, training_memory
 from .._inner_split import EARLY_STOPPING
 from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
@@ -22,6 +21,7 @@ from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..nn.modes import predicting
+from ..training.device import in_parts, training_memory
 from ._rule import Rule
 from ._training import fit_part
 

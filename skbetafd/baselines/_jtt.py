@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..training import NeuralNet, TrainingRows
+from ..training.batches import TrainingRows
+from ..training.net import NeuralNet
 from ._rule import Rule, Trainer
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from .._utils.sklearn_compat import Interval
 from ..nn.fusion import FusionNetwork
-from ..training import TrainingRows, dense
+from ..training.batches import TrainingRows, dense
 from ._rule import Rule, Trainer, confidence, mean_entropy
 
 

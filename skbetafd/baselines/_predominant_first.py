@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..nn.fusion import FusionNetwork
-from ..training import NeuralNet
+from ..training.net import NeuralNet
 from ._rule import Rule, Trainer, mean_entropy
 
 

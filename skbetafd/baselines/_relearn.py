@@ -16,7 +16,8 @@ from torch import Tensor
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import Interval
 from ..nn.fusion import FusionNetwork
-from ..training import NeuralNet, TrainingRows
+from ..training.batches import TrainingRows
+from ..training.net import NeuralNet
 from ._rule import Rule, Trainer, codes_of
 
 

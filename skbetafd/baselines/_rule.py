@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from ..nn.criterion import Criterion
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
-from ..training import NeuralNet, TrainingRows
+from ..training.batches import TrainingRows
+from ..training.net import NeuralNet
 
 
 class Trainer(Protocol):

@@ -17,17 +17,13 @@ from .._inner_split import check_left_present, inner_split
 from .._scaling import fitted_scalers, network_inputs, training_inputs
 from ..nn.fusion import FusionNetwork
 from ..nn.modes import fitting
-from ..training import (
-    BeforeEpoch,
-    BestEpoch,
-    History,
-    NeuralNet,
-    TrainingJob,
-    TrainingRows,
-    TrainingSettings,
-    resolve_device,
-    train,
-)
+from ..training.batches import TrainingRows
+from ..training.callbacks import BeforeEpoch, BestEpoch
+from ..training.device import resolve_device
+from ..training.job import TrainingJob
+from ..training.net import History, NeuralNet
+from ..training.one_network import train
+from ..training.settings import TrainingSettings
 from ._rule import Rule, entropy
 
 NO_SPLIT = (

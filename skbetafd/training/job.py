@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from skorch import NeuralNet
 
 from ..nn.criterion import Criterion
 from ..nn.encoders import ModuleFeatures, has_user_modules, seeded
@@ -106,3 +107,21 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = (
     )
     net.settings_, net.held_out_ = settings, job.held_out
     return net.initialize()
+
+
+def restored_net(
+    network: Network,
+    criterion: Criterion,
+    settings: TrainingSettings,
+    history: Sequence[dict[str, Any]],
+    device: torch.device,
+) -> NeuralNet:
+    """Wrap a trained network as `train` does, its history with it."""
+    nothing = torch.empty(0, device=device)
+    rows = TrainingRows([nothing], nothing, nothing)
+    generator = torch.Generator("cpu").manual_seed(0)
+    net = make_net(TrainingJob(network, criterion, rows, settings, generator), [])
+    net.history.extend(history)
+    net.module_.eval()
+    net.release()
+    return net

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
+from skorch.history import History as History
 from torch import Tensor
 
 from .batches import Batch, BatchIterator, TrainingRows

@@ -13,7 +13,7 @@ from .._utils.messages import without_warnings
 from ..nn.adjustment import ReferenceSet
 from ..nn.front_door import Codes, ModalityEncoders
 from ..nn.support import nearest_reference
-from .streamed import Rows, rows_ahead, streams
+from .batches import Rows, rows_ahead, streams
 
 RADIUS_ROWS = 2000
 BANDWIDTH_ROWS = 1000

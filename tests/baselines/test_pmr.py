@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skbetafd.baselines._pmr import PMR
-from skbetafd.training import TrainingRows
+from skbetafd.training.batches import TrainingRows
 
 Y = torch.tensor([0, 0, 1, 1])
 FIRST = torch.tensor([[3.0, 1], [1, 1], [1, 4], [1, 2]]).double()

@@ -7,7 +7,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._relearn import Relearn, purities, purity
 from skbetafd.nn.fusion import FusionNetwork
-from skbetafd.training import TrainingRows
+from skbetafd.training.batches import TrainingRows
 
 
 def fitted(X, y, balancing="relearn", **parameters):

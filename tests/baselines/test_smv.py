@@ -9,7 +9,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._smv import SMV, n_copies, refill, shapley, subset_values
 from skbetafd.nn.fusion import FusionNetwork
-from skbetafd.training import TrainingRows
+from skbetafd.training.batches import TrainingRows
 
 
 def fitted(X, y, balancing="smv", **parameters):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from skbetafd.training import whole_file
+from skbetafd._utils.files import whole_file
 
 
 @pytest.fixture

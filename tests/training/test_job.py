@@ -6,7 +6,8 @@ from torch import nn
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd._fitting import training_settings
 from skbetafd.baselines import FusionClassifier
-from skbetafd.training import TrainingJob, TrainingRows
+from skbetafd.training.batches import TrainingRows
+from skbetafd.training.job import TrainingJob
 
 PARAMETERS = FrontDoorMultiModalClassifier().get_params()
 

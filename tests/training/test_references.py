@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skbetafd.nn.front_door import Codes
-from skbetafd.training import build_references
+from skbetafd.training.references import build_references
 
 
 def codes(n=600):

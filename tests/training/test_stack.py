@@ -78,7 +78,7 @@ def assert_together_equals_alone(fits):
 @pytest.fixture
 def stacks(monkeypatch):
     """Sizes of the stacks that a test trains."""
-    from skbetafd.training import stack
+    from skbetafd.training import stacked as stack
 
     sizes = []
     build = stack._Stack.__init__

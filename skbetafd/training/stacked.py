@@ -17,10 +17,10 @@ from ..nn.front_door import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from .batches import Batch
 from .divergence import check_finite_predictions
-from .fit import train
 from .interrupts import StopTraining, cut, keeper_of, last_epoch, warn_of_interrupt
 from .job import TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
+from .one_network import train
 from .schedule import clip_stacked_gradients, schedule_policy
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
