@@ -4,7 +4,6 @@ from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
 from ._discrete_classifier import DiscreteFrontDoorClassifier
 from ._load import load
-from ._multimodal_array import MultiModalArray
 from ._overlap import Overlap, overlap
 from ._per_modality import PerModality
 from ._utils.dask_backend import dask_backend
@@ -27,6 +26,7 @@ from .diagnosis import (
     modality_contributions,
     unimodal_gap,
 )
+from .inputs.multimodal_array import MultiModalArray
 
 __version__ = "0.1.0"
 

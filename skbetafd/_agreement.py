@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._encodings import by_name
+from .inputs.modality_names import by_name
 
 
 def parameters_of_fit(estimator: Any) -> dict[str, Any]:

@@ -7,10 +7,66 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from ._lengths import AccuracyMixin
-from ._utils.sklearn_compat import Interval, StrOptions, validate_parameters
+from ._utils.sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_parameters,
+)
+from .inputs.labels import check_lengths, check_sample_weight, one_label_a_row
+
+
+class AccuracyMixin(ClassifierMixin):
+    """Adds scikit-learn's `score`, which names what has another length than X."""
+
+    classes_: np.ndarray
+
+    def predict(self, X: Any) -> Any:
+        """Predict the label of each row."""
+        raise NotImplementedError
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Share of the rows, or of their weight, that is predicted rightly.
+
+        Raises
+        ------
+        ValueError
+            If `y` or `sample_weight` has not one entry for each row, if `y` holds no labels of the
+            classes' kind, or a weight is negative.
+        """
+        if y is None:
+            raise ValueError("y must be the true labels, got None")
+        predicted = self.predict(X)
+        labels = one_label_a_row(y)
+        check_lengths(len(predicted), y=labels)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(predicted))
+        try:
+            return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+        except (TypeError, ValueError) as error:
+            first, known = labels.tolist()[0], self.classes_.tolist()[:5]
+            raise ValueError(
+                f"y must hold labels as those of fit, {known}, got {first!r} in its first row: "
+                f"{error}"
+            ) from error
+
 
 READ_AT_PREDICTION: dict[str, list[Any]] = {
     "beta": [Interval(Real, 0, 1, closed="both")],

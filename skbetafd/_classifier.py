@@ -16,8 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
 from ._checkpoints import remove_checkpoints, with_checkpoints
-from ._column_groups import ungrouped
-from ._dataset_input import labelled
 from ._export import ExportMixin
 from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
@@ -26,8 +24,6 @@ from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
-from ._presence import COMPLETE
-from ._row_sources import dense_rows
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.exceptions import VacuousAdjustmentWarning
 from ._utils.messages import one_of_many_fits, stack_level
@@ -40,6 +36,10 @@ from ._utils.sklearn_compat import (
     with_callbacks,
 )
 from ._warm_start import Start, check_same_data
+from .inputs.columns import ungrouped
+from .inputs.missing import COMPLETE
+from .inputs.row_sources import dense_rows
+from .inputs.torch_dataset import labelled
 from .nn.adjustment import log_proba_path
 from .nn.front_door import Codes, FrontDoorNetwork
 from .nn.mediator import MediatorNetwork, mediated_log_proba_path

@@ -24,16 +24,16 @@ from ._beta_path import check_betas
 from ._checkpoints import remove_fold_checkpoints
 from ._class_scorers import told_of_classes
 from ._classifier import FrontDoorMultiModalClassifier
-from ._dataset_input import labelled
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
-from ._inputs import read_training_input
-from ._lengths import check_lengths, check_sample_weight
-from ._plain import plain
 from ._search_results import search_results
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.dask_backend import lasting_backend
 from ._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
 from ._warm_start import LEARNED
+from .inputs.as_numpy import plain
+from .inputs.labels import check_lengths, check_sample_weight
+from .inputs.torch_dataset import labelled
+from .inputs.validation import read_training_input
 from .training.accelerated import from_first, join_processes
 from .training.device import training_memory
 

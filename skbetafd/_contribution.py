@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral
 
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from ._presence import present_rows
+from .inputs.missing import present_rows
 
 PROBE_ROWS = 2000
 """More rows change the ranking of modalities rarely and cost the cube of their number."""
@@ -19,18 +18,6 @@ PROBE_FOLDS = 3
 
 RIDGE = 0.3
 """From .03 to 3 the ranking on the confounded digit pairs is the same."""
-
-
-def modality_position(
-    modality: str | int, names: Sequence[str], parameter: str = "predominant"
-) -> int:
-    """Find the position of a modality given by name or position, in `parameter`."""
-    if modality in names:
-        return list(names).index(str(modality))
-    is_position = isinstance(modality, Integral) and not isinstance(modality, bool)
-    if is_position and 0 <= int(modality) < len(names):
-        return int(modality)
-    raise ValueError(f"{parameter}={modality!r} is no modality; there are {dict(enumerate(names))}")
 
 
 def probe_scores(

@@ -7,8 +7,8 @@ from html import escape
 
 import torch
 
-from ._inputs import Layout
 from ._utils.sklearn_compat import DiagramHooks
+from .inputs.validation import Layout
 from .nn.encoders import Encoding
 
 MOST_ROWS = 50

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ._multimodal_array import quoted
-from ._presence import present_rows
-from ._row_sources import chunks_of
+from .inputs.missing import present_rows
+from .inputs.modality_names import by_name
+from .inputs.multimodal_array import quoted
+from .inputs.row_sources import chunks_of
 from .nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
 
 KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
@@ -68,25 +69,6 @@ def may_be_padded(
     given = by_name(encoders, names, "encoders")
     sequences = [name for name, shape in zip(names, shapes, strict=True) if len(shape) == 2]
     return [name for name in sequences if given.get(name, "auto") in ("auto", "sequence")]
-
-
-def by_name(value: Any, names: Sequence[str], parameter: str) -> dict[str, Any]:
-    """Spread one value over all modalities; a mapping's keys are names or positions."""
-    if not isinstance(value, Mapping):
-        return dict.fromkeys(names, value)
-    found: dict[str, Any] = {}
-    keys: dict[str, Any] = {}
-    for key, entry in value.items():
-        position = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(names)
-        name = names[key] if position and key not in names else key
-        if name not in names:
-            raise ValueError(f"{parameter} names {key!r}, but the modalities are {quoted(names)}")
-        if name in found:
-            raise ValueError(
-                f"{parameter} names modality {name!r} twice, by {keys[name]!r} and by {key!r}"
-            )
-        found[name], keys[name] = entry, key
-    return found
 
 
 def _encoding(

@@ -13,8 +13,8 @@ import torch
 
 from ._fit_request import FitRequest
 from ._readings import described, plain_tensor
-from ._row_sources import SparseRows, chunks_of
 from ._scaler_state import scaler_state
+from .inputs.row_sources import SparseRows, chunks_of
 from .training.device import resolve_device
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._mediator import ObservedMediator
 from ._warm_start import Start
+from .inputs.mediator import ObservedMediator
 from .nn.adjustment import ReferenceSet
 from .nn.encoders import Encoding
 from .training.checkpoint import Checkpoint

@@ -14,13 +14,14 @@ import torch
 from sklearn.utils.validation import check_memory
 
 from ._accelerate import joined
-from ._contribution import modality_position, probe_scores
+from ._contribution import probe_scores
 from ._fit_keys import fit_key
 from ._fit_request import FitRequest, FitResult, Member, data_dtype
 from ._frozen import is_frozen
 from ._inner_split import check_left_present, inner_split
-from ._row_sources import ROWS_AT_ONCE
 from ._scaling import fitted_scalers, network_inputs, training_inputs
+from .inputs.modality_names import modality_position
+from .inputs.row_sources import ROWS_AT_ONCE
 from .nn.adjustment import ReferenceSet
 from .nn.config import build_network
 from .nn.front_door import Codes, FrontDoorNetwork

@@ -13,9 +13,9 @@ import numpy as np
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._fitting import fit_all
-from ._multimodal_array import MultiModalArray
 from ._utils.messages import naming_fold
 from ._utils.sklearn_compat import safe_indexing
+from .inputs.multimodal_array import MultiModalArray
 
 
 @dataclass(frozen=True, eq=False)

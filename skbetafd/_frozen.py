@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from ._presence import present_rows
 from ._standardised import standardised
+from .inputs.missing import present_rows
 from .nn.encoders import Encoding, ModuleFeatures, n_features
 
 ROWS_OF_A_MODULE = 256

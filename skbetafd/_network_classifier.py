@@ -12,16 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 from ._diagram import ModalityDiagram
 from ._encodings import may_be_padded, resolve_encodings
 from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
-from ._inputs import read_prediction_input, read_training_input
-from ._lengths import check_sample_weight
-from ._mediator import read_mediator
-from ._numeric import numeric_modalities
 from ._portable import Portable
-from ._presence import check_some_present, present_rows
 from ._scaling import standardised_tensors
-from ._targets import read_groups, read_targets
 from ._utils.randomness import private_generator
 from ._utils.sklearn_compat import Interval, Options, StrOptions
+from .inputs.labels import check_sample_weight, read_groups, read_targets
+from .inputs.mediator import read_mediator
+from .inputs.missing import check_some_present, present_rows
+from .inputs.numeric import numeric_modalities
+from .inputs.validation import read_prediction_input, read_training_input
 from .nn.modes import predicting
 from .training.user_callbacks import check_callbacks
 

@@ -8,16 +8,16 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from ._dataset_input import labelled
 from ._fit_request import FitRequest, FitResult
-from ._inputs import read_prediction_input, read_training_input
 from ._network_classifier import NetworkClassifier
-from ._numeric import refuse_large_sources
-from ._plain import plain
 from ._readings import Reading, readings_of
 from ._stream import Stream
 from ._utils.all_or_nothing import all_or_nothing
 from ._warm_start import Start
+from .inputs.as_numpy import plain
+from .inputs.numeric import refuse_large_sources
+from .inputs.torch_dataset import labelled
+from .inputs.validation import read_prediction_input, read_training_input
 from .nn.mediator import MediatorNetwork
 from .training.device import training_memory
 

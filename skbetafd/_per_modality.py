@@ -12,8 +12,6 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from ._inputs import read_prediction_input, read_training_input
-from ._lengths import check_lengths
 from ._modality_transforms import (
     PASSTHROUGH,
     as_read,
@@ -24,7 +22,6 @@ from ._modality_transforms import (
     in_frame,
     transform_one,
 )
-from ._multimodal_array import MultiModalArray, quoted
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.messages import naming
 from ._utils.sklearn_compat import (
@@ -37,6 +34,9 @@ from ._utils.sklearn_compat import (
     routing_enabled,
     safe_set_output,
 )
+from .inputs.labels import check_lengths
+from .inputs.multimodal_array import MultiModalArray, quoted
+from .inputs.validation import read_prediction_input, read_training_input
 
 
 class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]

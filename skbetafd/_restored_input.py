@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._file_fields import check_fields, check_numbers
-from ._inputs import Layout
 from ._json_values import decode
+from .inputs.validation import Layout
 
 MOST_MODALITIES = 1000
 """A network tells of 3 subsets a modality which modalities they have: a square of memory."""

@@ -12,9 +12,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
 from ._frozen import FrozenFeatures, is_frozen
-from ._presence import present_rows
-from ._row_sources import RowSource, SparseRows, rows_at_once, slices
 from ._standardised import standardised
+from .inputs.missing import present_rows
+from .inputs.row_sources import RowSource, SparseRows, rows_at_once, slices
 from .nn.encoders import Encoding
 from .training.batches import StreamedRows
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ._contribution import modality_position
-from ._mediator import ObservedMediator
 from ._readings import Reading, check_same_readings, readings_of
+from .inputs.mediator import ObservedMediator
+from .inputs.modality_names import modality_position
 from .nn.encoders import Encoding
 from .nn.mediator import MediatorNetwork
 

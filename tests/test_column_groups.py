@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
 
-from skbetafd._column_groups import from_frame, from_specification
+from skbetafd.inputs.columns import from_frame, from_specification
 
 NAMES = ["a0", "v0", "a1", "v1", "a2"]
 

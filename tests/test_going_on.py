@@ -11,9 +11,10 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import nn
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, _fit_keys, _numeric, load
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, _fit_keys, load
 from skbetafd._accelerate import _fingerprint
-from skbetafd._mediator import read_mediator
+from skbetafd.inputs import numeric as _numeric
+from skbetafd.inputs.mediator import read_mediator
 
 RNG = np.random.default_rng(0)
 N = 90
@@ -291,7 +292,7 @@ KINDS = ["sparse", "zarr", "memmap"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_knows_what_a_store_holds_and_reads_it_in_parts(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("skbetafd._row_sources.ROWS_AT_ONCE", 40)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.ROWS_AT_ONCE", 40)
     sizes, chunks_of = [], _fit_keys.chunks_of
 
     def seen(array):

@@ -11,8 +11,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
-from skbetafd._inputs import read_prediction_input, read_training_input
-from skbetafd._numeric import numeric_modalities
+from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.inputs.validation import read_prediction_input, read_training_input
 
 N = 60
 LABEL = np.arange(N) % 3

@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import cross_val_predict
 
 from skbetafd import MultiModalArray
-from skbetafd._numeric import numeric_modalities
-from skbetafd._row_sources import RowView
 from skbetafd._scaling import training_inputs
 from skbetafd.baselines import FusionClassifier
+from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.inputs.row_sources import RowView
 from skbetafd.training.batches import BatchIterator, TrainingRows
 
 N = 300
@@ -54,8 +54,8 @@ class Map(np.memmap):
 @pytest.fixture
 def small_chunks(monkeypatch):
     monkeypatch.setattr("skbetafd._contribution.PROBE_ROWS", 90)
-    monkeypatch.setattr("skbetafd._row_sources.ROWS_AT_ONCE", 100)
-    monkeypatch.setattr("skbetafd._row_sources.VALUES_AT_ONCE", 1200)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.ROWS_AT_ONCE", 100)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.VALUES_AT_ONCE", 1200)
     monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 1200)
 
 
@@ -103,7 +103,7 @@ def test_a_memory_map_is_never_read_whole(tmp_path, quick, small_chunks):
 
 
 def test_a_store_that_only_slices_is_never_read_whole(quick, small_chunks, monkeypatch):
-    monkeypatch.setattr("skbetafd._row_sources.BLOCK_BYTES", 24 * 20)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.BLOCK_BYTES", 24 * 20)
     X = MultiModalArray({name: Slices(array) for name, array in ARRAYS.items()})
     model = quick(batch_size=32).fit(X, Y)
     assert model.predict(X).shape == (N,)
@@ -111,8 +111,8 @@ def test_a_store_that_only_slices_is_never_read_whole(quick, small_chunks, monke
 
 
 def test_each_block_is_read_about_once_an_epoch(monkeypatch):
-    monkeypatch.setattr("skbetafd._row_sources.BLOCK_BYTES", 24 * 10)
-    monkeypatch.setattr("skbetafd._row_sources.CACHE_BYTES", 24 * 60)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.BLOCK_BYTES", 24 * 10)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.CACHE_BYTES", 24 * 60)
     store = Slices(SOUND, most=N)
     batches, _ = epochs_of({"sound": store})
     store.n_read = 0

@@ -12,9 +12,9 @@ from skbetafd import (
     diagnose,
     modality_contributions,
 )
-from skbetafd._lengths import check_lengths
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
 from skbetafd.diagnosis import unimodal_gap
+from skbetafd.inputs.labels import check_lengths
 
 N = 24
 LABEL = np.arange(N) % 2

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
-from skbetafd._mediator import read_mediator
 from skbetafd.causal import ContinuousFrontDoorModel
+from skbetafd.inputs.mediator import read_mediator
 from skbetafd.nn.front_door import FrontDoorNetwork
 from skbetafd.nn.mediator import MediatorNetwork
 

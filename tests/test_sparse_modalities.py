@@ -16,10 +16,10 @@ from skbetafd import (
     modality_contributions,
     overlap,
 )
-from skbetafd._numeric import numeric_modalities
 from skbetafd._scaling import sparse_scaler
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
+from skbetafd.inputs.numeric import numeric_modalities
 
 N = 120
 RNG = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def no_dense(monkeypatch):
 
     monkeypatch.setattr(sparse.csr_array, "toarray", few)
     monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 50 * 40)
-    monkeypatch.setattr("skbetafd._row_sources.VALUES_AT_ONCE", 50 * 40)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.VALUES_AT_ONCE", 50 * 40)
 
 
 def test_text_is_dense_only_batch_by_batch(quick, no_dense):

@@ -10,16 +10,15 @@ import torch
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._beta_path import normalised
-from .._dataset_input import labelled
+from .._beta_path import AccuracyMixin, normalised
 from .._inner_split import EARLY_STOPPING
-from .._lengths import AccuracyMixin
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
-from .._presence import present_rows
-from .._row_sources import dense_rows
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
+from ..inputs.missing import present_rows
+from ..inputs.row_sources import dense_rows
+from ..inputs.torch_dataset import labelled
 from ..nn.modes import predicting
 from ..training.device import in_parts, training_memory
 from ._rule import Rule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
-from .._contribution import modality_position
+from ..inputs.modality_names import modality_position
 from ._estimator import PARAMETERS, Baseline
 
 

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from .._multimodal_array import MultiModalArray
-from .._one_label import one_label_a_row
-from .._targets import read_groups
 from .._utils.arguments import check_number
 from .._utils.randomness import private_generator
+from ..inputs.labels import one_label_a_row, read_groups
+from ..inputs.multimodal_array import MultiModalArray
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
 

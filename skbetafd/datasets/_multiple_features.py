@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._multimodal_array import MultiModalArray
+from ..inputs.multimodal_array import MultiModalArray
 
 FOLDER = Path(__file__).parent / "data"
 VIEWS = ("fou", "fac", "kar", "pix", "zer", "mor")

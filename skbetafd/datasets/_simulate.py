@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from .._multimodal_array import MultiModalArray
 from .._utils.arguments import check_number
 from .._utils.randomness import private_generator
+from ..inputs.multimodal_array import MultiModalArray
 from ._law import DEFAULT_PRIOR, check_prior, label_rule
 
 

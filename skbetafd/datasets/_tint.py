@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._multimodal_array import MultiModalArray
 from .._utils.sklearn_compat import is_dataframe
+from ..inputs.multimodal_array import MultiModalArray
 
 
 def tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:

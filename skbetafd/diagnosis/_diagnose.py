@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._inputs import read_training_input
-from .._multimodal_array import MultiModalArray
-from .._numeric import numeric_modalities
-from .._presence import check_some_present, present_rows
-from .._targets import read_groups, read_targets
 from .._utils.messages import naming_fold
 from .._utils.progress import progress
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
 from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
+from ..inputs.labels import read_groups, read_targets
+from ..inputs.missing import check_some_present, present_rows
+from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.numeric import numeric_modalities
+from ..inputs.validation import read_training_input
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone
 from ._splits import Fold, paired_p_value, rows_of, sign_p_value, stratified_splits

@@ -15,12 +15,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._class_scorers import told_of_classes
-from .._inputs import read_prediction_input, read_training_input
-from .._lengths import check_sample_weight
-from .._multimodal_array import MultiModalArray
-from .._one_label import one_label_a_row
-from .._presence import present_in
 from .._utils.sklearn_compat import accepts_sample_weight
+from ..inputs.labels import check_sample_weight, one_label_a_row
+from ..inputs.missing import present_in
+from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.validation import read_prediction_input, read_training_input
 
 Scorer = Callable[..., Any]
 

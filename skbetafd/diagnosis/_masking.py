@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from .._network_classifier import NetworkClassifier
-from .._numeric import dense_modalities
-from .._presence import COMPLETE, present_in
+from ..inputs.missing import COMPLETE, present_in
+from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, KnownPredictions
 from ._replacement import in_the_form_of, modality_means, with_values
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .._contribution import modality_position, probe_scores
+from .._contribution import probe_scores
 from .._network_classifier import NetworkClassifier
-from .._numeric import dense_modalities
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
+from ..inputs.modality_names import modality_position
+from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation
 from ._masking import CodeMasks, InputMasks
 from ._replacement import CONSTRAINTS

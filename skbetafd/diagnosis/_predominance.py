@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .._contribution import probe_predict
-from .._multimodal_array import MultiModalArray
-from .._presence import present_in
 from .._utils.messages import naming_fold
 from ..baselines import UnimodalClassifier
+from ..inputs.missing import present_in
+from ..inputs.multimodal_array import MultiModalArray
 from ._diagnosis import IMBALANCED, PROBE_BELOW
 from ._splits import Fold, rows_of
 

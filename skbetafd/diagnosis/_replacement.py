@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .._multimodal_array import MultiModalArray
-from .._numeric import dense_modalities
-from .._presence import present_in
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import StrOptions, is_dataframe, safe_indexing
+from ..inputs.missing import present_in
+from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, KnownPredictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")

@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
-from .._targets import read_groups
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import SCARCE
+from ..inputs.labels import read_groups
 
 Split = tuple[np.ndarray, np.ndarray]
 

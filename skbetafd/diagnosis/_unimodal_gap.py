@@ -14,15 +14,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from .._encodings import by_name
-from .._inputs import read_training_input
-from .._multimodal_array import MultiModalArray, quoted
-from .._presence import present_in
-from .._targets import read_groups
 from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import naming_fold
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import check_arguments
+from ..inputs.labels import read_groups
+from ..inputs.missing import present_in
+from ..inputs.modality_names import by_name
+from ..inputs.multimodal_array import MultiModalArray, quoted
+from ..inputs.validation import read_training_input
 from ._evaluation import read_labels
 from ._splits import Split, stratified_splits
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._targets import row_labels
 from .._utils.sklearn_compat import style_keywords
+from ..inputs.labels import row_labels
 from ._style import BLUE, COLOURS, GREY, MARKERS, MOST_NAMED, plain
 
 

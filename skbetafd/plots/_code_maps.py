@@ -14,8 +14,8 @@ from sklearn.utils import check_array
 
 from .._classifier import FrontDoorMultiModalClassifier
 from .._contribution import probe_scores
-from .._targets import row_labels
 from .._utils.messages import stack_level
+from ..inputs.labels import row_labels
 
 CODES = ("knowledge", "context")
 LEAST_ROWS = 3

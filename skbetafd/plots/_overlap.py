@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._overlap import LEAST_SUPPORT, Overlap, overlap
-from .._targets import row_labels
+from ..inputs.labels import row_labels
 from ._keywords import check_keywords
 from ._style import (
     GREY,

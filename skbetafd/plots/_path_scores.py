@@ -14,10 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from .._beta_path import BetaPathMixin
 from .._class_scorers import told_of_classes
 from .._inside import inside
-from .._lengths import check_lengths, check_sample_weight
-from .._one_label import one_label_a_row
-from .._targets import check_known, row_labels
 from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
+from ..inputs.labels import (
+    check_known,
+    check_lengths,
+    check_sample_weight,
+    one_label_a_row,
+    row_labels,
+)
 
 LABELS = {
     "accuracy": "accuracy (share of rows)",

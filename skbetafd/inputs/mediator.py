@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from ._levels import Levels, Row, category_rows
-from ._plain import plain
-from ._utils.sklearn_compat import is_dataframe
+from .._utils.sklearn_compat import is_dataframe
+from .as_numpy import plain
+from .categories import Levels, Row, category_rows
 
 
 class ObservedMediator(NamedTuple):

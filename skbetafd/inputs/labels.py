@@ -7,14 +7,17 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
 
-from ._lengths import check_lengths, check_sample_weight
-from ._null_rows import null_rows
-from ._one_label import one_label_a_row
-from ._plain import plain
-from ._utils.messages import blaming
+from .._utils.messages import blaming, without_warnings
+from .._utils.sklearn_compat import check_weight_array, num_samples
+from .as_numpy import LEAVE_OUT, plain
+from .missing import null_rows
 
 LEAST_SHARE = 1e-8
 """Below this share of the largest, a positive weight is lost in float32's rounding."""
@@ -192,3 +195,157 @@ def _check_range(sample_weight: np.ndarray) -> None:
             f"sample_weight ranges from {least:.3g} to {most:.3g}: the small ones vanish beside "
             "the large"
         )
+
+
+KINDS = "strings, booleans or integers"
+MULTI_OUTPUT = "sklearn.multioutput.MultiOutputClassifier"
+MULTILABEL = f"{MULTI_OUTPUT} or sklearn.multiclass.OneVsRestClassifier"
+
+
+def one_label_a_row(y: Any, estimator_name: str = "") -> np.ndarray:
+    """Read labels, none of which may be missing, as shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If one is missing, naming its row, there are several a row, or they are continuous.
+    TypeError
+        If they are neither strings, booleans nor integers.
+    """
+    y = plain("y", y)
+    check_one_label_a_row(y)
+    with blaming("y"):
+        array = np.asarray(y)
+        if array.dtype.kind in "cV" and len(array):
+            raise TypeError(f"y must hold {KINDS}, got {array.dtype}, {array[0]} in row 0")
+        labels = column_or_1d(array, warn=True)
+        _check_none_missing(y, labels)
+        _check_objects(labels)
+        assert_all_finite(labels, input_name="y", estimator_name=estimator_name)
+        check_classification_targets(labels)
+    return labels
+
+
+def _check_none_missing(y: Any, labels: np.ndarray) -> None:
+    if labels.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        labels = np.asarray(y, dtype=object).reshape(labels.shape)  # else NaN would be "nan"
+    if labels.dtype.kind not in "OmM":
+        return
+    missing = null_rows(labels[:, None])
+    if missing is not None:
+        row = int(missing.argmax())
+        raise ValueError(f"y is missing in row {row}: its label is {labels[row]}; {LEAVE_OUT}")
+
+
+def _check_objects(labels: np.ndarray) -> None:
+    if labels.dtype != object:
+        return
+    for row, label in enumerate(labels):
+        if not isinstance(label, (str, bytes)):
+            raise TypeError(
+                f"Unknown label type: y must hold {KINDS}, got Python objects, {label!r} in row "
+                f"{row}; astype(str) makes strings of all, astype(int) numbers"
+            )
+
+
+def check_one_label_a_row(y: Any) -> None:
+    """Refuse several labels a row, and say which estimator takes them."""
+    shape: tuple[int, ...] = getattr(y, "shape", ())
+    if sparse.issparse(y):
+        hint = "y.toarray()" if shape[-1] == 1 else f"y.toarray() in {MULTILABEL}"
+        raise TypeError(
+            f"Sparse y of shape {shape}: y should be a 1d array of one label a row, say {hint}"
+        )
+    if not shape:
+        if not (isinstance(y, (list, tuple)) and y and all(map(_is_several, y))):
+            return
+        lengths = {len(labels) for labels in y}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"y should be a 1d array of one label a row, got a list of lists of "
+                f"{min(lengths)} to {max(lengths)} labels: MultiLabelBinarizer makes indicators "
+                f"of it, for {MULTILABEL}"
+            )
+        shape = np.shape(y)
+    if len(shape) != 2 or shape[1] < 2:
+        return
+    kind = _kind(y)
+    hint = {
+        "multilabel-indicator": f"for one classifier a column there is {MULTILABEL}",
+        "continuous-multioutput": "and class labels",
+    }.get(kind, f"for one classifier a column there is {MULTI_OUTPUT}")
+    raise ValueError(
+        f"y should be a 1d array of one label a row, got {kind} of shape {shape}: {hint}"
+    )
+
+
+def _kind(y: Any) -> str:
+    with without_warnings(Warning):  # of many classes, say: there is another error to tell
+        try:
+            return type_of_target(np.asarray(y))
+        except (TypeError, ValueError):  # None among strings can't be sorted
+            return "several columns"
+
+
+def _is_several(labels: Any) -> bool:
+    return isinstance(labels, (list, tuple, set, frozenset))
+
+
+def check_lengths(n_rows: int, **arguments: Any) -> None:
+    """Refuse an argument that has not one entry, unmasked, for each row of X; None has none.
+
+    Raises
+    ------
+    ValueError
+        If it has fewer or more.
+    TypeError
+        If it has no length.
+    """
+    for name, values in arguments.items():
+        if values is None:
+            continue
+        plain(name, values)
+        try:
+            found = num_samples(values)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from error
+        if found != n_rows:
+            raise ValueError(f"{name} has {found} entries for {n_rows} rows of X")
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = False) -> np.ndarray:
+    """Read weights of rows: one for each, one number for all, or None, which is 1.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), float64
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, negative, not finite, all 0, not one a row or, where they are not
+        `scale_free`, so large that their sum is infinite.
+    """
+    given = plain("sample_weight", sample_weight)
+    array = np.asarray(given)
+    if array.ndim:
+        check_lengths(n_rows, sample_weight=given)
+    if array.dtype.kind in "mMc":
+        raise ValueError(
+            f"sample_weight must be real numbers, got {array.dtype}, first {array.flat[0]!s}"
+        )
+    if not array.ndim and given is not None:
+        given = np.full(n_rows, given)
+    try:
+        with blaming("sample_weight"):
+            weight = check_weight_array(
+                given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
+            )
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    if not scale_free and weight.max() > np.finfo(float).max / n_rows:
+        raise ValueError(
+            f"sample_weight is up to {weight.max():.3g}, too large for a sum over {n_rows} rows: "
+            "divide it by its largest"
+        )
+    return weight

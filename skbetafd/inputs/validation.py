@@ -12,15 +12,22 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._column_groups import column_names, from_frame, from_specification
-from ._dataset_input import unlabelled
-from ._flat_table import as_slice, check_flat, one_level, split
-from ._multimodal_array import MultiModalArray, quoted
-from ._plain import FILL, plain
-from ._presence import fill_absent
-from ._row_sources import is_stored
-from ._utils.messages import stack_level
-from ._utils.sklearn_compat import is_dataframe
+from .._utils.messages import stack_level
+from .._utils.sklearn_compat import is_dataframe
+from .as_numpy import FILL, plain
+from .columns import (
+    as_slice,
+    check_flat,
+    column_names,
+    from_frame,
+    from_specification,
+    one_level,
+    split,
+)
+from .missing import fill_absent
+from .multimodal_array import MultiModalArray, quoted
+from .row_sources import is_stored
+from .torch_dataset import unlabelled
 
 
 @dataclass(frozen=True)

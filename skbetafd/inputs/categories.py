@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._plain import plain
+from .as_numpy import plain
 
 Row = tuple[Hashable, ...]
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from sys import getsizeof
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ._container_display import as_table, as_text, entry_dtype
-from ._dataset_input import unlabelled
-from ._null_rows import null_rows
-from ._one_modality import as_modality
-from ._presence import present_in, with_absent_rows
-from ._row_sources import RowView, is_stored, row_positions
-from ._utils.sklearn_compat import is_dataframe, safe_indexing
+from .._utils.sklearn_compat import is_dataframe, safe_indexing
+from .missing import null_rows, present_in, with_absent_rows
+from .modality import as_modality
+from .row_sources import RowView, is_stored, row_positions
+from .torch_dataset import unlabelled
 
 
 class MultiModalArray:
@@ -128,14 +127,17 @@ class MultiModalArray:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the modalities, in order."""
         return tuple(self._data)
 
     @property
     def widths(self) -> tuple[int, ...]:
+        """Features of each modality, (n_modalities,)."""
         return tuple(math.prod(value.shape[1:]) for value in self._data.values())
 
     @property
     def slices(self) -> dict[str, slice]:
+        """Columns of each modality in the flat table."""
         ends = np.cumsum(self.widths).tolist()
         return {
             name: slice(end - width, end)
@@ -144,14 +146,17 @@ class MultiModalArray:
 
     @property
     def present(self) -> dict[str, np.ndarray]:
+        """Which rows have each modality, (n_samples,) bool each."""
         return {name: present_in(value) for name, value in self._data.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Shape of the flat table, (n_samples, n_features)."""
         return len(self), sum(self.widths)
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Dtype of the flat table."""
         dtypes = [entry_dtype(value) for value in self._data.values()]
         if any(dtype.kind not in "biufc" for dtype in dtypes) and len(set(dtypes)) > 1:
             return np.dtype(object)
@@ -159,6 +164,7 @@ class MultiModalArray:
 
     @property
     def feature_names(self) -> list[str] | None:
+        """Names of the columns, ``modality__column``, where all modalities have them."""
         columns = [(name, list(getattr(v, "columns", [None]))) for name, v in self._data.items()]
         if not all(isinstance(c, str) for _, group in columns for c in group):
             return None
@@ -285,3 +291,51 @@ def _is_everything(key: Any) -> bool:
 def quoted(names: Iterable[str]) -> str:
     """Spell names for a message."""
     return ", ".join(repr(name) for name in names)
+
+
+def as_text(data: Mapping[str, Any]) -> str:
+    """Spell each modality's name, shape, dtype and, where rows are missing, their share."""
+    parts = (
+        f"{name}={value.shape} {entry_dtype(value)}{f' ({share} missing)' if share else ''}"
+        for name, value in data.items()
+        for share in [_share(_missing_rows(value))]
+    )
+    return f"MultiModalArray({', '.join(parts)})"
+
+
+def as_table(data: Mapping[str, Any], n_rows: int) -> str:
+    """Write a table in HTML, a row a modality."""
+    head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing rows</th></tr>"
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{value.shape}</td>"
+        f"<td>{escape(str(entry_dtype(value)))}</td><td>{escape(_n_missing(value))}</td></tr>"
+        for name, value in data.items()
+    )
+    caption = f"<caption>MultiModalArray, {n_rows} rows</caption>"
+    return f"<table>{caption}<thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def entry_dtype(value: Any) -> np.dtype[Any]:
+    """Give the one dtype that a modality's entries have together."""
+    if is_dataframe(value):
+        return np.asarray(value).dtype  # of all rows: a missing value turns integers to floats
+    return np.dtype(value.dtype)
+
+
+def _missing_rows(value: Any) -> np.ndarray | None:
+    """Tell the rows that lack a modality; a store is not read through for a look at it."""
+    return None if is_stored(value) else null_rows(value)
+
+
+def _n_missing(value: Any) -> str:
+    if is_stored(value):
+        return "not counted"
+    rows = _missing_rows(value)
+    return "0" if rows is None else f"{rows.sum()} ({_share(rows)})"
+
+
+def _share(rows: np.ndarray | None) -> str:
+    if rows is None:
+        return ""
+    share = rows.mean()
+    return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"

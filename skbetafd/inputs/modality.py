@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._null_rows import null_rows
-from ._plain import FILL, plain
-from ._row_sources import is_stored
-from ._utils.sklearn_compat import is_dataframe
+from .._utils.sklearn_compat import is_dataframe
+from .as_numpy import FILL, plain
+from .missing import null_rows
+from .row_sources import is_stored
 
 ABSENT = (
     ": a fit needs each modality in some row. None is for prediction alone, where no row has the "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._utils.sklearn_compat import is_dataframe
+from .._utils.sklearn_compat import is_dataframe
 
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
