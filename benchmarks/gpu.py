@@ -24,7 +24,7 @@ from speed import N_ROWS, NOISE, WIDTH
 from speed import in_turn as median_times
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd._fitting import fit_all
+from skbetafd.fitting.fit import fit_all
 
 REPEATS = 3
 LINES: list[str] = []

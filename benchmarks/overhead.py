@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd._contribution import probe_scores
+from skbetafd.fitting.probe import probe_scores
 from skbetafd.nn.adjustment import ReferenceSet
 from skbetafd.nn.front_door import FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss

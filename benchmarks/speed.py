@@ -32,7 +32,7 @@ from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetClassifier
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
-from skbetafd._fitting import fit_all
+from skbetafd.fitting.fit import fit_all
 
 REPEATS = 5
 BETAS = [round(0.1 * i, 1) for i in range(11)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from ._utils.sklearn_compat import (
-    Interval,
-    StrOptions,
-    validate_parameters,
-)
+from ._utils.sklearn_compat import validate_parameters
+from .fitting.request import READ_AT_PREDICTION
 from .inputs.labels import check_lengths, check_sample_weight, one_label_a_row
 
 
@@ -66,13 +62,6 @@ class AccuracyMixin(ClassifierMixin):
                 f"y must hold labels as those of fit, {known}, got {first!r} in its first row: "
                 f"{error}"
             ) from error
-
-
-READ_AT_PREDICTION: dict[str, list[Any]] = {
-    "beta": [Interval(Real, 0, 1, closed="both")],
-    "effect": [StrOptions({"conditional", "population"})],
-}
-"""Constraints of the parameters that every classifier of this library reads at prediction."""
 
 
 class BetaPathMixin(AccuracyMixin):

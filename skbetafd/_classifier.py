@@ -14,13 +14,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
-from ._checkpoints import remove_checkpoints, with_checkpoints
+from ._beta_path import BetaPathMixin
 from ._export import ExportMixin
-from ._fit_request import NOT_IN_FIT, FitRequest, FitResult, Member
 from ._fit_tasks import FitTasks
-from ._fitting import fit_all, fit_cached, presence_tensor
-from ._inner_split import EARLY_STOPPING
 from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from ._partial_fit import PartialFitMixin
 from ._persistence import PersistenceMixin
@@ -35,7 +31,12 @@ from ._utils.sklearn_compat import (
     validate_parameters,
     with_callbacks,
 )
-from ._warm_start import Start, check_same_data
+from .fitting.checkpoints import remove_checkpoints, with_checkpoints
+from .fitting.fit import fit_all, fit_cached
+from .fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
+from .fitting.splits import EARLY_STOPPING
+from .fitting.trainer import presence_tensor
+from .fitting.warm_start import Start, check_same_data
 from .inputs.columns import ungrouped
 from .inputs.missing import COMPLETE
 from .inputs.row_sources import dense_rows

@@ -21,7 +21,6 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from ._beta_path import check_betas
-from ._checkpoints import remove_fold_checkpoints
 from ._class_scorers import told_of_classes
 from ._classifier import FrontDoorMultiModalClassifier
 from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
@@ -29,7 +28,8 @@ from ._search_results import search_results
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.dask_backend import lasting_backend
 from ._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
-from ._warm_start import LEARNED
+from .fitting.checkpoints import remove_fold_checkpoints
+from .fitting.warm_start import LEARNED
 from .inputs.as_numpy import plain
 from .inputs.labels import check_lengths, check_sample_weight
 from .inputs.torch_dataset import labelled

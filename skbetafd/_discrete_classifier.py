@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._beta_path import READ_AT_PREDICTION, BetaPathMixin
+from ._beta_path import BetaPathMixin
 from ._diagram import ModalityDiagram
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.exceptions import VacuousAdjustmentWarning
 from ._utils.sklearn_compat import Interval
 from .causal import front_door_adjustment
+from .fitting.request import READ_AT_PREDICTION
 from .inputs.categories import Levels, Row, category_rows
 from .inputs.labels import check_sample_weight, read_targets
 from .inputs.modality_names import modality_position

@@ -8,7 +8,7 @@ from copy import copy, deepcopy
 from types import SimpleNamespace
 from typing import Any
 
-from ._fitting import Preparation
+from .fitting.trainer import Preparation
 from .training.callbacks import AroundEpoch
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._classifier import FrontDoorMultiModalClassifier
-from ._fitting import fit_all
 from ._utils.messages import naming_fold
 from ._utils.sklearn_compat import safe_indexing
+from .fitting.fit import fit_all
 from .inputs.multimodal_array import MultiModalArray
 
 

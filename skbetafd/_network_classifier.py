@@ -10,12 +10,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ._diagram import ModalityDiagram
-from ._encodings import may_be_padded, resolve_encodings
-from ._fit_request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ._portable import Portable
-from ._scaling import standardised_tensors
 from ._utils.randomness import private_generator
 from ._utils.sklearn_compat import Interval, Options, StrOptions
+from .fitting.encodings import may_be_padded, resolve_encodings
+from .fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
+from .fitting.scaling import standardised_tensors
 from .inputs.labels import check_sample_weight, read_groups, read_targets
 from .inputs.mediator import read_mediator
 from .inputs.missing import check_some_present, present_rows

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from ._fit_request import FitRequest, FitResult
 from ._network_classifier import NetworkClassifier
-from ._readings import Reading, readings_of
-from ._stream import Stream
 from ._utils.all_or_nothing import all_or_nothing
-from ._warm_start import Start
+from .fitting.encoder_identity import Reading, readings_of
+from .fitting.incremental import Stream
+from .fitting.request import FitRequest, FitResult
+from .fitting.warm_start import Start
 from .inputs.as_numpy import plain
 from .inputs.numeric import refuse_large_sources
 from .inputs.torch_dataset import labelled

@@ -16,11 +16,11 @@ from torch import Tensor
 from ._agreement import check_agreement
 from ._json_values import NotSavableError, encode, with_keys
 from ._model_file import FORMAT, pack
-from ._readings import module_of
 from ._restored_input import MOST_MODALITIES
 from ._restoring import OF_A_SEARCH, of_the_machine, restored_from
-from ._scaler_state import scaler_state
 from ._utils.files import whole_file
+from .fitting.encoder_identity import module_of
+from .fitting.scaling import scaler_state
 from .nn.config import network_config
 
 

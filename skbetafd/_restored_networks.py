@@ -10,12 +10,11 @@ from torch import Tensor
 
 from ._agreement import parameters_of_fit
 from ._file_fields import check_fields, check_numbers
-from ._fit_request import Member
-from ._fitting import criterion, training_settings
 from ._json_values import decode
-from ._readings import readings_of
-from ._scaler_state import scaler_from, scaler_state
-from ._scaling import Scaler, network_inputs
+from .fitting.encoder_identity import readings_of
+from .fitting.request import Member
+from .fitting.scaling import Scaler, network_inputs, scaler_from, scaler_state
+from .fitting.trainer import criterion, training_settings
 from .nn.adjustment import ReferenceSet
 from .nn.config import build_network, check_state
 from .training.job import restored_net

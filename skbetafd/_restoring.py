@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ._agreement import check_agreement
-from ._encodings import AXES, KINDS, try_module
 from ._file_fields import check_fields
 from ._json_values import by_key, decode
 from ._model_file import unpack
 from ._restored_input import describe, layout_from
 from ._restored_networks import set_learned
+from .fitting.encodings import AXES, KINDS, try_module
 from .inputs.modality_names import by_name
 from .inputs.validation import Layout
 from .nn.encoders import Encoding

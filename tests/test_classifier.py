@@ -9,8 +9,9 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
-from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, _fitting, overlap
+from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, overlap
 from skbetafd.datasets import confound, load_multiple_features
+from skbetafd.fitting import fit as _fitting
 from skbetafd.nn.config import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}

@@ -11,8 +11,9 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import nn
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, _fit_keys, load
-from skbetafd._accelerate import _fingerprint
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, load
+from skbetafd.fitting import fit_keys as _fit_keys
+from skbetafd.fitting.fit_keys import _fingerprint
 from skbetafd.inputs import numeric as _numeric
 from skbetafd.inputs.mediator import read_mediator
 

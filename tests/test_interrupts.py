@@ -22,12 +22,12 @@ from skbetafd import (
     FrontDoorMultiModalClassifierCV,
     PerModality,
     _classifier,
-    _fitting,
     diagnose,
     load,
 )
 from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
+from skbetafd.fitting import fit as _fitting
 from skbetafd.training.callbacks import BestEpoch
 from skbetafd.training.net import FrontDoorNet
 

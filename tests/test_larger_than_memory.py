@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import cross_val_predict
 
 from skbetafd import MultiModalArray
-from skbetafd._scaling import training_inputs
 from skbetafd.baselines import FusionClassifier
+from skbetafd.fitting.scaling import training_inputs
 from skbetafd.inputs.numeric import numeric_modalities
 from skbetafd.inputs.row_sources import RowView
 from skbetafd.training.batches import BatchIterator, TrainingRows
@@ -53,7 +53,7 @@ class Map(np.memmap):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("skbetafd._contribution.PROBE_ROWS", 90)
+    monkeypatch.setattr("skbetafd.fitting.probe.PROBE_ROWS", 90)
     monkeypatch.setattr("skbetafd.inputs.row_sources.ROWS_AT_ONCE", 100)
     monkeypatch.setattr("skbetafd.inputs.row_sources.VALUES_AT_ONCE", 1200)
     monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 1200)

@@ -14,13 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer
 
-from skbetafd import (
-    FrontDoorMultiModalClassifier,
-    MultiModalArray,
-    PerModality,
-    _fit_keys,
-    _fitting,
-)
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd.fitting import fit as _fitting
+from skbetafd.fitting import fit_keys as _fit_keys
 
 BETAS = [0.0, 0.25, 0.5, 1.0]
 

@@ -8,8 +8,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GroupShuffleSplit
 
-from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, _stream
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.datasets import load_multiple_features
+from skbetafd.fitting import incremental as _stream
 
 
 def passes(clf, X, y, n_passes, n_parts, **parameters):

@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd._scaling import channels, fitted_scaler, standardised_tensors
+from skbetafd.fitting.scaling import channels, fitted_scaler, standardised_tensors
 from skbetafd.nn.encoders import Encoding
 
 

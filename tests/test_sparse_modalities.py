@@ -16,9 +16,9 @@ from skbetafd import (
     modality_contributions,
     overlap,
 )
-from skbetafd._scaling import sparse_scaler
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
+from skbetafd.fitting.scaling import sparse_scaler
 from skbetafd.inputs.numeric import numeric_modalities
 
 N = 120

@@ -10,7 +10,9 @@ from sklearn import config_context
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, _fitting, _inner_split
+from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray
+from skbetafd.fitting import fit as _fitting
+from skbetafd.fitting import splits as _inner_split
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .._beta_path import AccuracyMixin, normalised
-from .._inner_split import EARLY_STOPPING
 from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
+from ..fitting.splits import EARLY_STOPPING
 from ..inputs.missing import present_rows
 from ..inputs.row_sources import dense_rows
 from ..inputs.torch_dataset import labelled

@@ -12,9 +12,9 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from .._fit_request import FitRequest, data_dtype
-from .._inner_split import check_left_present, inner_split
-from .._scaling import fitted_scalers, network_inputs, training_inputs
+from ..fitting.request import FitRequest, data_dtype
+from ..fitting.scaling import fitted_scalers, network_inputs, training_inputs
+from ..fitting.splits import check_left_present, inner_split
 from ..nn.fusion import FusionNetwork
 from ..nn.modes import fitting
 from ..training.batches import TrainingRows

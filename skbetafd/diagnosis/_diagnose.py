@@ -15,6 +15,7 @@ from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
 from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
+from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups, read_targets
 from ..inputs.missing import check_some_present, present_rows
 from ..inputs.multimodal_array import MultiModalArray
@@ -22,7 +23,7 @@ from ..inputs.numeric import numeric_modalities
 from ..inputs.validation import read_training_input
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone
-from ._splits import Fold, paired_p_value, rows_of, sign_p_value, stratified_splits
+from ._splits import Fold, paired_p_value, rows_of, sign_p_value
 
 REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "predominant-first"}
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .._contribution import probe_scores
 from .._network_classifier import NetworkClassifier
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
+from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, Score, parts_of, read_evaluation

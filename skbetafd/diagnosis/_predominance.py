@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._contribution import probe_predict
 from .._utils.messages import naming_fold
 from ..baselines import UnimodalClassifier
+from ..fitting.probe import probe_predict
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ._diagnosis import IMBALANCED, PROBE_BELOW

@@ -18,13 +18,13 @@ from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import naming_fold
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import check_arguments
+from ..fitting.splits import Split, stratified_splits
 from ..inputs.labels import read_groups
 from ..inputs.missing import present_in
 from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.validation import read_training_input
 from ._evaluation import read_labels
-from ._splits import Split, stratified_splits
 
 OF_SEVERAL_MODALITIES = {
     "balancing": None,

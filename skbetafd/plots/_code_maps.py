@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from .._classifier import FrontDoorMultiModalClassifier
-from .._contribution import probe_scores
 from .._utils.messages import stack_level
+from ..fitting.probe import probe_scores
 from ..inputs.labels import row_labels
 
 CODES = ("knowledge", "context")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from skbetafd.diagnosis._splits import paired_p_value, sign_p_value, stratified_splits
+from skbetafd.diagnosis._splits import paired_p_value, sign_p_value
+from skbetafd.fitting.splits import stratified_splits
 
 
 def test_without_overlap_of_training_parts_the_test_is_the_plain_paired_one():

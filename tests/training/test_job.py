@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd._fitting import training_settings
 from skbetafd.baselines import FusionClassifier
+from skbetafd.fitting.trainer import training_settings
 from skbetafd.training.batches import TrainingRows
 from skbetafd.training.job import TrainingJob
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, Freezer, LoadInitState
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd._fitting import fit_all
+from skbetafd.fitting.fit import fit_all
 
 BETAS = [0, 0.5, 1]
 SMALL = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,12 +12,72 @@ import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
-from ._frozen import FrozenFeatures, is_frozen
-from ._standardised import standardised
-from .inputs.missing import present_rows
-from .inputs.row_sources import RowSource, SparseRows, rows_at_once, slices
-from .nn.encoders import Encoding
-from .training.batches import StreamedRows
+from ..inputs.missing import present_rows
+from ..inputs.row_sources import RowSource, SparseRows, rows_at_once, slices
+from ..nn.encoders import Encoding, ModuleFeatures, n_features
+from ..training.batches import StreamedRows
+
+ROWS_OF_A_MODULE = 256
+"""Rows that a module reads at once: those of pictures are large."""
+
+
+def is_frozen(module: Any) -> bool:
+    """Tell a torch module none of whose parameters requires a gradient."""
+    return isinstance(module, torch.nn.Module) and not any(
+        parameter.requires_grad for parameter in module.parameters()
+    )
+
+
+@dataclass(frozen=True)
+class FrozenFeatures:
+    """A module in its state of evaluation, and the standardisation of its features."""
+
+    module: ModuleFeatures
+    n_features: int
+    scaler: StandardScaler | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the module as it is on the CPU, that a machine without a GPU can read it."""
+        return {**vars(self), "module": deepcopy(self.module).cpu()}
+
+    @classmethod
+    def of(cls, encoding: Encoding, device: torch.device) -> FrozenFeatures:
+        """Copy a user's module to a device."""
+        if not isinstance(encoding.module, torch.nn.Module):
+            raise TypeError(f"a frozen module is needed, got {encoding.module!r}")
+        own = deepcopy(encoding.module).to(device).eval()
+        module = ModuleFeatures(own, encoding.shape)
+        return cls(module, n_features(module, encoding))
+
+    def standardised(self, rows: np.ndarray, weight: np.ndarray) -> FrozenFeatures:
+        """Fit the means and variances of the features of weighted rows."""
+        scaler = StandardScaler().set_output(transform="default")
+        for start in range(0, len(rows), ROWS_OF_A_MODULE):
+            part = slice(start, start + ROWS_OF_A_MODULE)
+            scaler.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
+        return replace(self, scaler=scaler)
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Return the features of flattened rows, (n_samples, n_features); NaN for a missing one."""
+        like = next(self.module.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
+        has = present_rows(rows)
+        out = np.full((len(rows), self.n_features), np.nan)
+        some = np.flatnonzero(has)
+        for start in range(0, len(some), ROWS_OF_A_MODULE):
+            part = some[start : start + ROWS_OF_A_MODULE]
+            x = torch.tensor(rows[part], dtype=like.dtype, device=like.device)
+            with torch.no_grad():
+                features = self.module(x).double().cpu().numpy()
+            if not np.isfinite(features).all():
+                row = int(part[~np.isfinite(features).all(axis=1)][0])
+                raise ValueError(
+                    f"encoders: the features of the frozen {type(self.module.module).__name__} are "
+                    f"not finite at row {row} of those it read: "
+                    f"{features[part == row][0].tolist()[:5]}"
+                )
+            out[part] = features
+        return out if self.scaler is None else standardised(self.scaler, out)
+
 
 N_COMPONENTS = 32
 """Principal components through which fully connected encoders read images and sequences.
@@ -276,3 +337,103 @@ def _chunks(array: Any) -> list[slice]:
         if isinstance(array, RowSource)
         else slices(len(array))
     )
+
+
+def standardised(scaler: StandardScaler, rows: np.ndarray) -> np.ndarray:
+    """Give ``scaler.transform(rows)`` of float rows that have been checked, bitwise.
+
+    Its own checks change the warning filters for a moment, which all threads share, and cost more
+    than the arithmetic of a few rows.
+    """
+    out = rows - scaler.mean_.astype(rows.dtype) if scaler.with_mean else rows.copy()
+    out /= scaler.scale_.astype(rows.dtype)
+    return out
+
+
+FIELDS = ("mean", "var", "scale", "n_samples_seen")
+KINDS = ("none", "standard", "components", "padded", "frozen")
+OF_ENCODERS = {
+    "sequence": ("padded",),
+    "module": ("none", "frozen"),
+    "conv1d": ("none", "standard"),
+    "conv2d": ("none", "standard"),
+}
+OF_TABLES = ("none", "standard", "components")
+
+
+def scaler_state(scaler: Scaler | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Describe a scaler: its kind and whether it standardises, and its arrays by name."""
+    kind, standard, arrays = "none", None, {}
+    if isinstance(scaler, StandardScaler):
+        kind, standard = "standard", scaler
+    elif isinstance(scaler, ComponentScaler):
+        kind, standard, arrays = "components", scaler.pixels, {"components": scaler.components}
+    elif isinstance(scaler, PaddedScaler):
+        kind, standard = "padded", scaler.steps
+    elif isinstance(scaler, FrozenFeatures):
+        kind, standard = "frozen", scaler.scaler
+        arrays = {f"module.{k}": v for k, v in scaler.module.state_dict().items()}
+    if standard is not None:
+        arrays = arrays | {name: getattr(standard, f"{name}_") for name in FIELDS}
+    return {"kind": kind, "standardised": standard is not None}, arrays
+
+
+def scaler_from(
+    state: Mapping[str, Any],
+    arrays: Mapping[str, torch.Tensor],
+    encoding: Encoding,
+    device: torch.device,
+) -> Scaler | None:
+    """Make the scaler of a description, for rows that `encoding` tells of.
+
+    Raises
+    ------
+    ValueError
+        If an array has not the width of the rows, or the kind is unknown or not for such rows.
+    """
+    kind, width = state["kind"], encoding.width
+    if kind in KINDS and kind not in OF_ENCODERS.get(encoding.kind, OF_TABLES):
+        raise ValueError(f"a scaler {kind!r} is not for rows that {encoding.kind!r} reads")
+    if kind == "frozen":
+        frozen = FrozenFeatures.of(encoding, device)
+        own = {k.removeprefix("module."): v for k, v in arrays.items() if k.startswith("module.")}
+        frozen.module.load_state_dict(own)
+        scaler = _standard(arrays, frozen.n_features) if state["standardised"] else None
+        return FrozenFeatures(frozen.module, frozen.n_features, scaler)
+    standard = _standard(arrays, width) if state["standardised"] else None
+    if kind == "padded":
+        return PaddedScaler(standard)
+    if kind == "none" and standard is None:
+        return None
+    if kind == "standard" and standard is not None:
+        return standard
+    if kind == "components" and standard is not None:
+        components = arrays["components"].numpy()
+        if components.dtype.kind != "f" or components.ndim != 2 or components.shape[1] != width:
+            raise ValueError(f"components have shape {components.shape} for rows of {width}")
+        return ComponentScaler(standard, components)
+    raise ValueError(f"unknown scaler {kind!r}")
+
+
+def _standard(arrays: Mapping[str, torch.Tensor], width: int) -> StandardScaler:
+    scaler = StandardScaler().set_output(transform="default")
+    scaler.n_features_in_ = width
+    for name in FIELDS:
+        if arrays[name].dtype == torch.bfloat16:
+            raise ValueError(f"a scaler's {name!r} is of bfloat16")
+        array = arrays[name].numpy()
+        if array.shape != (width,) and not (name == "n_samples_seen" and array.ndim == 0):
+            raise ValueError(f"a scaler's {name!r} has shape {array.shape} for rows of {width}")
+        counts = name == "n_samples_seen" and array.dtype.kind in "fi"
+        if array.dtype != np.float64 and not counts:
+            raise ValueError(f"a scaler's {name!r} is of {array.dtype}")
+        setattr(scaler, f"{name}_", np.array(array)[()])
+    if not (scaler.scale_ > 0).all():
+        raise ValueError("a scaler's 'scale' is not positive")
+    # of a step that no row reaches, the variance is NaN
+    if (scaler.var_ < 0).any() or np.isinf(scaler.var_).any():
+        raise ValueError("a scaler's 'var' is negative or infinite")
+    if np.any(scaler.n_samples_seen_ < 0):
+        raise ValueError("a scaler's 'n_samples_seen' is negative")
+    scaler.with_mean = bool(scaler.mean_.any())  # without means, sparse rows stay sparse
+    return scaler

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ._readings import Reading, check_same_readings, readings_of
-from .inputs.mediator import ObservedMediator
-from .inputs.modality_names import modality_position
-from .nn.encoders import Encoding
-from .nn.mediator import MediatorNetwork
+from ..inputs.mediator import ObservedMediator
+from ..inputs.modality_names import modality_position
+from ..nn.encoders import Encoding
+from ..nn.mediator import MediatorNetwork
+from .encoder_identity import Reading, check_same_readings, readings_of
 
 LEARNED = (
     "classes_",

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ._fit_keys import fit_key
-from ._fit_request import FitRequest
-from ._utils.files import remove_unfinished
-from .training.checkpoint import Checkpoint, check_same_fit, read_checkpoint
-from .training.user_callbacks import callback_names, check_resumable
+from .._utils.files import remove_unfinished
+from ..training.checkpoint import Checkpoint, check_same_fit, read_checkpoint
+from ..training.user_callbacks import callback_names, check_resumable
+from .fit_keys import fit_key
+from .request import FitRequest
 
 
 def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> FitRequest:

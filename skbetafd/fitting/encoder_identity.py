@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import joblib
 import torch
 
-from ._frozen import is_frozen
-from .nn.encoders import Encoding, user_module
+from ..nn.encoders import Encoding, user_module
+from .scaling import is_frozen
 
 
 class Reading(NamedTuple):

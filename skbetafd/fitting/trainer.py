@@ -1,4 +1,4 @@
-"""From checked arrays to trained networks: the work of fit, for one classifier or for many."""
+"""From one request to trained networks: hold out, find the predominant modality, scale, train."""
 
 from __future__ import annotations
 
@@ -6,85 +6,38 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_memory
 
-from ._accelerate import joined
-from ._contribution import probe_scores
-from ._fit_keys import fit_key
-from ._fit_request import FitRequest, FitResult, Member, data_dtype
-from ._frozen import is_frozen
-from ._inner_split import check_left_present, inner_split
-from ._scaling import fitted_scalers, network_inputs, training_inputs
-from .inputs.modality_names import modality_position
-from .inputs.row_sources import ROWS_AT_ONCE
-from .nn.adjustment import ReferenceSet
-from .nn.config import build_network
-from .nn.front_door import Codes, FrontDoorNetwork
-from .nn.losses import FrontDoorLoss
-from .nn.mediator import MediatorLoss, MediatorNetwork
-from .nn.modes import fitting
-from .training.accelerated import AcceleratedNet, check_shards, from_first, process_index
-from .training.batches import TrainingRows, in_reading_order
-from .training.callbacks import BestEpoch, held_out_loss
-from .training.checkpoint import Checkpoint
-from .training.divergence import check_finite_codes
-from .training.job import TrainingJob
-from .training.net import FrontDoorNet, NeuralNet
-from .training.references import build_references, encode_in_chunks
-from .training.settings import TrainingSettings
-from .training.stacked import train_all
+from ..inputs.modality_names import modality_position
+from ..inputs.row_sources import ROWS_AT_ONCE
+from ..nn.adjustment import ReferenceSet
+from ..nn.config import build_network
+from ..nn.front_door import Codes, FrontDoorNetwork
+from ..nn.losses import FrontDoorLoss
+from ..nn.mediator import MediatorLoss, MediatorNetwork
+from ..training.accelerated import AcceleratedNet, check_shards, from_first, process_index
+from ..training.batches import TrainingRows, in_reading_order
+from ..training.callbacks import BestEpoch, held_out_loss
+from ..training.checkpoint import Checkpoint
+from ..training.divergence import check_finite_codes
+from ..training.job import TrainingJob
+from ..training.net import FrontDoorNet, NeuralNet
+from ..training.references import build_references, encode_in_chunks
+from ..training.settings import TrainingSettings
+from .fit_keys import joined
+from .probe import probe_scores
+from .request import FitRequest, FitResult, Member, data_dtype
+from .scaling import fitted_scalers, is_frozen, network_inputs, training_inputs
+from .splits import check_left_present, inner_split
 
 NO_SPLIT = "early_stopping=False needs none"
 
+
 REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
-
-
-def fit_all(
-    requests: Sequence[FitRequest], verbose: int = 0, *, keep_interrupted: bool = False
-) -> list[FitResult]:
-    """Fit several classifiers; their networks are trained together where shapes allow.
-
-    `keep_interrupted` is for a single one, see `train_all`.
-    """
-    with fitting():
-        prepared = [Preparation(request, verbose) for request in requests]
-        verbose = min(p.verbose for p in prepared)
-        jobs = [job for p in prepared for job in p.jobs]
-        nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))
-        return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
-
-
-def fit_cached(
-    request: FitRequest, memory: Any, verbose: int = 0, *, keep_interrupted: bool = False
-) -> FitResult:
-    """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
-    memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
-    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "keep_interrupted"])
-    try:
-        return fit_one(fit_key(request), request, verbose, keep_interrupted)
-    except _FitInterruptedError as interrupted:
-        return interrupted.result
-
-
-class _FitInterruptedError(Exception):
-    """Carries what is kept of an interrupted fit past a memory, which must not remember it."""
-
-    def __init__(self, result: FitResult) -> None:
-        super().__init__()
-        self.result = result
-
-
-def _fit_one(key: str, request: FitRequest, verbose: int, keep_interrupted: bool) -> FitResult:
-    result = fit_all([request], verbose, keep_interrupted=keep_interrupted)[0]
-    if any(member.net.interrupted_ for member in result.members):
-        raise _FitInterruptedError(result)
-    return result
 
 
 def presence_tensor(

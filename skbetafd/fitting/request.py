@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._warm_start import Start
-from .inputs.mediator import ObservedMediator
-from .nn.adjustment import ReferenceSet
-from .nn.encoders import Encoding
-from .training.checkpoint import Checkpoint
-from .training.net import NeuralNet
+from .._utils.sklearn_compat import Interval, StrOptions
+from ..inputs.mediator import ObservedMediator
+from ..nn.adjustment import ReferenceSet
+from ..nn.encoders import Encoding
+from ..training.checkpoint import Checkpoint
+from ..training.net import NeuralNet
+from .warm_start import Start
+
+READ_AT_PREDICTION: dict[str, list[Any]] = {
+    "beta": [Interval(Real, 0, 1, closed="both")],
+    "effect": [StrOptions({"conditional", "population"})],
+}
+"""Constraints of the parameters that every classifier of this library reads at prediction."""
+
 
 NOT_IN_FIT = frozenset(
     (

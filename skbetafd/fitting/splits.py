@@ -6,10 +6,63 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
-from ._utils.messages import without_warnings
-from ._utils.sklearn_compat import SCARCE, Interval
+from .._utils.messages import without_warnings
+from .._utils.sklearn_compat import SCARCE, Interval
+from ..inputs.labels import read_groups
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+def stratified_splits(
+    cv: Any, y: np.ndarray, groups: Any, random_state: int | np.random.RandomState | None
+) -> list[Split]:
+    """Cut rows into folds.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of (train, test)
+        An int asks for so many shuffled stratified folds, which keep groups together.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    groups : array-like of shape (n_samples,) or None
+        Rows of one group stay on one side.
+    random_state : int, RandomState or None
+        Of the shuffling.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, rows of any class, or groups for the folds.
+    """
+    if groups is not None:
+        groups = read_groups(groups, len(y))
+    if not isinstance(cv, Integral):
+        splits = list(check_cv(cv, y, classifier=True).split(y, y, groups))
+        if not splits:
+            raise ValueError(f"cv={cv!r} gives no split")
+        return splits
+    _check_enough(int(cv), y, groups)
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splitter = kind(int(cv), shuffle=True, random_state=random_state)
+    with without_warnings(UserWarning, SCARCE):
+        splits = list(splitter.split(y, y, groups))
+    if not all(len(test) and len(train) for train, test in splits):
+        raise ValueError(f"groups are too uneven for cv={cv} folds: one of them would be empty")
+    return splits
+
+
+def _check_enough(cv: int, y: np.ndarray, groups: np.ndarray | None) -> None:
+    labels, counts = np.unique(y, return_counts=True)
+    if counts.max() < cv:
+        raise ValueError(
+            f"cv={cv} folds need a class with {cv} rows, but the largest, "
+            f"{labels.tolist()[counts.argmax()]!r}, has {counts.max()}"
+        )
+    if groups is not None and len(np.unique(groups)) < cv:
+        raise ValueError(f"cv={cv} folds need {cv} groups, got {len(np.unique(groups))}")
+
 
 EARLY_STOPPING: dict[str, list[Any]] = {
     "early_stopping": ["boolean"],

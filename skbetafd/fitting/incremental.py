@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._fit_request import FitRequest, FitResult, Member
-from ._fitting import Preparation
-from .nn.front_door import Codes
-from .nn.modes import fitting
-from .training.batches import TrainingRows
-from .training.one_network import train_one_pass
+from ..nn.front_door import Codes
+from ..nn.modes import fitting
+from ..training.batches import TrainingRows
+from ..training.one_network import train_one_pass
+from .request import FitRequest, FitResult, Member
+from .trainer import Preparation
 
 REMEMBERED_ROWS = 4096
 """Rows of the stream that are kept. They are encoded anew after each call, to make the reference

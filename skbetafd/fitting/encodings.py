@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .inputs.missing import present_rows
-from .inputs.modality_names import by_name
-from .inputs.multimodal_array import quoted
-from .inputs.row_sources import chunks_of
-from .nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
+from ..inputs.missing import present_rows
+from ..inputs.modality_names import by_name
+from ..inputs.multimodal_array import quoted
+from ..inputs.row_sources import chunks_of
+from ..nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
 
 KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
 AXES = {"conv1d": (2,), "sequence": (2,), "conv2d": (2, 3)}

@@ -9,7 +9,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from .inputs.missing import present_rows
+from ..inputs.missing import present_rows
 
 PROBE_ROWS = 2000
 """More rows change the ranking of modalities rarely and cost the cube of their number."""

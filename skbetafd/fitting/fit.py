@@ -1,0 +1,57 @@
+"""From checked arrays to trained networks: the work of fit, for one classifier or for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn.utils.validation import check_memory
+
+from ..nn.modes import fitting
+from ..training.stacked import train_all
+from .fit_keys import fit_key
+from .request import FitRequest, FitResult
+from .trainer import Preparation
+
+
+def fit_all(
+    requests: Sequence[FitRequest], verbose: int = 0, *, keep_interrupted: bool = False
+) -> list[FitResult]:
+    """Fit several classifiers; their networks are trained together where shapes allow.
+
+    `keep_interrupted` is for a single one, see `train_all`.
+    """
+    with fitting():
+        prepared = [Preparation(request, verbose) for request in requests]
+        verbose = min(p.verbose for p in prepared)
+        jobs = [job for p in prepared for job in p.jobs]
+        nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))
+        return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
+
+
+def fit_cached(
+    request: FitRequest, memory: Any, verbose: int = 0, *, keep_interrupted: bool = False
+) -> FitResult:
+    """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
+    memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
+    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "keep_interrupted"])
+    try:
+        return fit_one(fit_key(request), request, verbose, keep_interrupted)
+    except _FitInterruptedError as interrupted:
+        return interrupted.result
+
+
+class _FitInterruptedError(Exception):
+    """Carries what is kept of an interrupted fit past a memory, which must not remember it."""
+
+    def __init__(self, result: FitResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _fit_one(key: str, request: FitRequest, verbose: int, keep_interrupted: bool) -> FitResult:
+    result = fit_all([request], verbose, keep_interrupted=keep_interrupted)[0]
+    if any(member.net.interrupted_ for member in result.members):
+        raise _FitInterruptedError(result)
+    return result
