@@ -15,11 +15,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ._beta_path import BetaPathMixin
-from ._export import ExportMixin
 from ._fit_tasks import FitTasks
 from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from ._partial_fit import PartialFitMixin
-from ._persistence import PersistenceMixin
 from ._utils.all_or_nothing import all_or_nothing
 from ._utils.exceptions import VacuousAdjustmentWarning
 from ._utils.messages import one_of_many_fits, stack_level
@@ -46,6 +44,8 @@ from .nn.front_door import Codes, FrontDoorNetwork
 from .nn.mediator import MediatorNetwork, mediated_log_proba_path
 from .nn.modes import predicting
 from .nn.support import support
+from .persistence.export import ExportMixin
+from .persistence.saving import PersistenceMixin
 from .training.device import in_parts, training_memory
 from .training.schedule import SCHEDULES
 

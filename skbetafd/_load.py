@@ -11,9 +11,9 @@ import torch
 
 from ._classifier import FrontDoorMultiModalClassifier
 from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._restoring import restored_from
 from ._utils.exceptions import ModelFileError
 from ._utils.files import checked_path
+from .persistence.loading import restored_from
 from .training.device import resolve_device
 
 ESTIMATORS = {

@@ -15,7 +15,7 @@ import torch
 
 import skbetafd
 from skbetafd import FrontDoorMultiModalClassifier, ModelFileError
-from skbetafd._model_file import pack, unpack
+from skbetafd.persistence.model_file import pack, unpack
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_a_forged_file_with_a_valid_hash_is_refused(name, content, refused):
 def test_a_number_beyond_all_bounds_is_refused(content, refused, monkeypatch):
     document, tensors = unpack(content)
     text = json.dumps({**document, "mass": 1.0}).replace('"mass": 1.0', '"mass": 1e999')
-    monkeypatch.setattr("skbetafd._model_file.json.dumps", lambda *_, **__: text)
+    monkeypatch.setattr("skbetafd.persistence.model_file.json.dumps", lambda *_, **__: text)
     data = pack(document, tensors)
     monkeypatch.undo()
     refused(data, "1e999, which is infinite")
@@ -370,7 +370,7 @@ def test_duplicate_keys_of_the_description_are_refused(content, refused, monkeyp
     document, tensors = unpack(content)
     text = json.dumps(document)
     twice = text[:-1] + ', "mass": 1.0}'
-    monkeypatch.setattr("skbetafd._model_file.json.dumps", lambda *_, **__: twice)
+    monkeypatch.setattr("skbetafd.persistence.model_file.json.dumps", lambda *_, **__: twice)
     data = pack(document, tensors)
     monkeypatch.undo()
     refused(data, "the key 'mass' twice")

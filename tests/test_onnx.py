@@ -168,7 +168,7 @@ def test_what_can_not_be_exported_says_so(tmp_path):
 
 @pytest.mark.parametrize("unit", ["D", "ns"])
 def test_labels_that_are_dates_are_refused_before_the_export(unit, tmp_path, monkeypatch):
-    monkeypatch.setattr("skbetafd._export._exported", None)
+    monkeypatch.setattr("skbetafd.persistence.export._exported", None)
     X, label = rows(90)
     days = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype=f"M8[{unit}]")
     clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, days[label])

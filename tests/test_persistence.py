@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 
 import skbetafd
 from skbetafd import FrontDoorMultiModalClassifierCV, overlap
-from skbetafd._model_file import unpack
+from skbetafd.persistence.model_file import unpack
 
 BETAS = [0, 0.3, 1]
 
@@ -540,7 +540,7 @@ def test_labels_that_are_dates_are_refused_with_what_to_do(quick, X, y, tmp_path
 
 
 def test_more_modalities_than_load_takes_are_not_saved(quick, X, y, tmp_path, monkeypatch):
-    monkeypatch.setattr("skbetafd._persistence.MOST_MODALITIES", 1)
+    monkeypatch.setattr("skbetafd.persistence.saving.MOST_MODALITIES", 1)
     with pytest.raises(ValueError, match="2 modalities can't be saved, 1 can"):
         quick().fit(X, y).save(tmp_path / "model")
 

@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 import skbetafd
-from skbetafd._json_values import NotSavableError
+from skbetafd.persistence.json_values import NotSavableError
 
 from .good import (
     AUDIO,

@@ -13,15 +13,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ._agreement import check_agreement
-from ._json_values import NotSavableError, encode, with_keys
-from ._model_file import FORMAT, pack
-from ._restored_input import MOST_MODALITIES
-from ._restoring import OF_A_SEARCH, of_the_machine, restored_from
-from ._utils.files import whole_file
-from .fitting.encoder_identity import module_of
-from .fitting.scaling import scaler_state
-from .nn.config import network_config
+from .._utils.files import whole_file
+from ..fitting.encoder_identity import module_of
+from ..fitting.scaling import scaler_state
+from ..nn.config import network_config
+from .json_values import NotSavableError, encode, with_keys
+from .loading import MOST_MODALITIES, OF_A_SEARCH, check_agreement, of_the_machine, restored_from
+from .model_file import FORMAT, pack
 
 
 class PersistenceMixin:
@@ -170,7 +168,7 @@ def _results(estimator: Any) -> dict[str, Any]:
 def _check_savable(estimator: Any) -> None:
     """Refuse what `load` would refuse, or could not make again."""
     own = type(estimator)
-    if own.__module__.partition(".")[0] != __package__:
+    if own.__module__ != "skbetafd":
         raise NotSavableError(
             f"a {own.__name__} can't be saved: load makes classifiers of skbetafd, of no subclass"
         )

@@ -16,15 +16,15 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from ._utils.files import checked_target, whole_file
-from ._utils.messages import without_warnings
-from ._utils.sklearn_compat import validate_parameters
-from .fitting.request import READ_AT_PREDICTION
-from .fitting.scaling import ComponentScaler
-from .nn.adjustment import ReferenceSet
-from .nn.modes import predicting, without_autocast
-from .nn.predictor import AdjustedPredictor, Standardisation
-from .nn.predictor import Member as PredictorMember
+from .._utils.files import checked_target, whole_file
+from .._utils.messages import without_warnings
+from .._utils.sklearn_compat import validate_parameters
+from ..fitting.request import READ_AT_PREDICTION
+from ..fitting.scaling import ComponentScaler
+from ..nn.adjustment import ReferenceSet
+from ..nn.modes import predicting, without_autocast
+from ..nn.predictor import AdjustedPredictor, Standardisation
+from ..nn.predictor import Member as PredictorMember
 
 OUTPUTS = ("probabilities", "label")
 INNER = "inner::"
