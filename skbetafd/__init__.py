@@ -1,11 +1,6 @@
 """Multi-modal classification under intervention, in scikit-learn's manner."""
 
-from ._classifier import FrontDoorMultiModalClassifier
-from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._discrete_classifier import DiscreteFrontDoorClassifier
-from ._load import load
 from ._overlap import Overlap, overlap
-from ._per_modality import PerModality
 from ._utils.dask_backend import dask_backend
 from ._utils.exceptions import (
     AntiCausalWarning,
@@ -26,6 +21,11 @@ from .diagnosis import (
     modality_contributions,
     unimodal_gap,
 )
+from .estimators.discrete import DiscreteFrontDoorClassifier
+from .estimators.front_door import FrontDoorMultiModalClassifier
+from .estimators.front_door_cv import FrontDoorMultiModalClassifierCV
+from .estimators.load import load
+from .estimators.per_modality import PerModality
 from .inputs.multimodal_array import MultiModalArray
 
 __version__ = "0.1.0"

@@ -20,10 +20,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ._classifier import FrontDoorMultiModalClassifier
 from ._utils.files import whole_file
 from ._utils.progress import progress
 from .datasets import ConfoundedData, confound, load_multiple_features
+from .estimators.front_door import FrontDoorMultiModalClassifier
 from .plots import BetaPathDisplay
 
 PICTURE = "beta_curve.png"

@@ -7,8 +7,8 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
-from skbetafd._class_scorers import METRICS, told_of_classes
 from skbetafd.diagnosis import modality_contributions
+from skbetafd.estimators.scorers import METRICS, told_of_classes
 
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "n_references": 8, "random_state": 0}
 

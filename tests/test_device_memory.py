@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, _classifier
+from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier
+from skbetafd.estimators import front_door as _classifier
 from skbetafd.nn.front_door import FrontDoorNetwork
 
 REFUSED = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none. Of the allocated memory"

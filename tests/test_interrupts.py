@@ -21,12 +21,12 @@ from skbetafd import (
     FrontDoorMultiModalClassifier,
     FrontDoorMultiModalClassifierCV,
     PerModality,
-    _classifier,
     diagnose,
     load,
 )
 from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
+from skbetafd.estimators import front_door as _classifier
 from skbetafd.fitting import fit as _fitting
 from skbetafd.training.callbacks import BestEpoch
 from skbetafd.training.net import FrontDoorNet

@@ -32,7 +32,7 @@ def fits(monkeypatch):
         return fit_all(requests, verbose, **options)
 
     monkeypatch.setattr(_fitting, "fit_all", counted)
-    monkeypatch.setattr("skbetafd._classifier.fit_all", counted)
+    monkeypatch.setattr("skbetafd.estimators.front_door.fit_all", counted)
     return seen
 
 

@@ -10,11 +10,11 @@ import torch
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._beta_path import AccuracyMixin, normalised
-from .._network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
+from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
+from ..estimators.prediction import AccuracyMixin, normalised
 from ..fitting.splits import EARLY_STOPPING
 from ..inputs.missing import present_rows
 from ..inputs.row_sources import dense_rows

@@ -14,8 +14,8 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .._class_scorers import told_of_classes
 from .._utils.sklearn_compat import accepts_sample_weight
+from ..estimators.scorers import told_of_classes
 from ..inputs.labels import check_sample_weight, one_label_a_row
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray

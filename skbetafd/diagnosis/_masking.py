@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._network_classifier import NetworkClassifier
+from ..estimators.network_classifier import NetworkClassifier
 from ..inputs.missing import COMPLETE, present_in
 from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, KnownPredictions

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .._network_classifier import NetworkClassifier
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
+from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import dense_modalities

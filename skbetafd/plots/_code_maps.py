@@ -12,8 +12,8 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
-from .._classifier import FrontDoorMultiModalClassifier
 from .._utils.messages import stack_level
+from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.labels import row_labels
 

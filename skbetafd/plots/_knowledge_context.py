@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._classifier import FrontDoorMultiModalClassifier
 from .._inside import inside
 from .._utils.randomness import private_generator
+from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..inputs.labels import row_labels
 from ._categories import categories, scatter_categories
 from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, codes_and_colours, read_codes

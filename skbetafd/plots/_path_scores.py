@@ -11,10 +11,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
-from .._beta_path import BetaPathMixin
-from .._class_scorers import told_of_classes
 from .._inside import inside
 from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
+from ..estimators.prediction import BetaPathMixin
+from ..estimators.scorers import told_of_classes
 from ..inputs.labels import (
     check_known,
     check_lengths,

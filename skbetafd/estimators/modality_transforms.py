@@ -13,10 +13,10 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ._utils.messages import naming
-from ._utils.sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
-from .inputs.missing import null_rows, spread_rows
-from .inputs.row_sources import is_stored
+from .._utils.messages import naming
+from .._utils.sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
+from ..inputs.missing import null_rows, spread_rows
+from ..inputs.row_sources import is_stored
 
 PASSTHROUGH = "passthrough"
 

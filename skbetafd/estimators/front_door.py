@@ -14,14 +14,10 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ._beta_path import BetaPathMixin
-from ._fit_tasks import FitTasks
-from ._network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
-from ._partial_fit import PartialFitMixin
-from ._utils.all_or_nothing import all_or_nothing
-from ._utils.exceptions import VacuousAdjustmentWarning
-from ._utils.messages import one_of_many_fits, stack_level
-from ._utils.sklearn_compat import (
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.exceptions import VacuousAdjustmentWarning
+from .._utils.messages import one_of_many_fits, stack_level
+from .._utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
@@ -29,25 +25,29 @@ from ._utils.sklearn_compat import (
     validate_parameters,
     with_callbacks,
 )
-from .fitting.checkpoints import remove_checkpoints, with_checkpoints
-from .fitting.fit import fit_all, fit_cached
-from .fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
-from .fitting.splits import EARLY_STOPPING
-from .fitting.trainer import presence_tensor
-from .fitting.warm_start import Start, check_same_data
-from .inputs.columns import ungrouped
-from .inputs.missing import COMPLETE
-from .inputs.row_sources import dense_rows
-from .inputs.torch_dataset import labelled
-from .nn.adjustment import log_proba_path
-from .nn.front_door import Codes, FrontDoorNetwork
-from .nn.mediator import MediatorNetwork, mediated_log_proba_path
-from .nn.modes import predicting
-from .nn.support import support
-from .persistence.export import ExportMixin
-from .persistence.saving import PersistenceMixin
-from .training.device import in_parts, training_memory
-from .training.schedule import SCHEDULES
+from ..fitting.checkpoints import remove_checkpoints, with_checkpoints
+from ..fitting.fit import fit_all, fit_cached
+from ..fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
+from ..fitting.splits import EARLY_STOPPING
+from ..fitting.trainer import presence_tensor
+from ..fitting.warm_start import Start, check_same_data
+from ..inputs.columns import ungrouped
+from ..inputs.missing import COMPLETE
+from ..inputs.row_sources import dense_rows
+from ..inputs.torch_dataset import labelled
+from ..nn.adjustment import log_proba_path
+from ..nn.front_door import Codes, FrontDoorNetwork
+from ..nn.mediator import MediatorNetwork, mediated_log_proba_path
+from ..nn.modes import predicting
+from ..nn.support import support
+from ..persistence.export import ExportMixin
+from ..persistence.saving import PersistenceMixin
+from ..training.device import in_parts, training_memory
+from ..training.schedule import SCHEDULES
+from .network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
+from .partial_fit import PartialFitMixin
+from .prediction import BetaPathMixin
+from .sklearn_callbacks import FitTasks
 
 
 class FrontDoorMultiModalClassifier(

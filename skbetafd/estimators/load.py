@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from ._classifier import FrontDoorMultiModalClassifier
-from ._classifier_cv import FrontDoorMultiModalClassifierCV
-from ._utils.exceptions import ModelFileError
-from ._utils.files import checked_path
-from .persistence.loading import restored_from
-from .training.device import resolve_device
+from .._utils.exceptions import ModelFileError
+from .._utils.files import checked_path
+from ..persistence.loading import restored_from
+from ..training.device import resolve_device
+from .front_door import FrontDoorMultiModalClassifier
+from .front_door_cv import FrontDoorMultiModalClassifierCV
 
 ESTIMATORS = {
     cls.__name__: cls for cls in (FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV)

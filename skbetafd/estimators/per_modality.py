@@ -12,19 +12,9 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from ._modality_transforms import (
-    PASSTHROUGH,
-    as_read,
-    cloned,
-    example_row,
-    fit_one,
-    fit_transform_one,
-    in_frame,
-    transform_one,
-)
-from ._utils.all_or_nothing import all_or_nothing
-from ._utils.messages import naming
-from ._utils.sklearn_compat import (
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.messages import naming
+from .._utils.sklearn_compat import (
     BaseComposition,
     VisualBlock,
     allows_nan,
@@ -34,9 +24,19 @@ from ._utils.sklearn_compat import (
     routing_enabled,
     safe_set_output,
 )
-from .inputs.labels import check_lengths
-from .inputs.multimodal_array import MultiModalArray, quoted
-from .inputs.validation import read_prediction_input, read_training_input
+from ..inputs.labels import check_lengths
+from ..inputs.multimodal_array import MultiModalArray, quoted
+from ..inputs.validation import read_prediction_input, read_training_input
+from .modality_transforms import (
+    PASSTHROUGH,
+    as_read,
+    cloned,
+    example_row,
+    fit_one,
+    fit_transform_one,
+    in_frame,
+    transform_one,
+)
 
 
 class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]

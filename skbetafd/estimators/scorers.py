@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import brier_score_loss, d2_brier_score, d2_log_loss_score, log_loss
 
-from .inputs.labels import check_known
+from ..inputs.labels import check_known
 
 METRICS: dict[str, tuple[int, Callable[..., Any]]] = {
     "neg_log_loss": (-1, log_loss),

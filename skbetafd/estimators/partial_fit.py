@@ -8,18 +8,18 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from ._network_classifier import NetworkClassifier
-from ._utils.all_or_nothing import all_or_nothing
-from .fitting.encoder_identity import Reading, readings_of
-from .fitting.incremental import Stream
-from .fitting.request import FitRequest, FitResult
-from .fitting.warm_start import Start
-from .inputs.as_numpy import plain
-from .inputs.numeric import refuse_large_sources
-from .inputs.torch_dataset import labelled
-from .inputs.validation import read_prediction_input, read_training_input
-from .nn.mediator import MediatorNetwork
-from .training.device import training_memory
+from .._utils.all_or_nothing import all_or_nothing
+from ..fitting.encoder_identity import Reading, readings_of
+from ..fitting.incremental import Stream
+from ..fitting.request import FitRequest, FitResult
+from ..fitting.warm_start import Start
+from ..inputs.as_numpy import plain
+from ..inputs.numeric import refuse_large_sources
+from ..inputs.torch_dataset import labelled
+from ..inputs.validation import read_prediction_input, read_training_input
+from ..nn.mediator import MediatorNetwork
+from ..training.device import training_memory
+from .network_classifier import NetworkClassifier
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
 """Of all rows of a stream, in float32 with room to sum."""

@@ -13,18 +13,18 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._beta_path import BetaPathMixin
-from ._diagram import ModalityDiagram
-from ._utils.all_or_nothing import all_or_nothing
-from ._utils.exceptions import VacuousAdjustmentWarning
-from ._utils.sklearn_compat import Interval
-from .causal import front_door_adjustment
-from .fitting.request import READ_AT_PREDICTION
-from .inputs.categories import Levels, Row, category_rows
-from .inputs.labels import check_sample_weight, read_targets
-from .inputs.modality_names import modality_position
-from .inputs.multimodal_array import MultiModalArray
-from .inputs.validation import read_prediction_input, read_training_input
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.exceptions import VacuousAdjustmentWarning
+from .._utils.sklearn_compat import Interval
+from ..causal import front_door_adjustment
+from ..fitting.request import READ_AT_PREDICTION
+from ..inputs.categories import Levels, Row, category_rows
+from ..inputs.labels import check_sample_weight, read_targets
+from ..inputs.modality_names import modality_position
+from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.validation import read_prediction_input, read_training_input
+from .diagram import ModalityDiagram
+from .prediction import BetaPathMixin
 
 MAX_CELLS = 2**24
 """Cells of the largest table: 128 MiB, and a few copies of it."""

@@ -20,22 +20,21 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
 
-from ._beta_path import check_betas
-from ._class_scorers import told_of_classes
-from ._classifier import FrontDoorMultiModalClassifier
-from ._folds import Fold, FoldTask, SearchRows, run_together, score_fold
-from ._search_results import search_results
-from ._utils.all_or_nothing import all_or_nothing
-from ._utils.dask_backend import lasting_backend
-from ._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
-from .fitting.checkpoints import remove_fold_checkpoints
-from .fitting.warm_start import LEARNED
-from .inputs.as_numpy import plain
-from .inputs.labels import check_lengths, check_sample_weight
-from .inputs.torch_dataset import labelled
-from .inputs.validation import read_training_input
-from .training.accelerated import from_first, join_processes
-from .training.device import training_memory
+from .._utils.all_or_nothing import all_or_nothing
+from .._utils.dask_backend import lasting_backend
+from .._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
+from ..fitting.checkpoints import remove_fold_checkpoints
+from ..fitting.warm_start import LEARNED
+from ..inputs.as_numpy import plain
+from ..inputs.labels import check_lengths, check_sample_weight
+from ..inputs.torch_dataset import labelled
+from ..inputs.validation import read_training_input
+from ..training.accelerated import from_first, join_processes
+from ..training.device import training_memory
+from .front_door import FrontDoorMultiModalClassifier
+from .prediction import check_betas
+from .scorers import told_of_classes
+from .search import Fold, FoldTask, SearchRows, run_together, score_fold, search_results
 
 NOT_SEARCHED = {"accelerate", "beta", "modalities", "verbose", "checkpoint_dir"}
 

@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ._diagram import ModalityDiagram
-from ._portable import Portable
-from ._utils.randomness import private_generator
-from ._utils.sklearn_compat import Interval, Options, StrOptions
-from .fitting.encodings import may_be_padded, resolve_encodings
-from .fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
-from .fitting.scaling import standardised_tensors
-from .inputs.labels import check_sample_weight, read_groups, read_targets
-from .inputs.mediator import read_mediator
-from .inputs.missing import check_some_present, present_rows
-from .inputs.numeric import numeric_modalities
-from .inputs.validation import read_prediction_input, read_training_input
-from .nn.modes import predicting
-from .training.user_callbacks import check_callbacks
+from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import Interval, Options, StrOptions
+from ..fitting.encodings import may_be_padded, resolve_encodings
+from ..fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
+from ..fitting.scaling import standardised_tensors
+from ..inputs.labels import check_sample_weight, read_groups, read_targets
+from ..inputs.mediator import read_mediator
+from ..inputs.missing import check_some_present, present_rows
+from ..inputs.numeric import numeric_modalities
+from ..inputs.validation import read_prediction_input, read_training_input
+from ..nn.modes import predicting
+from ..training.user_callbacks import check_callbacks
+from .diagram import ModalityDiagram
+from .pickling import Portable
 
 
 def refuse_overflow(log_proba: np.ndarray) -> None:

@@ -7,9 +7,9 @@ from html import escape
 
 import torch
 
-from ._utils.sklearn_compat import DiagramHooks
-from .inputs.validation import Layout
-from .nn.encoders import Encoding
+from .._utils.sklearn_compat import DiagramHooks
+from ..inputs.validation import Layout
+from ..nn.encoders import Encoding
 
 MOST_ROWS = 50
 """Modalities that are shown; a page of thousands would help nobody."""

@@ -13,8 +13,8 @@ import cloudpickle
 import torch
 from sklearn.base import BaseEstimator
 
-from ._utils.messages import calling_modules
-from .training.device import resolve_device
+from .._utils.messages import calling_modules
+from ..training.device import resolve_device
 
 ELSEWHERE = "_of_another_device"
 COPYING: ContextVar[bool] = ContextVar("COPYING", default=False)

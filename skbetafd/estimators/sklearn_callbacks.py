@@ -8,8 +8,8 @@ from copy import copy, deepcopy
 from types import SimpleNamespace
 from typing import Any
 
-from .fitting.trainer import Preparation
-from .training.callbacks import AroundEpoch
+from ..fitting.trainer import Preparation
+from ..training.callbacks import AroundEpoch
 
 
 class FitTasks:

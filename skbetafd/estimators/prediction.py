@@ -10,9 +10,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from ._utils.sklearn_compat import validate_parameters
-from .fitting.request import READ_AT_PREDICTION
-from .inputs.labels import check_lengths, check_sample_weight, one_label_a_row
+from .._utils.sklearn_compat import validate_parameters
+from ..fitting.request import READ_AT_PREDICTION
+from ..inputs.labels import check_lengths, check_sample_weight, one_label_a_row
 
 
 class AccuracyMixin(ClassifierMixin):
