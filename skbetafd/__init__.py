@@ -1,6 +1,5 @@
 """Multi-modal classification under intervention, in scikit-learn's manner."""
 
-from ._overlap import Overlap, overlap
 from ._utils.dask_backend import dask_backend
 from ._utils.exceptions import (
     AntiCausalWarning,
@@ -21,6 +20,7 @@ from .diagnosis import (
     modality_contributions,
     unimodal_gap,
 )
+from .diagnosis._overlap import Overlap, overlap
 from .estimators.discrete import DiscreteFrontDoorClassifier
 from .estimators.front_door import FrontDoorMultiModalClassifier
 from .estimators.front_door_cv import FrontDoorMultiModalClassifierCV

@@ -3,9 +3,12 @@
 from ._diagnose import diagnose
 from ._diagnosis import Diagnosis
 from ._masking_curve import MaskingCurve, auxiliary_masking_curve
-from ._modality_contributions import ModalityContributions, modality_contributions
+from ._modality_contributions import (
+    ModalityContributions,
+    conditional_utilisation,
+    modality_contributions,
+)
 from ._unimodal_gap import UnimodalGap, unimodal_gap
-from ._utilisation import conditional_utilisation
 
 __all__ = [
     "Diagnosis",

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.metrics import get_scorer
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import accepts_sample_weight
@@ -20,6 +19,7 @@ from ..inputs.labels import check_sample_weight, one_label_a_row
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
+from ._unwrap import parts_of
 
 Scorer = Callable[..., Any]
 
@@ -75,19 +75,6 @@ def read_rows(estimator: Any, X: Any) -> MultiModalArray:
     if reader is not None:
         return read_prediction_input(reader, X, reader._layout)
     return read_training_input(BaseEstimator(), X, dtype=None)[0]
-
-
-def parts_of(estimator: Any, *, first: bool) -> list[Any]:
-    """Give an estimator, then what it wraps: a search's best one, a pipeline's first or last."""
-    parts = [estimator]
-    while True:
-        outer = parts[-1]
-        if hasattr(outer, "best_estimator_"):
-            parts.append(outer.best_estimator_)
-        elif isinstance(outer, Pipeline):
-            parts.append(outer[0 if first else -1])
-        else:
-            return parts
 
 
 def read_labels(

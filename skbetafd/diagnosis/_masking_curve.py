@@ -16,9 +16,9 @@ from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import dense_modalities
-from ._evaluation import Evaluation, Score, parts_of, read_evaluation
-from ._masking import CodeMasks, InputMasks
-from ._replacement import CONSTRAINTS
+from ._evaluation import Evaluation, Score, read_evaluation
+from ._replacement import CONSTRAINTS, CodeMasks, InputMasks
+from ._unwrap import parts_of
 
 TENTHS = tuple(i / 10 for i in range(11))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._inside import inside
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
+from ..diagnosis._unwrap import inside
 from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
 from ._style import drawn_or_not, finish, get_axes, legend, line_keywords, plain

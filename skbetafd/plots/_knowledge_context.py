@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._inside import inside
 from .._utils.randomness import private_generator
+from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..inputs.labels import row_labels
 from ._categories import categories, scatter_categories

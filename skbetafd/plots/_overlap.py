@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._overlap import LEAST_SUPPORT, Overlap, overlap
+from ..diagnosis._overlap import LEAST_SUPPORT, Overlap, overlap
 from ..inputs.labels import row_labels
 from ._keywords import check_keywords
 from ._style import (

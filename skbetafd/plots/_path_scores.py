@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
-from .._inside import inside
 from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
+from ..diagnosis._unwrap import inside
 from ..estimators.prediction import BetaPathMixin
 from ..estimators.scorers import told_of_classes
 from ..inputs.labels import (

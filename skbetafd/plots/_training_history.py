@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._inside import inside
+from ..diagnosis._unwrap import inside
 from ._keywords import check_keywords
 from ._style import BLACK, drawn_or_not, finish, get_axes, legend, line_keywords, plain
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._inside import inside
-from ._utils.exceptions import OverlapWarning
-from .estimators.front_door import FrontDoorMultiModalClassifier
+from .._utils.exceptions import OverlapWarning
+from ..estimators.front_door import FrontDoorMultiModalClassifier
+from ._unwrap import inside
 
 LEAST_SUPPORT = 0.5
 MOST_WEAK = 0.05

@@ -7,7 +7,20 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._utils.sklearn_compat import BaseSearchCV
+from .._utils.sklearn_compat import BaseSearchCV
+
+
+def parts_of(estimator: Any, *, first: bool) -> list[Any]:
+    """Give an estimator, then what it wraps: a search's best one, a pipeline's first or last."""
+    parts = [estimator]
+    while True:
+        outer = parts[-1]
+        if hasattr(outer, "best_estimator_"):
+            parts.append(outer.best_estimator_)
+        elif isinstance(outer, Pipeline):
+            parts.append(outer[0 if first else -1])
+        else:
+            return parts
 
 
 def inside(estimator: Any, X: Any = None) -> tuple[Any, Any]:
