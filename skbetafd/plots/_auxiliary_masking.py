@@ -10,9 +10,8 @@ import numpy as np
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
 from ..diagnosis._unwrap import inside
-from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
-from ._style import drawn_or_not, finish, get_axes, legend, line_keywords, plain
+from ._style import check_keywords, drawn_or_not, finish, get_axes, legend, line_keywords, plain
 
 
 class AuxiliaryMaskingDisplay:

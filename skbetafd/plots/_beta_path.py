@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ._keywords import check_keywords
 from ._path_scores import fold_scores, is_loss, score_label, score_path, search_scores, with_beta
-from ._style import BETA, drawn_or_not, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BETA,
+    check_keywords,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 BETAS = np.linspace(0, 1, 11)
 

@@ -13,8 +13,7 @@ from ..causal.criterion import check_criterion
 from ..causal.graphs import explicit_dag
 from ..causal.report import MEANINGS, CriterionReport
 from ._graph import CHARACTER, ROLES, arrange, draw
-from ._keywords import check_keywords
-from ._style import drawn_or_not, get_panels
+from ._style import check_keywords, drawn_or_not, get_panels
 
 NARROWEST, TITLE = 4.5, 0.7
 """Inches: the least width of a panel, and the height of its title."""

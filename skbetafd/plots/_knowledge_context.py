@@ -12,10 +12,17 @@ from .._utils.randomness import private_generator
 from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..inputs.labels import row_labels
-from ._categories import categories, scatter_categories
-from ._code_maps import CODES, LEAST_ROWS, code_map, code_probes, codes_and_colours, read_codes
-from ._keywords import check_keywords
-from ._style import drawn_or_not, get_panels
+from ._code_maps import (
+    CODES,
+    LEAST_ROWS,
+    categories,
+    code_map,
+    code_probes,
+    codes_and_colours,
+    read_codes,
+    scatter_categories,
+)
+from ._style import check_keywords, drawn_or_not, get_panels
 
 METHODS = ("pca", "tsne")
 

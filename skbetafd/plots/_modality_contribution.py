@@ -8,9 +8,17 @@ import numpy as np
 
 from .._utils.sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
-from ._keywords import check_keywords
 from ._path_scores import is_loss, score_label
-from ._style import BLUE, GREY, blue_white_orange, drawn_or_not, finish, get_axes, plain
+from ._style import (
+    BLUE,
+    GREY,
+    blue_white_orange,
+    check_keywords,
+    drawn_or_not,
+    finish,
+    get_axes,
+    plain,
+)
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""

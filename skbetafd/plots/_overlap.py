@@ -8,10 +8,10 @@ import numpy as np
 
 from ..diagnosis._overlap import LEAST_SUPPORT, Overlap, overlap
 from ..inputs.labels import row_labels
-from ._keywords import check_keywords
 from ._style import (
     GREY,
     MOST_INSIDE,
+    check_keywords,
     drawn_or_not,
     finish,
     get_panels,

@@ -9,8 +9,16 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..diagnosis._unwrap import inside
-from ._keywords import check_keywords
-from ._style import BLACK, drawn_or_not, finish, get_axes, legend, line_keywords, plain
+from ._style import (
+    BLACK,
+    check_keywords,
+    drawn_or_not,
+    finish,
+    get_axes,
+    legend,
+    line_keywords,
+    plain,
+)
 
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""

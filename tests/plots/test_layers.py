@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skbetafd.causal.graphs import explicit_dag
-from skbetafd.plots._layers import PASSING, layered
+from skbetafd.plots._graph import PASSING, layered
 
 
 def random_graph(seed, n):
