@@ -163,7 +163,7 @@ def test_the_command_line_refuses_what_it_does_not_know(flags, words, folder, mo
 
 
 def test_the_command_line_says_where_its_picture_can_not_be_written(folder, monkeypatch):
-    from skbetafd import _quickstart
+    from skbetafd import __main__ as _quickstart
 
     (folder / "cwd" / "beta_curve.png").mkdir()
     monkeypatch.setattr(

@@ -12,7 +12,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.utils import Bunch
 
-from skbetafd import FrontDoorMultiModalClassifier, _quickstart, load
+from skbetafd import FrontDoorMultiModalClassifier, load
+from skbetafd import __main__ as _quickstart
 from skbetafd.persistence import export as _export
 from skbetafd.training.net import FrontDoorNet
 
