@@ -48,19 +48,19 @@ PARTS = {
     "inputs": (
         ("_inputs.py", "_column_groups.py", "_flat_table.py"),
         (
-            "tests/test_column_groups.py",
-            "tests/test_inputs.py",
-            "tests/test_frames.py",
+            "tests/inputs/test_columns.py",
+            "tests/inputs/test_validation.py",
+            "tests/inputs/test_frames.py",
             "tests/test_bad_input.py",
         ),
     ),
     "targets": (
         ("_targets.py", "_numeric.py", "_lengths.py"),
         (
-            "tests/test_lengths.py",
-            "tests/test_training_control.py",
-            "tests/test_sparse_modalities.py",
-            "tests/test_inputs.py",
+            "tests/inputs/test_lengths.py",
+            "tests/training/test_training_control.py",
+            "tests/inputs/test_sparse_modalities.py",
+            "tests/inputs/test_validation.py",
             "tests/test_bad_input.py",
             "tests/test_bad_input_corpus.py",
         ),

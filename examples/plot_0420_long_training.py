@@ -31,7 +31,7 @@ SCRIPT = """
 import os, signal, sys
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.datasets import load_multiple_features
-from skbetafd.training import FrontDoorNet
+from skbetafd.training.net import FrontDoorNet
 
 steps = 0
 def take_step(self, batch, step=FrontDoorNet.train_step_single, **params):

@@ -163,14 +163,14 @@ def test_the_command_line_refuses_what_it_does_not_know(flags, words, folder, mo
 
 
 def test_the_command_line_says_where_its_picture_can_not_be_written(folder, monkeypatch):
-    from skbetafd import __main__ as _quickstart
+    from skbetafd import __main__ as main_job
 
     (folder / "cwd" / "beta_curve.png").mkdir()
     monkeypatch.setattr(
-        _quickstart, "draw_beta_curves", lambda clf, data, file: file.write_bytes(b"picture")
+        main_job, "draw_beta_curves", lambda clf, data, file: file.write_bytes(b"picture")
     )
     before = files(folder)
-    line = _quickstart.save_picture(None, None)
+    line = main_job.save_picture(None, None)
     assert "No picture: beta_curve.png can't be written here" in line
     assert "Is a directory" in line
     assert files(folder) == before

@@ -268,7 +268,7 @@ def test_sequences_of_members_and_of_copies_are_read_without_a_warning():
 
 
 def test_a_search_in_other_processes_takes_modules_and_callbacks_of_a_notebook():
-    cells = (pathlib.Path(__file__).parent / "notebook.py").read_text("utf-8")
+    cells = (pathlib.Path(__file__).parent / "processes" / "notebook.py").read_text("utf-8")
     where = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = [sys.executable, "-", "cuda"]
     done = subprocess.run(run, input=cells, env=where, capture_output=True, text=True)

@@ -162,7 +162,7 @@ import os, signal, sys
 import numpy as np, torch
 torch.set_num_threads(1)
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd.training import FrontDoorNet
+from skbetafd.training.net import FrontDoorNet
 
 batches = 0
 step = FrontDoorNet.train_step_single
@@ -188,7 +188,7 @@ def test_a_killed_fit_goes_on_bitwise(modalities, y, make, tmp_path):
     directory = tmp_path / "checkpoints"
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "data.npz"), str(directory)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL

@@ -23,7 +23,7 @@ from skbetafd import (
 )
 from skbetafd.causal import check_criterion, front_door_adjustment
 
-FAQ = (Path(__file__).parents[1] / "docs" / "faq.md").read_text()
+FAQ = (Path(__file__).parents[2] / "docs" / "faq.md").read_text()
 ENTRIES = dict(re.findall(r"^\(faq-([\w-]+)\)=\n#+ .*?\n\n```text\n(.*?)```", FAQ, re.M | re.S))
 
 N = 200

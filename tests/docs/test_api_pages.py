@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api" / "index.md").read_text()
 ROOMS = ("baselines", "causal", "datasets", "plots")
 MODULES = ("skbetafd", *(f"skbetafd.{room}" for room in ROOMS))

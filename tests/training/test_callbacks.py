@@ -236,10 +236,10 @@ def test_without_sklearn_s_callbacks_there_is_a_stand_in(monkeypatch):
     import importlib
     import sys
 
-    from skbetafd._utils import sklearn_compat as _sklearn_compat
+    from skbetafd._utils import sklearn_compat
 
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    spec = importlib.util.spec_from_file_location("stand_in", _sklearn_compat.__file__)
+    spec = importlib.util.spec_from_file_location("stand_in", sklearn_compat.__file__)
     stand_in = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stand_in)
     assert stand_in.with_callbacks(len) is len

@@ -11,8 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray
-from skbetafd.fitting import fit as _fitting
-from skbetafd.fitting import splits as _inner_split
+from skbetafd.fitting import trainer
 
 
 @pytest.fixture
@@ -24,13 +23,13 @@ def rare(y):
 @pytest.fixture
 def splits(monkeypatch):
     """Collect the inner splits, each with the groups of its rows."""
-    seen, split = [], _inner_split.inner_split
+    seen, split = [], trainer.inner_split
 
     def recorded(y, groups, *args):
         seen.append((*split(y, groups, *args), groups))
         return seen[-1][:2]
 
-    monkeypatch.setattr(_fitting, "inner_split", recorded)
+    monkeypatch.setattr(trainer, "inner_split", recorded)
     return seen
 
 

@@ -8,7 +8,7 @@ import torch
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier
-from skbetafd.estimators import front_door as _classifier
+from skbetafd.estimators import front_door
 from skbetafd.nn.front_door import FrontDoorNetwork
 
 REFUSED = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none. Of the allocated memory"
@@ -23,7 +23,7 @@ def data():
 
 def holding(monkeypatch, most):
     """Make the prediction refuse more rows than `most`, as a device does."""
-    path = _classifier.log_proba_path
+    path = front_door.log_proba_path
     asked = []
 
     def limited(network, xs, *rest):
@@ -32,7 +32,7 @@ def holding(monkeypatch, most):
             raise torch.OutOfMemoryError(REFUSED)
         return path(network, xs, *rest)
 
-    monkeypatch.setattr(_classifier, "log_proba_path", limited)
+    monkeypatch.setattr(front_door, "log_proba_path", limited)
     return asked
 
 
@@ -91,7 +91,7 @@ def test_the_machine_s_own_memory_is_an_error_that_says_what_to_change(data, mon
             clf.fit(*data)
         assert "smaller batch_size" in str(e.value) and "device" not in str(e.value)
     np.testing.assert_array_equal(clf.predict_proba(data[0]), before)
-    refusing(monkeypatch, _classifier, "log_proba_path", ask)
+    refusing(monkeypatch, front_door, "log_proba_path", ask)
     with pytest.raises(MemoryError, match=f"does not hold a prediction of one row: {said}") as e:
         clf.predict(data[0])
     assert "device" not in str(e.value)
@@ -100,13 +100,13 @@ def test_the_machine_s_own_memory_is_an_error_that_says_what_to_change(data, mon
 def test_a_prediction_on_a_cpu_falls_to_rows_that_fit_too(data, monkeypatch):
     clf = FrontDoorMultiModalClassifier(**SMALL, dtype="float64").fit(*data)
     expected = clf.predict_proba(data[0])
-    path = _classifier.log_proba_path
+    path = front_door.log_proba_path
 
     def limited(network, xs, *rest):
         torch.empty(2**50 if len(xs[0]) > 30 else 1)
         return path(network, xs, *rest)
 
-    monkeypatch.setattr(_classifier, "log_proba_path", limited)
+    monkeypatch.setattr(front_door, "log_proba_path", limited)
     words = r"machine's memory did not hold .*25 at once"
     with pytest.warns(UserWarning, match=words) as told:
         found = clf.predict_proba(data[0])
@@ -122,7 +122,7 @@ def test_another_error_of_torch_is_none_of_memory(data, monkeypatch):
         asked.append(1)
         raise RuntimeError("mat1 and mat2")
 
-    monkeypatch.setattr(_classifier, "log_proba_path", broken)
+    monkeypatch.setattr(front_door, "log_proba_path", broken)
     with pytest.raises(RuntimeError, match=r"^mat1 and mat2$"):
         clf.predict(data[0])
     assert asked == [1]

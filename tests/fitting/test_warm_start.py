@@ -12,9 +12,9 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, load
-from skbetafd.fitting import fit_keys as _fit_keys
+from skbetafd.fitting import fit_keys
 from skbetafd.fitting.fit_keys import _fingerprint
-from skbetafd.inputs import numeric as _numeric
+from skbetafd.inputs import numeric
 from skbetafd.inputs.mediator import read_mediator
 
 RNG = np.random.default_rng(0)
@@ -294,14 +294,14 @@ KINDS = ["sparse", "zarr", "memmap"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_knows_what_a_store_holds_and_reads_it_in_parts(kind, tmp_path, monkeypatch):
     monkeypatch.setattr("skbetafd.inputs.row_sources.ROWS_AT_ONCE", 40)
-    sizes, chunks_of = [], _fit_keys.chunks_of
+    sizes, chunks_of = [], fit_keys.chunks_of
 
     def seen(array):
         for part in chunks_of(array):
             sizes.append(len(part))
             yield part
 
-    monkeypatch.setattr(_fit_keys, "chunks_of", seen)
+    monkeypatch.setattr(fit_keys, "chunks_of", seen)
     clf = begun(tmp_path / "kept", stored(kind, tmp_path))
     expected = {"sparse": [N], "zarr": [40, 40, 10, N], "memmap": [40, 40, 10, N]}
     assert sizes == expected[kind]
@@ -328,7 +328,7 @@ def test_a_stored_modality_starts_warm_and_streams(kind, tmp_path):
 
 
 def test_a_stream_refuses_a_stored_modality_that_would_be_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(_numeric, "MOST_VALUES", N * 5 - 1)
+    monkeypatch.setattr(numeric, "MOST_VALUES", N * 5 - 1)
     with pytest.raises(ValueError, match=r"modality 'a' of shape \(90, 5\).*too large"):
         make().partial_fit(stored("memmap", tmp_path), Y, classes=[0, 1, 2])
 

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
-from skbetafd.fitting import fit as _fitting
-from skbetafd.fitting import fit_keys as _fit_keys
+from skbetafd.fitting import fit as fitting
+from skbetafd.fitting import fit_keys
 
 BETAS = [0.0, 0.25, 0.5, 1.0]
 
@@ -25,13 +25,13 @@ BETAS = [0.0, 0.25, 0.5, 1.0]
 def fits(monkeypatch):
     """A list that is one longer after every fit that was not taken from a cache."""
     seen = []
-    fit_all = _fitting.fit_all
+    fit_all = fitting.fit_all
 
     def counted(requests, verbose=0, **options):
         seen.extend(requests)
         return fit_all(requests, verbose, **options)
 
-    monkeypatch.setattr(_fitting, "fit_all", counted)
+    monkeypatch.setattr(fitting, "fit_all", counted)
     monkeypatch.setattr("skbetafd.estimators.front_door.fit_all", counted)
     return seen
 
@@ -254,7 +254,7 @@ def test_a_fit_of_another_process_is_taken(X, y, quick, fits, tmp_path):
 
 def test_another_version_of_the_library_is_another_fit(X, y, quick, fits, tmp_path, monkeypatch):
     for version in ("1", "2", "2"):
-        monkeypatch.setattr(_fit_keys, "version", lambda _, version=version: version)
+        monkeypatch.setattr(fit_keys, "version", lambda _, version=version: version)
         quick(memory=str(tmp_path)).fit(X, y)
     assert len(fits) == 2
 

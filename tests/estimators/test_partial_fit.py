@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.datasets import load_multiple_features
-from skbetafd.fitting import incremental as _stream
+from skbetafd.fitting import incremental
 
 
 def passes(clf, X, y, n_passes, n_parts, **parameters):
@@ -108,7 +108,7 @@ def test_earlier_rows_stay_among_the_references(X, y, quick):
 
 
 def test_of_a_long_stream_a_uniform_sample_is_remembered(X, y, quick, monkeypatch):
-    monkeypatch.setattr(_stream, "REMEMBERED_ROWS", 50)
+    monkeypatch.setattr(incremental, "REMEMBERED_ROWS", 50)
     clf = passes(quick(), X, y, 4, 3)
     rows = clf._stream.sample.rows
     assert len(rows) == 50

@@ -78,16 +78,16 @@ def assert_together_equals_alone(fits):
 @pytest.fixture
 def stacks(monkeypatch):
     """Sizes of the stacks that a test trains."""
-    from skbetafd.training import stacked as stack
+    from skbetafd.training import stacked
 
     sizes = []
-    build = stack._Stack.__init__
+    build = stacked._Stack.__init__
 
     def counted(self, jobs):
         sizes.append(len(jobs))
         build(self, jobs)
 
-    monkeypatch.setattr(stack._Stack, "__init__", counted)
+    monkeypatch.setattr(stacked._Stack, "__init__", counted)
     return sizes
 
 

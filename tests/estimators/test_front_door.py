@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, overlap
 from skbetafd.datasets import confound, load_multiple_features
-from skbetafd.fitting import fit as _fitting
+from skbetafd.fitting import trainer
 from skbetafd.nn.config import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
@@ -293,16 +293,16 @@ def test_more_rows_than_references_are_clustered(data):
 
 def test_of_very_many_rows_a_draw_by_the_random_state_is_clustered(data, quick, monkeypatch):
     X, y = data
-    drawn, build = [], _fitting.build_references
+    drawn, build = [], trainer.build_references
 
     def spy(codes, weight, *rest, **options):
         drawn.append((codes.knowledge, weight))
         return build(codes, weight, *rest, **options)
 
-    monkeypatch.setattr(_fitting, "build_references", spy)
+    monkeypatch.setattr(trainer, "build_references", spy)
     weight = np.arange(1.0, len(y) + 1)
     whole = quick().fit(X, y, weight)
-    monkeypatch.setattr(_fitting, "REFERENCE_ROWS", 50)
+    monkeypatch.setattr(trainer, "REFERENCE_ROWS", 50)
     some, again, _ = (quick(random_state=s).fit(X, y, weight) for s in (0, 0, 1))
     of_all, weights = drawn[0]
     rows = [of_all.tolist().index(code) for code in drawn[1][0].tolist()]

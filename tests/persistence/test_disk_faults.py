@@ -13,8 +13,8 @@ from numpy.testing import assert_array_equal
 from sklearn.utils import Bunch
 
 from skbetafd import FrontDoorMultiModalClassifier, load
-from skbetafd import __main__ as _quickstart
-from skbetafd.persistence import export as _export
+from skbetafd import __main__ as main_job
+from skbetafd.persistence import export
 from skbetafd.training.net import FrontDoorNet
 
 ROOM = 4096
@@ -93,10 +93,10 @@ def exporter(monkeypatch):
     node = helper.make_node("Identity", ["weights"], ["label"])
     out = helper.make_tensor_value_info("label", helper.TensorProto.FLOAT, [9999])
     graph = helper.make_graph([node], "graph", [], [out], [weights])
-    monkeypatch.setattr(_export, "_exported", lambda *_: helper.make_model(graph))
+    monkeypatch.setattr(export, "_exported", lambda *_: helper.make_model(graph))
 
 
-DRAW = _quickstart.draw_beta_curves
+DRAW = main_job.draw_beta_curves
 
 
 def picture(clf, path):
@@ -173,9 +173,9 @@ def watching(call):
 
 
 def test_the_command_line_says_why_there_is_no_picture(fitted, folder, monkeypatch):
-    monkeypatch.setattr(_quickstart, "draw_beta_curves", lambda clf, _, path: picture(clf, path))
+    monkeypatch.setattr(main_job, "draw_beta_curves", lambda clf, _, path: picture(clf, path))
     with contextlib.chdir(folder), read_only(folder) as number:
-        said = _quickstart.save_picture(fitted, None)
+        said = main_job.save_picture(fitted, None)
     assert said.startswith("No picture: beta_curve.png can't be written here")
     assert os.strerror(number) in said
 

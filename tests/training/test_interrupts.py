@@ -26,8 +26,8 @@ from skbetafd import (
 )
 from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
-from skbetafd.estimators import front_door as _classifier
-from skbetafd.fitting import fit as _fitting
+from skbetafd.estimators import front_door
+from skbetafd.fitting import trainer
 from skbetafd.training.callbacks import BestEpoch
 from skbetafd.training.net import FrontDoorNet
 
@@ -165,7 +165,7 @@ MOMENTS = {
     "a step": (torch.optim.AdamW, "step"),
     "the end of an epoch's steps": (FrontDoorNet, "record_epoch"),
     "the timer": (EpochTimer, "on_epoch_end"),
-    "the validation loss": (_fitting, "held_out_loss"),
+    "the validation loss": (trainer, "held_out_loss"),
     "the end of the validation": (BestEpoch, "on_epoch_end"),
 }
 
@@ -251,13 +251,13 @@ def interrupt_in(place, name, at=1):
 
 
 OUTSIDE = {
-    "the predominant modality": interrupt_in(_fitting, "probe_scores"),
-    "the scalers": interrupt_in(_fitting, "fitted_scalers"),
+    "the predominant modality": interrupt_in(trainer, "probe_scores"),
+    "the scalers": interrupt_in(trainer, "fitted_scalers"),
     "the first step": interrupt_in(torch.optim.AdamW, "step"),
     "the end of the first epoch's steps": interrupt_in(FrontDoorNet, "record_epoch"),
-    "the codes of the references": interrupt_in(_fitting, "encode_in_chunks"),
-    "the references": interrupt_in(_fitting, "build_references"),
-    "the last lines": interrupt_in(_classifier, "remove_checkpoints"),
+    "the codes of the references": interrupt_in(trainer, "encode_in_chunks"),
+    "the references": interrupt_in(trainer, "build_references"),
+    "the last lines": interrupt_in(front_door, "remove_checkpoints"),
 }
 
 
