@@ -17,9 +17,8 @@ from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
 from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups, read_targets
-from ..inputs.missing import check_some_present, present_rows
 from ..inputs.multimodal_array import MultiModalArray
-from ..inputs.numeric import numeric_modalities
+from ..inputs.training_rows import numeric_rows
 from ..inputs.validation import read_training_input
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone
@@ -171,10 +170,8 @@ def _read(X: Any, y: Any, modalities: Any) -> tuple[MultiModalArray, np.ndarray]
             f"X is one modality, {X.names[0]!r}: nothing can be out of balance. Pass a list, a "
             "dict or a MultiModalArray, or name the columns of each modality by modalities="
         )
-    arrays = numeric_modalities(X, np.float32, padded=X.names)
-    present = np.stack([present_rows(array) for array in arrays], axis=1)
-    check_some_present(X.names, present, np.arange(len(present)), training=True)
-    y, _ = read_targets(FusionClassifier(), X, y, None)
+    numeric_rows(X, np.float32, padded=X.names).check_presence(training=True)
+    y, _ = read_targets(FusionClassifier(), X, y)
     return X, y
 
 

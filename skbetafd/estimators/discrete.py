@@ -197,9 +197,9 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator)
             self.predominant_ = X.names[modality_position(self.predominant, X.names)]
             columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
-            y, _ = read_targets(self, X, y, sample_weight)
             # Not the shares of the largest weight: a weight of 2 has to count as two rows.
-            weight = check_sample_weight(sample_weight, len(y))
+            weight = check_sample_weight(sample_weight, len(X))
+            y, _ = read_targets(self, X, y, weight)
             counts = self._count(columns, y, weight)
             _check_smoothing(self.smoothing, counts)
             self.joint_ = _joint(counts, self.smoothing)

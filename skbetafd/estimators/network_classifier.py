@@ -14,10 +14,7 @@ from .._utils.sklearn_compat import Interval, Options, StrOptions
 from ..fitting.encodings import may_be_padded, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ..fitting.scaling import standardised_tensors
-from ..inputs.labels import check_sample_weight, read_groups, read_targets
-from ..inputs.mediator import read_mediator
-from ..inputs.missing import check_some_present, present_rows
-from ..inputs.numeric import numeric_modalities
+from ..inputs.training_rows import numeric_rows, training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
 from ..training.user_callbacks import check_callbacks
@@ -111,35 +108,32 @@ class NetworkClassifier(ModalityDiagram, Portable):
         """
         names, shapes = self._layout.names, self._layout.shapes
         padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
-        arrays = numeric_modalities(X, data_dtype(self.dtype), padded=padded)
-        y, weight = read_targets(self, X, y, sample_weight, self.class_weight, classes)
-        raw = check_sample_weight(sample_weight, len(y), scale_free=True)
-        with np.errstate(over="ignore"):  # a sum beyond float64 matters to partial_fit alone
-            mass = float(raw[weight > 0].sum())
-        observed = None if mediator is None else read_mediator(mediator, weight)
-        groups = None if groups is None else read_groups(groups, len(y))
-        used = np.flatnonzero(weight > 0)
-        if groups is not None:
-            groups = groups[used]
-        if len(used) < len(y):
-            arrays, y, weight = [a[used] for a in arrays], y[used], weight[used]
-        present = self._check_presence(arrays, used, training=first, mediated=observed is not None)
+        rows = training_rows(
+            self,
+            numeric_rows(X, data_dtype(self.dtype), padded=padded),
+            y,
+            sample_weight,
+            mediator,
+            groups,
+            classes=classes,
+            complete=first,
+        )
         if first:
             rate = self.encoder_learning_rate
-            self._encodings = resolve_encodings(self.encoders, rate, names, shapes, arrays)
+            self._encodings = resolve_encodings(self.encoders, rate, names, shapes, rows.arrays)
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
         return FitRequest(
             names=names,
-            arrays=arrays,
+            arrays=rows.arrays,
             encodings=self._encodings,
-            present=present,
-            y=y,
-            n_classes=len(self.classes_),
-            classes=self.classes_,
-            mass=mass,
-            weight=weight / weight.mean(),
-            mediator=observed,
-            groups=groups,
+            present=rows.present,
+            y=rows.y,
+            n_classes=len(rows.classes),
+            classes=rows.classes,
+            mass=rows.mass,
+            weight=rows.weight,
+            mediator=rows.mediator,
+            groups=rows.groups,
             parameters=self._fit_parameters(),
             seeds=draw_seeds(private_generator(self.random_state), int(self.n_members)),
         )
@@ -154,20 +148,6 @@ class NetworkClassifier(ModalityDiagram, Portable):
         plain = {n: int(v) if isinstance(v, np.integer) else v for n, v in values.items()}
         return {**plain, "callbacks": callbacks}
 
-    def _check_presence(
-        self, arrays: list[np.ndarray], rows: np.ndarray, *, training: bool, mediated: bool
-    ) -> np.ndarray:
-        """Give which modalities each row has, shape (n_samples, n_modalities), where allowed."""
-        present = np.stack([present_rows(array) for array in arrays], axis=1)
-        check_some_present(self._layout.names, present, rows, training=training)
-        if mediated and not present.all():
-            row, column = np.argwhere(~present)[0]
-            raise ValueError(
-                f"modality {self._layout.names[column]!r} is missing in row {rows[row]}: with an "
-                "observed mediator every row needs all modalities"
-            )
-        return present
-
     def _padded(self) -> list[str]:
         """Name the modalities whose last steps may be NaN."""
         named = zip(self._layout.names, self._encodings, strict=True)
@@ -181,9 +161,9 @@ class NetworkClassifier(ModalityDiagram, Portable):
         X = read_prediction_input(self, X, self._layout, padded=padded)
         weights = next(network.parameters())
         dtype = str(weights.dtype).removeprefix("torch.")
-        arrays = numeric_modalities(X, dtype, padded=padded)
-        present = self._check_presence(arrays, np.arange(len(X)), training=False, mediated=mediated)
-        return arrays, present
+        rows = numeric_rows(X, dtype, padded=padded)
+        rows.check_presence(training=False, mediated=mediated)
+        return rows.arrays, rows.present
 
     @staticmethod
     def _standardised(

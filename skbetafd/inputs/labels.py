@@ -27,22 +27,22 @@ def read_targets(
     estimator: Any,
     X: Any,
     y: Any,
-    sample_weight: Any,
+    weight: np.ndarray | None = None,
     class_weight: Any = None,
     classes: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn labels into class indices, and check the weights; sets ``classes_``.
+    """Turn labels into class indices, and scale the weights; sets ``classes_``.
 
     Parameters
     ----------
     estimator : estimator
         The one whose fit this is.
-    X : MultiModalArray
+    X : sized
         The rows that the labels belong to.
     y : array-like of shape (n_samples,)
         Labels.
-    sample_weight : array-like of shape (n_samples,) or None
-        Non-negative weights; None means all 1.
+    weight : ndarray of shape (n_samples,) or None
+        Weights as `check_sample_weight` returns them; None means all 1.
     class_weight : dict, "balanced" or None
         Weights of the labels, by which those of the rows are multiplied.
     classes : ndarray of shape (n_classes,), optional
@@ -57,8 +57,8 @@ def read_targets(
     ------
     ValueError
         If `y` is missing, of another length, not finite or no class labels, has several labels a
-        row, one class in the rows of positive weight, or a label that is not in `classes`; if a
-        weight is negative, or `class_weight` has a label that is no class.
+        row, one class in the rows of positive weight, or a label that is not in `classes`; if
+        `class_weight` has a label that is no class.
     TypeError
         If `y` is sparse.
     """
@@ -70,22 +70,22 @@ def read_targets(
     with blaming("y"):
         encoder = LabelEncoder().fit(y if classes is None else classes)
         check_known(y, encoder.classes_)
-    sample_weight = check_sample_weight(sample_weight, len(y), scale_free=True)
+    weight = np.ones(len(y)) if weight is None else weight
     if class_weight is not None:
-        factors = label_weights(class_weight, encoder.classes_, y, sample_weight)
-        sample_weight = sample_weight * factors[encoder.transform(y)]
-        if not sample_weight.any():
+        factors = label_weights(class_weight, encoder.classes_, y, weight)
+        weight = weight * factors[encoder.transform(y)]
+        if not weight.any():
             raise ValueError(f"class_weight {class_weight!r} leaves no row of positive weight")
-    _check_range(sample_weight)
-    sample_weight = sample_weight / sample_weight.max()
-    seen = np.unique(y[sample_weight > 0])
+    _check_range(weight)
+    weight = weight / weight.max()
+    seen = np.unique(y[weight > 0])
     if classes is None and len(seen) < 2:
         raise ValueError(
             f"y has one class, {seen.tolist()[0]!r}, in the rows of positive weight; "
             f"{name} needs at least 2 classes."
         )
     estimator.classes_ = encoder.classes_
-    return encoder.transform(y), sample_weight
+    return encoder.transform(y), weight
 
 
 def label_weights(

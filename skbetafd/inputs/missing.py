@@ -176,37 +176,3 @@ def present_in(value: Any) -> np.ndarray:
 def present_rows(array: Any) -> np.ndarray:
     """Tell the rows of a numeric modality, flattened, that are not all NaN; shape (n,)."""
     return array.present if hasattr(array, "present") else ~np.isnan(array).all(axis=1)
-
-
-def check_some_present(
-    names: Sequence[str], present: np.ndarray, rows: np.ndarray, *, training: bool
-) -> None:
-    """Refuse a row without any modality, and in training a modality or pairing without any row.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The modalities.
-    present : ndarray of shape (n_samples, n_modalities), bool
-        Which modality each row has.
-    rows : ndarray of shape (n_samples,), int
-        The rows' positions in the user's data, for messages.
-    training : bool
-        Whether these are training rows.
-    """
-    empty = np.flatnonzero(~present.any(axis=1))
-    if len(empty):
-        raise ValueError(
-            f"row {rows[empty[0]]} has no modality: all of {', '.join(map(repr, names))} are NaN "
-            f"there ({len(empty)} such rows)"
-        )
-    if not training:
-        return
-    for name, column in zip(names, present.T, strict=True):
-        if not column.any():
-            raise ValueError(f"modality {name!r} is NaN in every training row")
-    if not present.all(axis=1).any():
-        raise ValueError(
-            "no training row has all modalities: they were never seen together; rows with each: "
-            f"{dict(zip(names, present.sum(axis=0).tolist(), strict=True))}"
-        )

@@ -1,0 +1,158 @@
+"""From checked numbers, labels and weights to the rows that a network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from .labels import check_sample_weight, read_groups, read_targets
+from .mediator import ObservedMediator, read_mediator
+from .missing import present_rows
+from .multimodal_array import MultiModalArray
+from .numeric import numeric_modalities
+
+
+@dataclass(frozen=True, repr=False)
+class NumericRows:
+    """Checked modalities, and which row has which."""
+
+    names: tuple[str, ...]
+    arrays: list[Any]
+    """Modalities, numeric, of shape (n_samples, width)."""
+    present: np.ndarray
+    """Which modality a row has, shape (n_samples, n_modalities), bool."""
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def take(self, rows: Any) -> Self:
+        """Cut all that is aligned to some rows."""
+        arrays = [array[rows] for array in self.arrays]
+        return replace(self, arrays=arrays, present=self.present[rows])
+
+    def check_presence(
+        self, positions: np.ndarray | None = None, *, training: bool, mediated: bool = False
+    ) -> Self:
+        """Return the rows, each of which must have a modality.
+
+        In training every modality must be in some row, and all of them in one; with an observed
+        mediator every row needs all. `positions` are the rows' in the user's data, for messages.
+        """
+        names, present = self.names, self.present
+        at = np.arange(len(self)) if positions is None else positions
+        empty = np.flatnonzero(~present.any(axis=1))
+        if len(empty):
+            raise ValueError(
+                f"row {at[empty[0]]} has no modality: all of {', '.join(map(repr, names))} are "
+                f"NaN there ({len(empty)} such rows)"
+            )
+        counts = dict(zip(names, present.sum(axis=0).tolist(), strict=True))
+        for name, count in counts.items() if training else ():
+            if not count:
+                raise ValueError(f"modality {name!r} is NaN in every training row")
+        if training and not present.all(axis=1).any():
+            raise ValueError(
+                "no training row has all modalities: they were never seen together; rows with "
+                f"each: {counts}"
+            )
+        if mediated and not present.all():
+            row, column = np.argwhere(~present)[0]
+            raise ValueError(
+                f"modality {names[column]!r} is missing in row {at[row]}: with an observed "
+                "mediator every row needs all modalities"
+            )
+        return self
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingRows(NumericRows):
+    """The rows of positive weight, with all that is aligned with them."""
+
+    y: np.ndarray
+    """Class indices, shape (n_samples,)."""
+    classes: np.ndarray
+    """Labels, shape (n_classes,)."""
+    weight: np.ndarray
+    """Row weights with mean 1, shape (n_samples,)."""
+    mass: float
+    """Sum of the row weights as they came; it makes no difference to what is learned."""
+    mediator: ObservedMediator | None = None
+    groups: np.ndarray | None = None
+    """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
+
+    def take(self, rows: Any) -> Self:
+        """Cut to some rows; their weights stay as they are."""
+        mediator = self.mediator
+        return replace(
+            super().take(rows),
+            y=self.y[rows],
+            weight=self.weight[rows],
+            mediator=mediator and mediator._replace(values=mediator.values[rows]),
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+
+def numeric_rows(X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()) -> NumericRows:
+    """Check each modality's numbers, as `numeric_modalities` does."""
+    arrays = numeric_modalities(X, dtype, padded=padded)
+    present = np.stack([present_rows(array) for array in arrays], axis=1)
+    return NumericRows(X.names, arrays, present)
+
+
+def training_rows(
+    estimator: Any,
+    rows: NumericRows,
+    y: Any,
+    sample_weight: Any = None,
+    mediator: Any = None,
+    groups: Any = None,
+    *,
+    classes: np.ndarray | None = None,
+    complete: bool = True,
+) -> TrainingRows:
+    """Check what is aligned with the rows of `fit`, and leave out those of weight 0.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one whose fit this is; its ``classes_`` are set, its ``class_weight`` is read.
+    rows : NumericRows
+        All rows.
+    y, sample_weight, mediator, groups : array-like of shape (n_samples,)
+        As the user has them; all but `y` may be None.
+    classes : ndarray of shape (n_classes,), optional
+        All labels, sorted, where `y` need not hold them all. By default those of `y`.
+    complete : bool
+        Whether every modality must be in some row, and all of them in one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad labels, weights, mediator or groups, or rows that lack what they need.
+    """
+    given = check_sample_weight(sample_weight, len(rows), scale_free=True)
+    y, weight = read_targets(estimator, rows, y, given, estimator.class_weight, classes)
+    with np.errstate(over="ignore"):  # a sum beyond float64 matters to partial_fit alone
+        mass = float(given[weight > 0].sum())
+    observed = None if mediator is None else read_mediator(mediator, weight)
+    groups = None if groups is None else read_groups(groups, len(rows))
+    used = np.flatnonzero(weight > 0)
+    if groups is not None:
+        groups = groups[used]
+    if len(used) < len(rows):
+        rows, y, weight = rows.take(used), y[used], weight[used]
+    rows.check_presence(used, training=complete, mediated=observed is not None)
+    return TrainingRows(
+        rows.names,
+        rows.arrays,
+        rows.present,
+        y,
+        estimator.classes_,
+        weight / weight.mean(),
+        mass,
+        observed,
+        groups,
+    )
