@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from numbers import Real
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
-from sklearn.metrics import get_scorer
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import accepts_sample_weight
-from ..estimators.scorers import told_of_classes
+from ..estimators.scorers import Predicted, as_number, scorer_of
 from ..inputs.labels import check_sample_weight, one_label_a_row
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
 from ._unwrap import parts_of
-
-Scorer = Callable[..., Any]
 
 RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -89,61 +84,42 @@ def read_labels(
     return y, check_sample_weight(sample_weight, len(y))
 
 
-class KnownPredictions(ClassifierMixin, BaseEstimator):
-    """A classifier whose input are row numbers: it looks up what another one says of them.
+def known_predictions(evaluation: Evaluation, X: MultiModalArray) -> Predicted:
+    """Look up what the classifier predicts of the rows of `X`, of which a spare one may follow.
 
     A row without any modality gets the class frequencies, which is all that is known of it.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The classifier, and the labels whose frequencies count.
-    X : MultiModalArray
-        The rows, as the classifier is to see them; a spare one more may follow.
     """
+    methods = [name for name in RESPONSES if hasattr(evaluation.estimator, name)]
+    predictions = {name: partial(_predictions, evaluation, X, name) for name in methods}
+    return Predicted(evaluation.estimator.classes_, predictions)
 
-    def __init__(self, evaluation: Evaluation, X: MultiModalArray) -> None:
-        self.evaluation, self.X = evaluation, X
-        self.classes_ = evaluation.estimator.classes_
-        self.predict: Callable[[Any], np.ndarray]
-        for name in RESPONSES:
-            if hasattr(evaluation.estimator, name):
-                setattr(self, name, self._looking_up(name))
 
-    def _looking_up(self, name: str) -> Callable[[Any], Any]:
-        known = cache(lambda: self._respond(name))
+def _predictions(evaluation: Evaluation, X: MultiModalArray, method: str) -> np.ndarray:
+    n, some = len(evaluation.y), has_something(X)
+    of_nothing = _prediction_of_nothing(evaluation, method)
+    if not some[:n].any():
+        return np.repeat(of_nothing, n, axis=0)
+    given = np.asarray(getattr(evaluation.estimator, method)(X if some.all() else X[some]))
+    if some.all():
+        return given[:n]
+    out = np.repeat(of_nothing.astype(given.dtype), len(some), axis=0)
+    out[some] = given
+    return out[:n]
 
-        def response(rows: Any) -> np.ndarray:
-            return known()[rows]
 
-        response.__name__ = name  # scikit-learn's scorers ask for it
-        return response
-
-    def _respond(self, name: str) -> np.ndarray:
-        n, some = len(self.evaluation.y), has_something(self.X)
-        prior = self._prior(name)
-        if not some[:n].any():
-            return np.repeat(prior, n, axis=0)
-        X = self.X if some.all() else self.X[some]
-        given = np.asarray(getattr(self.evaluation.estimator, name)(X))
-        if some.all():
-            return given[:n]
-        out = np.repeat(prior.astype(given.dtype), len(some), axis=0)
-        out[some] = given
-        return out[:n]
-
-    def _prior(self, name: str) -> np.ndarray:
-        """Say what is predicted of a row of which nothing is known, with a first axis of 1."""
-        known = np.asarray(self.classes_)[None] == self.evaluation.y[:, None]
-        share = self.evaluation.weight @ known
-        share = share / max(share.sum(), np.finfo(float).tiny)
-        if name == "predict":
-            return np.asarray(self.classes_)[[share.argmax()]]
-        if name == "predict_proba":
-            return share[None]
-        logs = np.log(np.maximum(share, np.finfo(float).tiny))
-        binary = name == "decision_function" and len(logs) == 2
-        return logs[1:] - logs[:1] if binary else logs[None]
+def _prediction_of_nothing(evaluation: Evaluation, method: str) -> np.ndarray:
+    """Return what is predicted of a row of which nothing is known, with a first axis of 1."""
+    classes = np.asarray(evaluation.estimator.classes_)
+    tiny = np.finfo(float).tiny
+    share = evaluation.weight @ (classes == evaluation.y[:, None])
+    share = share / max(share.sum(), tiny)
+    if method == "predict":
+        return classes[[share.argmax()]]
+    if method == "predict_proba":
+        return share[None]
+    logs = np.log(np.maximum(share, tiny))
+    binary = method == "decision_function" and len(logs) == 2
+    return logs[1:] - logs[:1] if binary else logs[None]
 
 
 def has_something(X: MultiModalArray) -> np.ndarray:
@@ -165,26 +141,22 @@ class Score:
 
     def __init__(self, scoring: Any, evaluation: Evaluation) -> None:
         self.is_accuracy = scoring is None or scoring == "accuracy"
-        scorer: Scorer = get_scorer("accuracy" if scoring is None else scoring)
-        self.scorer = told_of_classes(scoring, scorer)
+        self.scorer = scorer_of(scoring)
         self.y, self.weight = evaluation.y, evaluation.weight
         self.weighted = evaluation.weighted
         self.takes_weights = accepts_sample_weight(self.scorer)
         if self.weighted and not self.takes_weights:
             raise ValueError(f"scoring={scoring!r} takes no sample_weight, but it was given")
 
-    def __call__(self, known: KnownPredictions, factor: np.ndarray | None = None) -> float:
+    def __call__(self, known: Predicted, factor: np.ndarray | None = None) -> float:
         """Score all rows, their weights times a factor of shape (n_samples,)."""
         weight = self.weight if factor is None else self.weight * factor
         if self.is_accuracy:
             return float(np.average(self.correct(known), weights=weight))
         given = self.weighted or factor is not None
         weights = {"sample_weight": weight} if given else {}
-        score = self.scorer(known, np.arange(len(self.y)), self.y, **weights)
-        if not isinstance(score, Real):
-            raise ValueError(f"scoring must return a number, got {score!r} from {self.scorer}")
-        return float(score)
+        return as_number(self.scorer(known, np.arange(len(self.y)), self.y, **weights), self.scorer)
 
-    def correct(self, known: KnownPredictions) -> np.ndarray:
+    def correct(self, known: Predicted) -> np.ndarray:
         """Tell the rows that are predicted rightly, shape (n_samples,), bool."""
         return known.predict(np.arange(len(self.y))) == self.y

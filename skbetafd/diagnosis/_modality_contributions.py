@@ -13,7 +13,8 @@ import numpy as np
 
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, check_arguments
-from ._evaluation import Evaluation, KnownPredictions, Score, read_evaluation
+from ..estimators.scorers import Predicted
+from ._evaluation import Evaluation, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
 
 MOST_MODALITIES = 8
@@ -254,13 +255,13 @@ def _imbalance(values: np.ndarray) -> float:
     return float(np.ptp(values) / total) if total > 0 else 0.0
 
 
-def _mean_correct(score: Score, known: Sequence[Sequence[KnownPredictions]]) -> np.ndarray:
+def _mean_correct(score: Score, known: Sequence[Sequence[Predicted]]) -> np.ndarray:
     """Share of the repeats in which a row is right, shape (n_subsets, n_samples)."""
     return np.array([np.mean([score.correct(k) for k in repeats], axis=0) for repeats in known])
 
 
 def _by_class(
-    score: Score, evaluation: Evaluation, known: Sequence[Sequence[KnownPredictions]]
+    score: Score, evaluation: Evaluation, known: Sequence[Sequence[Predicted]]
 ) -> np.ndarray:
     """Recall of each class with each subset, shape (n_classes, n_subsets)."""
     own = (evaluation.estimator.classes_[:, None] == evaluation.y) * evaluation.weight
@@ -271,7 +272,7 @@ def _by_class(
 
 def _resampled_scores(
     score: Score,
-    known: Sequence[Sequence[KnownPredictions]],
+    known: Sequence[Sequence[Predicted]],
     n_bootstrap: int,
     rng: np.random.RandomState,
 ) -> np.ndarray:

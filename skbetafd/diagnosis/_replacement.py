@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import StrOptions, is_dataframe, safe_indexing
 from ..estimators.network_classifier import NetworkClassifier
+from ..estimators.scorers import Predicted
 from ..inputs.missing import COMPLETE, present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import dense_modalities
-from ._evaluation import Evaluation, KnownPredictions, read_rows
+from ._evaluation import Evaluation, known_predictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")
 
@@ -71,7 +72,7 @@ class Replacement:
             # a PerModality can't tell the width of an output of which it has no row
             self.rows = np.append(np.arange(n), complete.argmax())
 
-    def predictions(self, kept: Collection[str]) -> list[KnownPredictions]:
+    def predictions(self, kept: Collection[str]) -> list[Predicted]:
         """Predict with the other modalities taken out, once a repeat."""
         X = self.evaluation.X
         removed = [name for name in self.names if name not in kept]
@@ -88,7 +89,7 @@ class Replacement:
                 with_values(X, {n: safe_indexing(X[n], order) for n in removed})
                 for order in self.orders
             ]
-        return [KnownPredictions(self.evaluation, version) for version in versions]
+        return [known_predictions(self.evaluation, version) for version in versions]
 
     def _by_mean(self, removed: Collection[str]) -> MultiModalArray:
         X = self.evaluation.X
@@ -145,7 +146,7 @@ class InputMasks:
         widths = [array.shape[1] for array in self.arrays.values()]
         self.ends, self.n_dimensions = np.cumsum(widths)[:-1], sum(widths)
 
-    def predict(self, masked: np.ndarray) -> KnownPredictions:
+    def predict(self, masked: np.ndarray) -> Predicted:
         """Predict with the columns held where `masked`, shape (n_dimensions,), is True."""
         X = self.evaluation.X
         pieces = zip(self.arrays.items(), np.split(masked, self.ends), strict=True)
@@ -154,7 +155,7 @@ class InputMasks:
             there = present_in(array)[:, None]
             held = np.where(columns & there, self.means[name], array)
             values[name] = in_the_form_of(X[name], held)
-        return KnownPredictions(self.evaluation, with_values(X, values))
+        return known_predictions(self.evaluation, with_values(X, values))
 
 
 class CodeMasks(ExitStack):
@@ -183,7 +184,7 @@ class CodeMasks(ExitStack):
         modules = [module for group in self.groups for module in group]
         handles = [module.register_forward_hook(self._add) for module in modules]
         try:
-            KnownPredictions(self.evaluation, self.evaluation.X).predict(slice(None))
+            known_predictions(self.evaluation, self.evaluation.X).predict(slice(None))
         finally:
             for handle in handles:
                 handle.remove()
@@ -195,11 +196,11 @@ class CodeMasks(ExitStack):
             self.callback(module.register_forward_hook(self._mask).remove)
         return self
 
-    def predict(self, masked: np.ndarray) -> KnownPredictions:
+    def predict(self, masked: np.ndarray) -> Predicted:
         """Predict, when asked, with the dimensions held where `masked` is True."""
         for group, columns in zip(self.groups, np.split(masked, self.ends), strict=True):
             self.masks |= dict.fromkeys(group, torch.as_tensor(columns))
-        return KnownPredictions(self.evaluation, self.evaluation.X)
+        return known_predictions(self.evaluation, self.evaluation.X)
 
     def _add(self, module: nn.Module, inputs: Any, code: Tensor) -> None:
         self.sums[module] = self.sums.get(module, torch.zeros_like(code[0])) + code.sum(dim=0)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from numbers import Real
 from sys import getsizeof
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from .._utils.sklearn_compat import safe_indexing
 from ..fitting.fit import fit_all
 from ..inputs.multimodal_array import MultiModalArray
 from .front_door import FrontDoorMultiModalClassifier
+from .scorers import as_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +90,7 @@ def score_fold(
     for position, beta in enumerate(betas):
         with naming_fold(said):
             score = scorer(_at_beta(fold, X_test, position, beta), X_test, y_test, **cut)
-        if not isinstance(score, Real):
-            raise ValueError(f"scoring must return a number, got {score!r} from {scorer}")
-        scores.append(float(score))
+        scores.append(as_number(score, scorer))
     return scores
 
 
@@ -108,23 +106,14 @@ def _at_beta(
     """Copy a fold's classifier, at one β, with its prediction for the test rows known."""
     view = copy(fold.classifier)
     view.beta = beta
-    view.__dict__["_log_path"] = _KnownPath(view, X_test, fold.log_path[position : position + 1])
+
+    def log_path(X: Any, betas: list[float]) -> np.ndarray:
+        if X is X_test and (betas, view.effect) == ([beta], fold.classifier.effect):
+            return fold.log_path[[position]]
+        return type(view)._log_path(view, X, betas)
+
+    view.__dict__["_log_path"] = log_path
     return view
-
-
-class _KnownPath:
-    """A classifier's ``_log_path`` that knows the answer for the test rows."""
-
-    def __init__(
-        self, view: FrontDoorMultiModalClassifier, X_test: MultiModalArray, log_path: np.ndarray
-    ) -> None:
-        self.view, self.X_test, self.log_path = view, X_test, log_path
-        self.asked = ([view.beta], view.effect)
-
-    def __call__(self, X: Any, betas: list[float]) -> np.ndarray:
-        if X is self.X_test and (betas, self.view.effect) == self.asked:
-            return self.log_path
-        return type(self.view)._log_path(self.view, X, betas)
 
 
 def search_results(

@@ -7,14 +7,12 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
 from ..diagnosis._unwrap import inside
 from ..estimators.prediction import BetaPathMixin
-from ..estimators.scorers import told_of_classes
+from ..estimators.scorers import Predicted, scorer_of
 from ..inputs.labels import (
     check_known,
     check_lengths,
@@ -30,21 +28,6 @@ LABELS = {
     "neg_brier_score": "Brier score",
     "roc_auc": "area under the ROC curve",
 }
-
-
-class Predicted(ClassifierMixin, BaseEstimator):
-    """What a scorer takes for a classifier: its predictions are known, whatever the rows."""
-
-    def __init__(self, proba: np.ndarray, classes: np.ndarray) -> None:
-        self.proba, self.classes_ = proba, classes
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the known probabilities."""
-        return self.proba
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable labels."""
-        return self.classes_[self.proba.argmax(axis=1)]
 
 
 def is_loss(scoring: Any) -> bool:
@@ -117,9 +100,7 @@ class _Score:
 
     def __init__(self, scoring: Any, classes: np.ndarray, y: np.ndarray, sample_weight: Any):
         self.scoring, self.classes, self.y = scoring, classes, y
-        self.scorer = told_of_classes(
-            scoring, get_scorer("accuracy" if scoring is None else scoring)
-        )
+        self.scorer = scorer_of(scoring)
         self.weight = None
         if sample_weight is not None:
             self.weight = check_sample_weight(sample_weight, len(y))
@@ -131,8 +112,8 @@ class _Score:
         if weight and not weight["sample_weight"].any():
             raise ValueError(f"sample_weight is 0 in every row of {where}: it has no score")
         try:
-            known = Predicted(proba[rows], self.classes)
-            score = self.scorer(known, known.proba, self.y[rows], **weight)
+            known = Predicted.of_proba(proba, self.classes)
+            score = self.scorer(known, rows, self.y[rows], **weight)
         except AttributeError as error:
             raise ValueError(
                 f"scoring={self.scoring!r} asks for more than labels and probabilities, which are "
