@@ -21,7 +21,6 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._plotting import _validate_style_kwargs as style_keywords
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
-from sklearn.utils._repr_html.fitted_attributes import AttrsDict
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils._set_output import _safe_set_output as safe_set_output
@@ -59,7 +58,6 @@ __all__ = [
     "BaseComposition",
     "BaseSearchCV",
     "CallbackSupportMixin",
-    "DiagramHooks",
     "HasMethods",
     "Interval",
     "Options",
@@ -89,45 +87,6 @@ __all__ = [
 
 SCARCE = "The least populated class in y has only"
 """scikit-learn's warning of a class with fewer rows than folds: it is in no more test folds."""
-
-
-class AttributesBelow(AttrsDict):
-    """Fitted attributes in a diagram, below HTML of the estimator's own."""
-
-    above: str = ""
-
-    def _repr_html_inner(self) -> str:
-        return self.above + super()._repr_html_inner()
-
-
-class DiagramHooks:
-    """Lets an estimator add a caption and HTML of its own to scikit-learn's diagram.
-
-    The diagram is read from a Pipeline's or a search's repr as well. There is no link to a
-    documentation: scikit-learn makes one for its own estimators alone, but where the class says
-    by ``_doc_link_module`` and ``_doc_link_template`` where its pages are.
-    """
-
-    def _diagram_caption(self) -> str:
-        """Give text for below the estimator's name; nothing leaves the line out."""
-        return ""
-
-    def _diagram_details(self) -> str:
-        """Give HTML for above the fitted attributes; text in it is escaped by who gives it."""
-        return ""
-
-    def _sk_visual_block_(self) -> VisualBlock:
-        name = type(self).__name__
-        caption = self._diagram_caption()
-        return VisualBlock("single", self, names=name, name_details=str(self), name_caption=caption)
-
-    def _get_fitted_attr_html(self, doc_link: str = "") -> AttributesBelow:
-        own = super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]
-        attributes = AttributesBelow(
-            fitted_attrs=own.data, estimator_class=own.estimator_class, doc_link=own.doc_link
-        )
-        attributes.above = self._diagram_details()
-        return attributes
 
 
 def accepts_sample_weight(scorer: Any) -> bool:

@@ -119,7 +119,3 @@ class UnimodalClassifier(Baseline):
 
     def _views(self, names: Sequence[str]) -> list[tuple[int, ...]]:
         return [(modality_position(self.modality, names, "modality"),)]
-
-    def _roles(self) -> dict[str, str]:
-        roles = dict.fromkeys(self._layout.names, "not read")
-        return roles | {self._layout.names[m]: "read" for m in self.parts_[0].columns}

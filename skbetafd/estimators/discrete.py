@@ -23,14 +23,13 @@ from ..inputs.labels import check_sample_weight, read_targets
 from ..inputs.modality_names import modality_position
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
-from .diagram import ModalityDiagram
 from .prediction import BetaPathMixin
 
 MAX_CELLS = 2**24
 """Cells of the largest table: 128 MiB, and a few copies of it."""
 
 
-class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator):
+class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
     r"""Front-door adjustment by counting, for categorical modalities and an observed mediator.
 
     The plug-in estimator of P_β(y | t, a): probabilities are smoothed shares of the training rows,
@@ -247,12 +246,6 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, ModalityDiagram, BaseEstimator)
             name: _with_unknown(counts, self.smoothing, adjust)
             for name, adjust in adjustments.items()
         }
-
-    def _has_mediator(self) -> bool:
-        return self.mediator_levels_ is not None
-
-    def _beta_without_effect(self) -> str:
-        return "" if self._has_mediator() else "no mediator"
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         X = read_prediction_input(self, X, self._layout, dtype=None)

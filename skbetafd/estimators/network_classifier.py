@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, Options, StrOptions
+from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock
 from ..fitting.encodings import may_be_padded, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
 from ..fitting.scaling import standardised_tensors
@@ -18,7 +18,6 @@ from ..inputs.training_rows import numeric_rows, training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
 from ..training.user_callbacks import check_callbacks
-from .diagram import ModalityDiagram
 from .pickling import Portable
 
 
@@ -46,7 +45,7 @@ class CodeEncoder(NamedTuple):
     scaler: Any
 
 
-class NetworkClassifier(ModalityDiagram, Portable):
+class NetworkClassifier(Portable):
     """Parameters and input of a classifier whose network trains on several modalities."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -79,6 +78,22 @@ class NetworkClassifier(ModalityDiagram, Portable):
     def module_(self) -> torch.nn.Module:
         """The (first) trained torch module."""
         raise NotImplementedError
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        """Show a block per modality with its encoder; before `fit`, the estimator alone."""
+        if not hasattr(self, "modality_names_"):
+            name = type(self).__name__
+            return VisualBlock("single", self, names=name, name_details=str(self))
+        predominant = getattr(self, "predominant_", None)
+        return VisualBlock(
+            "parallel",
+            [
+                e.module if isinstance(e.module, torch.nn.Module) else e.kind
+                for e in self._encodings
+            ],
+            names=[f"{n} (predominant)" if n == predominant else n for n in self._layout.names],
+            name_details=[f"shape of a row: {shape}" for shape in self._layout.shapes],
+        )
 
     def _device_in_use(self) -> torch.device | None:
         fitted = any(name in vars(self) for name in ("members_", "parts_"))
