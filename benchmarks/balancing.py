@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from suite_statistics import corrected_t_test
+from suite.comparison import corrected_t_test
 
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES

@@ -22,7 +22,7 @@ import numpy as np
 import sklearn
 import torch
 from command_line import publish, seeded_parser
-from real_data import PAIRS, keep_energy, pair
+from data.pairs import PAIRS, keep_energy, pair
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline

@@ -16,9 +16,9 @@ import warnings
 
 import numpy as np
 from command_line import publish, seeded_parser
+from data.sets import SETS
 from joblib import Parallel, delayed
-from sets import SETS
-from tracks import task
+from suite.tracks import task
 
 from skbetafd import diagnose
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier

@@ -15,11 +15,11 @@ import warnings
 import numpy as np
 import pandas as pd
 from command_line import publish, seeded_parser
+from data.real_set import RealSet, prepare
+from data.sets import load_set
 from joblib import Parallel, delayed
-from methods import Rows, method
-from real_set import RealSet, prepare
-from sets import load_set
 from sklearn.metrics import log_loss
+from suite.methods import Rows, method
 
 from skbetafd import MultiModalArray
 

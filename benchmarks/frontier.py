@@ -15,9 +15,9 @@ import warnings
 import numpy as np
 from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
-from methods import DENSE
 from sklearn.metrics import log_loss
-from tracks import VARIANTS, task
+from suite.methods import DENSE
+from suite.tracks import VARIANTS, task
 
 from skbetafd import FrontDoorMultiModalClassifier
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from command_line import publish, seeded_parser
 from joblib import Parallel, delayed
-from methods import STOPPED, method
 from sklearn.metrics import log_loss
-from tracks import RAW, task
+from suite.methods import STOPPED, method
+from suite.tracks import RAW, task
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier

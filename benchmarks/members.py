@@ -15,8 +15,8 @@ import warnings
 import numpy as np
 from command_line import publish, seeded_parser
 from confounded import score
-from methods import DENSE
-from tracks import Task, task, tasks
+from suite.methods import DENSE
+from suite.tracks import Task, task, tasks
 
 from skbetafd import FrontDoorMultiModalClassifier
 

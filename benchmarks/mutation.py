@@ -46,7 +46,7 @@ PARTS = {
         ("tests/causal/test_criterion.py", "skbetafd/causal/criterion.py"),
     ),
     "inputs": (
-        ("_inputs.py", "_column_groups.py", "_flat_table.py"),
+        ("inputs/validation.py", "inputs/columns.py", "inputs/missing.py"),
         (
             "tests/inputs/test_columns.py",
             "tests/inputs/test_validation.py",
@@ -55,7 +55,7 @@ PARTS = {
         ),
     ),
     "targets": (
-        ("_targets.py", "_numeric.py", "_lengths.py"),
+        ("inputs/labels.py", "inputs/numeric.py"),
         (
             "tests/inputs/test_lengths.py",
             "tests/training/test_training_control.py",

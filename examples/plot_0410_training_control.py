@@ -26,8 +26,8 @@ from sklearn.model_selection import train_test_split
 
 here = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd()
 sys.path.insert(0, str(here / "benchmarks"))
-from real_set import prepare
-from sets import load_set
+from data.real_set import prepare
+from data.sets import load_set
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.plots import TrainingHistoryDisplay

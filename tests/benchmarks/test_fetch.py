@@ -1,19 +1,15 @@
 import hashlib
-import importlib
 import subprocess
-from pathlib import Path
 
 import pytest
+from data import fetch as module
 
 CONTENT = b"an archive"
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
 def fetching(monkeypatch, tmp_path):
     """The module with one pinned package, a cache in tmp_path and no network."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    module = importlib.import_module("fetch")
     pinned = module.Package("pypi", "toy", "1.0", hashlib.sha256(CONTENT).hexdigest())
     monkeypatch.setattr(module, "PACKAGES", {"toy": pinned})
     monkeypatch.setenv("SKBETAFD_CACHE", str(tmp_path / "cache"))

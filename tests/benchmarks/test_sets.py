@@ -1,11 +1,11 @@
-import importlib
 import io
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import real_set, sets, signals
+from describe_sets import folds, worth
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -13,7 +13,6 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from skbetafd import MultiModalArray
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     "kar/mor fou/zer kar/pix av_mnist satimage image_segments leaf_flavia cell_segmentation "
     "alzheimer bird_strikes email_spam tweets_device pd_speech brca fashion_mnist pen_optic_speech"
@@ -21,27 +20,12 @@ NAMES = (
 TRAIN, TEST = [0, 1, 2, 3], [4, 5]
 
 
-@pytest.fixture(autouse=True)
-def on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-
-@pytest.fixture
-def sets():
-    return importlib.import_module("sets")
-
-
-@pytest.fixture
-def real_set():
-    return importlib.import_module("real_set")
-
-
 def words():
     return make_pipeline(FunctionTransformer(np.ravel), TfidfVectorizer())
 
 
 @pytest.fixture
-def handmade(real_set):
+def handmade():
     """Six rows of text and table; row 1 lacks the text, row 4 has words of its own."""
     text = np.array(["red", np.nan, "blue", "red blue", "green", "red"], dtype=object)
     colour = pd.DataFrame({"c": ["x", "y", "x", "y", "z", "x"]})
@@ -58,39 +42,39 @@ def handmade(real_set):
 
 
 @pytest.mark.parametrize("name", ["kar/mor", "fou/zer", "kar/pix"])
-def test_embedded_pairs_load_with_the_predominant_first_and_copies_grouped(sets, name):
+def test_embedded_pairs_load_with_the_predominant_first_and_copies_grouped(name):
     loaded = sets.load_set(name, seed=0)
     assert loaded.X.names == tuple(name.split("/"))
     assert loaded.predominant == loaded.X.names[0]
     assert (np.unique(loaded.groups, return_counts=True)[1] > 1).sum() == 6
-    (numbers,) = sets.prepare(loaded, np.arange(2000))
+    (numbers,) = real_set.prepare(loaded, np.arange(2000))
     assert {value.dtype for value in numbers.values()} == {np.dtype("float32")}
     assert np.allclose(numbers, np.asarray(loaded.X), rtol=1e-6)
 
 
-def test_registry_has_every_set_and_refuses_others(sets):
+def test_registry_has_every_set_and_refuses_others():
     assert list(sets.SETS) == NAMES
     with pytest.raises(ValueError, match=r"name must be one of kar/mor, .*, got 'iris'"):
         sets.load_set("iris")
 
 
-def test_folds_keep_groups_together(sets, handmade, real_set):
+def test_folds_keep_groups_together():
     y, groups = np.tile([0, 1], 10), np.repeat(np.arange(10), 2)
     X = MultiModalArray({"a": np.arange(20.0)[:, None]})
-    for train, test in sets.folds(real_set.RealSet(X, y, groups, "a")):
+    for train, test in folds(real_set.RealSet(X, y, groups, "a")):
         assert not set(groups[train]) & set(groups[test])
 
 
-def test_worth_scores_each_modality_alone_and_all(sets, real_set):
+def test_worth_scores_each_modality_alone_and_all():
     y = np.tile([0, 1], 20)
     noise = np.random.default_rng(0).normal(size=(40, 2))
     X = MultiModalArray({"label": y[:, None] + noise[:, :1] / 9, "noise": noise[:, 1:]})
-    scores = sets.worth(real_set.RealSet(X, y, None, "label"))
+    scores = worth(real_set.RealSet(X, y, None, "label"))
     assert scores["label"] == scores["all"] == 1
     assert scores["noise"] < 0.8
 
 
-def test_transformers_see_the_training_rows_only(real_set, handmade):
+def test_transformers_see_the_training_rows_only(handmade):
     train, test = real_set.prepare(handmade, TRAIN, TEST)
     assert train["text"].shape == (4, 2), "the vocabulary must be blue and red, not green"
     assert (test["text"][0] == 0).all()
@@ -99,14 +83,14 @@ def test_transformers_see_the_training_rows_only(real_set, handmade):
     assert {value.dtype for X in (train, test) for value in X.values()} == {np.dtype("float32")}
 
 
-def test_row_without_a_modality_becomes_nan_and_is_not_imputed(real_set, handmade):
+def test_row_without_a_modality_becomes_nan_and_is_not_imputed(handmade):
     train, test = real_set.prepare(handmade, TRAIN, TEST)
     assert np.isnan(train["text"]).all(axis=1).tolist() == [False, True, False, False]
     assert np.isnan(train["size"]).ravel().tolist() == [False, False, True, False]
     assert np.isnan(test["size"]).ravel().tolist() == [False, True]
 
 
-def test_cells_are_imputed_by_the_training_rows(real_set):
+def test_cells_are_imputed_by_the_training_rows():
     X = MultiModalArray({"a": np.array([[1.0, 2.0], [3.0, 4.0], [9.0, 9.0], [5.0, np.nan]])})
     holes = real_set.RealSet(X, np.zeros(4), None, "a", {"a": SimpleImputer()})
     assert real_set.prepare(holes, [0, 1], [3])[1]["a"].tolist() == [[5.0, 3.0]]
@@ -114,18 +98,18 @@ def test_cells_are_imputed_by_the_training_rows(real_set):
         real_set.prepare(real_set.RealSet(X, np.zeros(4), None, "a"), [0, 1])
 
 
-def test_transformers_of_the_set_stay_unfitted(real_set, handmade):
+def test_transformers_of_the_set_stay_unfitted(handmade):
     real_set.prepare(handmade, TRAIN)
     assert not hasattr(handmade.per_modality["text"][-1], "vocabulary_")
 
 
-def test_rows_can_be_chosen_by_booleans(real_set, handmade):
+def test_rows_can_be_chosen_by_booleans(handmade):
     mask = np.arange(6) < 4
     chosen = [real_set.prepare(handmade, rows)[0]["text"] for rows in (mask, TRAIN)]
     assert np.array_equal(*chosen, equal_nan=True)
 
 
-def test_training_rows_that_teach_nothing_are_refused(real_set, handmade):
+def test_training_rows_that_teach_nothing_are_refused(handmade):
     with pytest.raises(ValueError, match="train_rows must hold at least 1 row"):
         real_set.prepare(handmade, np.zeros(6, dtype=bool))
     with pytest.raises(ValueError, match="'text' is missing in all 1 training rows"):
@@ -141,12 +125,12 @@ def test_training_rows_that_teach_nothing_are_refused(real_set, handmade):
         ({"per_modality": {"smell": words()}}, "size, text, colour, got 'smell'"),
     ],
 )
-def test_set_that_does_not_fit_together_is_refused(real_set, handmade, change, message):
+def test_set_that_does_not_fit_together_is_refused(handmade, change, message):
     with pytest.raises(ValueError, match=message):
         real_set.RealSet(**{**vars(handmade), **change})
 
 
-def test_copies_are_rows_equal_in_all_modalities(real_set):
+def test_copies_are_rows_equal_in_all_modalities():
     text = np.array([["a"], ["a"], [np.nan], [np.nan], ["a"]], dtype=object)
     X = MultiModalArray({"text": text, "number": np.array([1.0, 1, 2, 2, 3])[:, None]})
     groups = real_set.copies(X)
@@ -156,7 +140,7 @@ def test_copies_are_rows_equal_in_all_modalities(real_set):
     assert real_set.copies(X[[0, 2, 4]]) is None
 
 
-def test_planted_confounder_sees_training_rows_only_and_spares_missing_rows(real_set):
+def test_planted_confounder_sees_training_rows_only_and_spares_missing_rows():
     rng = np.random.default_rng(0)
     y = np.tile([0, 1], 50)
     size = np.hstack([y[:, None], np.arange(100)[:, None]]) + 0.0
@@ -174,7 +158,6 @@ def test_planted_confounder_sees_training_rows_only_and_spares_missing_rows(real
 
 
 def test_gradients_count_an_edge_in_its_cell_and_direction():
-    signals = importlib.import_module("sets_signals")
     image = np.zeros((1, 8, 8))
     image[:, :4, 6:] = 1.0  # brighter to the right, in the upper right
     grid = signals.gradient_histogram(image, cells=2, orientations=4).reshape(2, 2, 4)
@@ -184,7 +167,6 @@ def test_gradients_count_an_edge_in_its_cell_and_direction():
 
 
 def test_files_of_a_deb_are_read_without_debian(tmp_path):
-    signals = importlib.import_module("sets_signals")
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w:xz") as files:
         member = tarfile.TarInfo("./hello")

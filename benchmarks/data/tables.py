@@ -7,12 +7,12 @@ import zipfile
 
 import numpy as np
 import pandas as pd
-from fetch import fetch
-from real_set import RealSet, copies, text_numbers
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
+from data.fetch import fetch
+from data.real_set import RealSet, copies, text_numbers
 from skbetafd import MultiModalArray
 
 CAMPAIGN = ("2015-06-17", "2016-11-08")

@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from methods import STOPPED, Rows
-from real_set import RealSet, plant
-from sets import SETS, load_set
+from data.real_set import RealSet, plant
+from data.sets import SETS, load_set
 
 from skbetafd import MultiModalArray
 from skbetafd.baselines import FusionClassifier
 from skbetafd.datasets import ConfoundedData, ConfoundedSplit
 from skbetafd.datasets._law import DEFAULT_PRIOR, law_by_class, proba_given_content
+from suite.methods import STOPPED, Rows
 
 TESTS = ("iid", "half_broken", "broken", "redrawn")
 SHARES = (0.25, 0.5, 0.75, 1.0)

@@ -10,30 +10,30 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fetch import fetch
-from real_data import keel, pair, paired_by_class, recordings
-from real_set import RealSet, copies
 from sklearn.decomposition import PCA
 
+from data.fetch import fetch
+from data.pairs import keel, pair, paired_by_class, recordings
+from data.real_set import RealSet, copies
 from skbetafd import MultiModalArray
 
 FASHION_ROWS = 6000
 
 
 def known_pair(name: str, seed: int) -> RealSet:
-    """Return a set of `real_data`, predominant first; the images of av_mnist lose most energy.
+    """Return a set of `pairs`, predominant first; the images of av_mnist lose most energy.
 
     Parameters
     ----------
     name : str
-        One of ``real_data.SETS``.
+        One of ``pairs.GIVEN``.
     seed : int
         Of the pairing by class in av_mnist.
 
     Returns
     -------
     RealSet
-        For av_mnist with PCA that keeps 25 % of the image's variance, see `real_data.keep_energy`.
+        For av_mnist with PCA that keeps 25 % of the image's variance, see `pairs.keep_energy`.
     """
     X, y, groups = pair(name, seed)
     weak = {"image": PCA(0.25, svd_solver="full")} if name == "av_mnist" else None

@@ -1,12 +1,8 @@
-"""From scores.csv to the report of the suite.
-
-python benchmarks/suite_report.py FOLDER
-"""
+"""From the scores to the report of the suite."""
 
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy import stats
-from suite_picture import picture
-from suite_statistics import (
+
+from skbetafd._utils.files import whole_file
+from suite.comparison import (
     BEST,
     complete_predictors,
     corrected_t_test,
@@ -23,11 +20,10 @@ from suite_statistics import (
     mean_ranks,
     wide,
 )
-
-from skbetafd._utils.files import whole_file
+from suite.picture import picture
+from suite.tracks import DIGITS
 
 BETA_ONE, BETA_ZERO, BETA_CV = "β = 1", "β = 0", "β by CV"
-DIGITS = ("kar/mor", "fou/zer", "kar/pix", "av_mnist", "pen_optic_speech")
 FLAT = ("logistic regression", "gradient boosting", "random forest", "stacking")
 """scikit-learn's own, on the modalities side by side."""
 
@@ -79,7 +75,7 @@ def header(scores: pd.DataFrame) -> str:
     if budget > 1:
         settings = f"Each network keeps the best of {budget} settings on held-out training rows"
     return (
-        "`python benchmarks/suite.py`. A seed stands for a 70 : 30 split, a confounder and the "
+        "`python benchmarks/suite/run.py`. A seed stands for a 70 : 30 split, a confounder and the "
         f"models' initial weights. {versions}, Python {platform.python_version()}, "
         f"{platform.machine()}, CPU. Accuracy / log-loss, mean ± sd over seeds; ranks by accuracy "
         f"and by log-loss, 1 is best. {settings}; the baselines stop early on a fifth of the "
@@ -287,8 +283,3 @@ def gap_closed(rows: pd.DataFrame) -> str:
     cells = ", ".join(f"{name} {value:.0%}" for name, value in share.items())
     said = "Gap from joint training to the best possible closed by β = 1"
     return f"{said}: {cells}; mean of the digit pairs {digits:.0%}, of all {share.mean():.0%}."
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    write_report(folder / "scores.csv", folder)

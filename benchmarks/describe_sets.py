@@ -1,6 +1,6 @@
-"""The real sets of the benchmarks: what they are, and what each modality is worth alone.
+"""What each modality of the real sets is worth alone, as a Markdown table.
 
-    python benchmarks/sets.py [set ...]
+    python benchmarks/describe_sets.py [set ...]
 
 Balanced accuracy of LogisticRegression(max_iter=1000) behind a StandardScaler, missing rows at
 their training means; five folds, stratified, groups kept together, transformers fitted inside, and
@@ -12,24 +12,13 @@ is that the predominant modality is the best one, but for the pairs given as suc
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
-from real_data import SETS as GIVEN
-from real_set import RealSet, prepare, present_rows
-from sets_signals import fashion_mnist, image_segments, known_pair, pen_optic_speech
-from sets_tables import (
-    alzheimer,
-    bird_strikes,
-    brca,
-    cell_segmentation,
-    email_spam,
-    leaf_flavia,
-    pd_speech,
-    tweets_device,
-)
+from data.pairs import GIVEN
+from data.real_set import RealSet, prepare, present_rows
+from data.sets import SETS, load_set
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
@@ -39,53 +28,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skbetafd import MultiModalArray
 
-
-def _unseeded(load: Callable[[], RealSet]) -> Callable[[int], RealSet]:
-    return lambda seed: load()
-
-
-# A set for each seed: the seed pairs rows by class or chooses them, where the set needs that.
-SETS: dict[str, Callable[[int], RealSet]] = {
-    **{name: partial(known_pair, name) for name in GIVEN},
-    "image_segments": _unseeded(image_segments),
-    "leaf_flavia": _unseeded(leaf_flavia),
-    "cell_segmentation": _unseeded(cell_segmentation),
-    "alzheimer": _unseeded(alzheimer),
-    "bird_strikes": _unseeded(bird_strikes),
-    "email_spam": _unseeded(email_spam),
-    "tweets_device": _unseeded(tweets_device),
-    "pd_speech": _unseeded(pd_speech),
-    "brca": _unseeded(brca),
-    "fashion_mnist": fashion_mnist,
-    "pen_optic_speech": pen_optic_speech,
-}
 ENOUGH_ROWS = 3000
 WEIGHTED = ("bird_strikes", "email_spam")
-
-
-def load_set(name: str, seed: int = 0) -> RealSet:
-    """Return a set by its name.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``SETS``.
-    seed : int, default=0
-        Of the rows paired by class or chosen, where the set needs that.
-
-    Returns
-    -------
-    RealSet
-        Not yet numbers: see `prepare`.
-
-    Raises
-    ------
-    ValueError
-        If `name` is unknown.
-    """
-    if name not in SETS:
-        raise ValueError(f"name must be one of {', '.join(SETS)}, got {name!r}")
-    return SETS[name](seed)
 
 
 def folds(real_set: RealSet, seed: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:

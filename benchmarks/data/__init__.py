@@ -1,0 +1,1 @@
+"""What gives the benchmarks their data: pinned archives, and the real sets out of them."""

@@ -1,0 +1,1 @@
+"""The comparison of all methods on real sets: ``python benchmarks/suite/run.py``."""
