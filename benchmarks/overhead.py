@@ -22,6 +22,7 @@ import torch
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.fitting.probe import probe_scores
 from skbetafd.nn.adjustment import ReferenceSet
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.front_door import FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss
 from skbetafd.training.references import build_references
@@ -83,7 +84,8 @@ def loop_fit(
     for _ in range(epochs):
         for rows in torch.randperm(len(y), generator=generator).tensor_split(n_batches):
             masks = draw_masks(network, len(rows), generator)
-            terms = loss(network, [x[rows] for x in xs], y[rows], weight[rows], None, masks)
+            part = Batch([x[rows] for x in xs], y[rows], weight[rows], masks=masks)
+            terms = loss(network, part)
             optimizer.zero_grad()
             terms["loss"].backward()
             optimizer.step()

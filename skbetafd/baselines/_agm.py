@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import Rule, mean_entropy
 
@@ -52,22 +53,14 @@ class AGM(Rule):
         self.n_seen = 0
         self.usual = network.out.weight.new_zeros(len(network.encoders))
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint loss, through logits whose gradients are scaled."""
-        shares = shapley_logits(network, network.encode(xs, masks), masks[-1] if masks else None)
+        shares = shapley_logits(network, network.encode(batch.xs, batch.masks), batch.head_mask)
         with torch.no_grad():
-            costs = torch.stack([mean_entropy(s, y, weight) for s in shares])
+            costs = torch.stack([mean_entropy(s, batch) for s in shares])
             coefficients = self._coefficients(costs)
         scaled = [_scale_gradient(s, k) for s, k in zip(shares, coefficients, strict=True)]
-        return {"loss": mean_entropy(torch.stack(scaled).sum(0), y, weight)}
+        return {"loss": mean_entropy(torch.stack(scaled).sum(0), batch)}
 
     def _coefficients(self, costs: Tensor) -> Tensor:
         self.n_seen += 1

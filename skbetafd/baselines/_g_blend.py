@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import OwnLosses, Rule, Trainer, mean_entropy
 
@@ -70,17 +71,9 @@ class GBlend(OwnLosses):
         before, after = torch.tensor(trials, dtype=torch.float64, device="cpu").unbind(1)
         self.weights.copy_(blend_weights(before, after, self.floor))
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the blended loss."""
-        joint, own = self.losses(network, xs, y, weight, masks)
+        joint, own = self.losses(network, batch)
         return {"loss": (self.weights * torch.stack([*own, joint])).sum(), "joint": joint}
 
 
@@ -91,17 +84,9 @@ class OneLoss(Rule):
         super().__init__()
         self.head, self.modality = head, modality
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the loss."""
-        return {"loss": mean_entropy(self._logits(network, xs, masks), y, weight)}
+        return {"loss": mean_entropy(self._logits(network, batch.xs, batch.masks), batch)}
 
     def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
         """Logits (n, n_classes) of the head that is trained."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import Rule, entropy
 
@@ -52,18 +52,11 @@ class LfF(Rule):
         self.biased = network.like(generator)
         self.register_buffer("mean", where.new_zeros(2, network.n_classes), persistent=False)
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the biased and the weighted main loss."""
-        biased = entropy(self.biased(xs, masks), y)
-        main = entropy(network(xs, masks), y)
+        y, weight = batch.y, batch.weight
+        biased = entropy(self.biased(batch.xs, batch.masks), y)
+        main = entropy(network(batch.xs, batch.masks), y)
         easy = (1 - torch.exp(-self.q * biased)) / self.q
         difficulty = self._difficulty(biased.detach(), main.detach(), y, weight)
         terms = {"biased": (weight * easy).mean(), "main": (weight * difficulty * main).mean()}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
 from ._rule import Rule, Trainer, mean_entropy
@@ -51,19 +52,11 @@ class MLA(Rule):
         self.batch = 0
         self.projector.copy_(torch.eye(len(self.projector)))
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate each modality's loss, and their sum."""
-        codes = network.encode(xs, masks)
-        self.means = [(weight[:, None] * c.detach()).mean(0) for c in codes]
-        own = [mean_entropy(self.head(c), y, weight) for c in codes]
+        codes = network.encode(batch.xs, batch.masks)
+        self.means = [(batch.weight[:, None] * c.detach()).mean(0) for c in codes]
+        own = [mean_entropy(self.head(c), batch) for c in codes]
         return {"loss": torch.stack(own).sum()} | {f"own_{m}": loss for m, loss in enumerate(own)}
 
     def backward(self, network: FusionNetwork, terms: dict[str, Tensor]) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import OwnLosses
 
@@ -42,17 +43,9 @@ class MMPareto(OwnLosses):
         super().__init__()
         self.gamma = gamma
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"joint"``, ``"own_0"``, ``"own_1"``, … and their sum."""
-        joint, own = self.losses(network, xs, y, weight, masks)
+        joint, own = self.losses(network, batch)
         terms = {"joint": joint, **{f"own_{m}": loss for m, loss in enumerate(own)}}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 
@@ -54,25 +54,17 @@ class OGMGE(Rule):
         """Take note of the epoch."""
         self.epoch = epoch
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint loss, and the coefficients k_m for its gradients."""
-        mask = masks[-1] if masks else None
-        codes = network.encode(xs, masks)
+        mask = batch.head_mask
+        codes = network.encode(batch.xs, batch.masks)
         with torch.no_grad():
             alone = [network.alone(codes, m, mask) for m in range(len(codes))]
-            ratios = ratios_to_others(torch.stack([confidence(s, y, weight) for s in alone]))
+            ratios = ratios_to_others(torch.stack([confidence(s, batch) for s in alone]))
             self.coefficients = torch.where(
                 ratios > 1, 1 - torch.tanh(self.alpha * ratios), torch.ones_like(ratios)
             )
-        return {"loss": mean_entropy(network.head(codes, mask), y, weight)}
+        return {"loss": mean_entropy(network.head(codes, mask), batch)}
 
     def backward(self, network: FusionNetwork, terms: dict[str, Tensor]) -> None:
         """Take the gradients, scale those of each encoder and add noise."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import Rule, confidence, mean_entropy, ratios_to_others
 
@@ -46,24 +47,16 @@ class OPM(Rule):
         super().__init__()
         self.q0, self.lam, self.p_exe = q0, lam, p_exe
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint loss, in most batches on codes of which some are left out."""
-        mask = masks[-1] if masks else None
-        codes = network.encode(xs, masks)
+        mask = batch.head_mask
+        codes = network.encode(batch.xs, batch.masks)
         if self._uniform(1) < self.p_exe:
             with torch.no_grad():
                 alone = [network.alone(codes, m, mask) for m in range(len(codes))]
-                scores = torch.stack([confidence(s, y, weight) for s in alone])
+                scores = torch.stack([confidence(s, batch) for s in alone])
             codes = self._thinned(codes, self._rates(ratios_to_others(scores)))
-        return {"loss": mean_entropy(network.head(codes, mask), y, weight)}
+        return {"loss": mean_entropy(network.head(codes, mask), batch)}
 
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(shape, generator=self.generator, dtype=torch.float32, device="cpu")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.batches import TrainingRows, dense
 from ._rule import Rule, Trainer, confidence, mean_entropy
@@ -80,30 +81,22 @@ class PMR(Rule):
         pairs = zip(means if old is None else old, means, strict=True)
         self.prototypes = [before.lerp(mean, 1 - self.momentum) for before, mean in pairs]
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint loss and the slowest modality's prototype loss."""
-        codes = network.encode(xs, masks)
-        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
+        codes = network.encode(batch.xs, batch.masks)
+        joint = mean_entropy(network.head(codes, batch.head_mask), batch)
         if not self.acts:
             return {"loss": joint, "joint": joint}
-        return {"loss": joint + self.alpha * self._slowest(codes, y, weight), "joint": joint}
+        return {"loss": joint + self.alpha * self._slowest(codes, batch), "joint": joint}
 
-    def _slowest(self, codes: Sequence[Tensor], y: Tensor, weight: Tensor) -> Tensor:
+    def _slowest(self, codes: Sequence[Tensor], batch: Batch) -> Tensor:
         assert self.prototypes is not None
         nearness = [
             -torch.cdist(c, p, compute_mode="donot_use_mm_for_euclid_dist")
             for c, p in zip(codes, self.prototypes, strict=True)
         ]
-        scores = torch.stack([confidence(d, y, weight) for d in nearness])
-        losses = torch.stack([mean_entropy(d, y, weight) for d in nearness])
+        scores = torch.stack([confidence(d, batch) for d in nearness])
+        losses = torch.stack([mean_entropy(d, batch) for d in nearness])
         return losses.gather(0, scores.argmin()[None])[0]  # indexing would wait for the device
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.net import NeuralNet
 from ._rule import Rule, Trainer, mean_entropy
@@ -52,18 +53,10 @@ class _Alone(Rule):
         super().__init__()
         self.modality = modality
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
-        codes = network.encode(xs, masks)
-        logits = network.alone(codes, self.modality, masks[-1] if masks else None)
-        return {"loss": mean_entropy(logits, y, weight)}
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
+        codes = network.encode(batch.xs, batch.masks)
+        logits = network.alone(codes, self.modality, batch.head_mask)
+        return {"loss": mean_entropy(logits, batch)}
 
     def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
         return network.alone(network.encode(xs), self.modality)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..nn.criterion import Criterion
+from ..nn.criterion import Batch, Criterion
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
 from ..training.batches import TrainingRows
@@ -75,17 +75,9 @@ class Rule(Criterion):
     def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
         """Act before an epoch, counted from 0."""
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its terms on a batch, as FrontDoorLoss does."""
-        return {"loss": mean_entropy(network(xs, masks), y, weight)}
+        return {"loss": mean_entropy(network(batch.xs, batch.masks), batch)}
 
     def fit(self, trainer: Trainer) -> NeuralNet:
         """Train a network by the rule."""
@@ -95,11 +87,9 @@ class Rule(Criterion):
         """Logits (n, n_classes) of a prediction."""
         return network(xs)
 
-    def held_out_logits(
-        self, network: FusionNetwork, xs: Sequence[Tensor], present: Tensor | None
-    ) -> Tensor:
+    def held_out_logits(self, network: FusionNetwork, batch: Batch) -> Tensor:
         """Logits (n, n_classes) of a prediction."""
-        return self.logits(network, xs)
+        return self.logits(network, batch.xs)
 
 
 class OwnLosses(Rule):
@@ -114,24 +104,17 @@ class OwnLosses(Rule):
         heads = [linear(network.code_dim, network.n_classes, generator) for _ in network.encoders]
         self.heads = nn.ModuleList(heads).to(where.device, where.dtype)
 
-    def losses(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        masks: Sequence[Tensor] | None,
-    ) -> tuple[Tensor, list[Tensor]]:
+    def losses(self, network: FusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Evaluate the joint loss L and every L_m on a batch."""
-        codes = network.encode(xs, masks)
-        joint = mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)
-        own = [mean_entropy(h(c), y, weight) for h, c in zip(self.heads, codes, strict=True)]
+        codes = network.encode(batch.xs, batch.masks)
+        joint = mean_entropy(network.head(codes, batch.head_mask), batch)
+        own = [mean_entropy(h(c), batch) for h, c in zip(self.heads, codes, strict=True)]
         return joint, own
 
 
-def mean_entropy(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+def mean_entropy(logits: Tensor, batch: Batch) -> Tensor:
     """Weighted mean cross-entropy of a batch."""
-    return (weight * entropy(logits, y)).mean()
+    return (batch.weight * entropy(logits, batch.y)).mean()
 
 
 def entropy(logits: Tensor, y: Tensor) -> Tensor:
@@ -139,9 +122,10 @@ def entropy(logits: Tensor, y: Tensor) -> Tensor:
     return cross_entropy(logits, y, reduction="none")
 
 
-def confidence(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+def confidence(logits: Tensor, batch: Batch) -> Tensor:
     """Σ_batch softmax(logits)_y, the score p_m by which rules tell the stronger modality."""
-    return (weight * torch.softmax(logits, dim=1).gather(1, y[:, None])[:, 0]).sum()
+    own = torch.softmax(logits, dim=1).gather(1, batch.y[:, None])[:, 0]
+    return (batch.weight * own).sum()
 
 
 def ratios_to_others(scores: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from math import factorial
 from numbers import Integral
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.batches import TrainingRows
 from ..training.net import NeuralNet
@@ -76,20 +77,13 @@ class SMV(Rule):
         values = subset_values(network, source)
         refill(self.rows, source, n_copies(shapley(values, n_modalities)))
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint loss, with the codes zeroed that a copy is without."""
-        codes = network.encode(xs, masks)
-        if present is not None:
-            codes = [c * p[:, None] for c, p in zip(codes, present.unbind(1), strict=True)]
-        return {"loss": mean_entropy(network.head(codes, masks[-1] if masks else None), y, weight)}
+        codes = network.encode(batch.xs, batch.masks)
+        if batch.present is not None:
+            shown = batch.present.unbind(1)
+            codes = [c * p[:, None] for c, p in zip(codes, shown, strict=True)]
+        return {"loss": mean_entropy(network.head(codes, batch.head_mask), batch)}
 
 
 @torch.no_grad()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ._rule import OwnLosses
 
@@ -14,15 +13,7 @@ from ._rule import OwnLosses
 class Uniform(OwnLosses):
     """``L + Σ_m L_m``, L_m the cross-entropy of a linear head on modality m's code."""
 
-    def forward(
-        self,
-        network: FusionNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate the joint and every own loss."""
-        joint, own = self.losses(network, xs, y, weight, masks)
+        joint, own = self.losses(network, batch)
         return {"loss": joint + sum(own, torch.zeros_like(joint)), "joint": joint}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,8 +13,34 @@ def _own_rows(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tensors
 
 
+@dataclass(eq=False)
+class Batch:
+    """Aligned rows of every modality; of stacked models, each tensor has a leading axis of them."""
+
+    xs: Sequence[Any]
+    """Standardised rows (n, width) of each modality; where it is absent anything finite, or NaN
+    in a sequence. An observed mediator comes last."""
+    y: Tensor
+    """Class indices (n,), int64."""
+    weight: Tensor
+    """Positive row weights (n,) with mean about 1."""
+    present: Tensor | None = None
+    """1 where a row has a modality, else 0, shape (n, n_modalities): the predominant first, then
+    the auxiliaries. None: every row has all."""
+    masks: Sequence[Tensor] | None = None
+    """Dropout masks of each hidden layer (``network.mask_dims``)."""
+
+    @property
+    def head_mask(self) -> Tensor | None:
+        """Dropout mask of the head, the last."""
+        return self.masks[-1] if self.masks else None
+
+
 class Criterion(nn.Module):
-    """A module that gives ``"loss"`` and its terms for a batch, and takes their gradients."""
+    """A module that returns ``"loss"`` and its terms for a batch, and takes their gradients.
+
+    ``forward(network, batch)`` evaluates a dict of the loss and its unweighted terms.
+    """
 
     whole_batch: Callable[..., tuple[Tensor, ...]] = staticmethod(_own_rows)
     """Turns aligned tensors of a batch's rows, where these are a share of it, into those of all."""
@@ -25,17 +52,10 @@ class Criterion(nn.Module):
         """Take the gradients of the loss; a rule that balances modalities may alter them."""
         terms["loss"].backward()
 
-    def held_out_loss(
-        self,
-        network: Any,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-    ) -> Tensor:
+    def held_out_loss(self, network: Any, batch: Batch) -> Tensor:
         """Evaluate, without dropout, what early stopping watches; by default the whole loss."""
-        return self(network, xs, y, weight, present, None)["loss"]
+        return self(network, batch)["loss"]
 
-    def held_out_logits(self, network: Any, xs: Sequence[Tensor], present: Tensor | None) -> Tensor:
+    def held_out_logits(self, network: Any, batch: Batch) -> Tensor:
         """Logits (n, n_classes) by which held-out rows are scored during training."""
         raise NotImplementedError

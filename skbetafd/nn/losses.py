@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from .criterion import Criterion
+from .criterion import Batch, Criterion
 from .dependence import directed_hsic, info_nce
 from .front_door import Codes, FrontDoorNetwork
 
@@ -85,37 +83,13 @@ class FrontDoorLoss(Criterion):
         """Let the label count, or not yet."""
         self.label_counts = epoch >= int(LABEL_START * max_epochs)
 
-    def forward(
-        self,
-        network: FrontDoorNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
+    def forward(self, network: FrontDoorNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its unweighted terms.
 
         Every tensor may have a leading axis of k models whose parameters are stacked.
-
-        Parameters
-        ----------
-        network : FrontDoorNetwork
-            The model.
-        xs : sequence of Tensor of shape (n, width)
-            Standardised rows, one tensor a modality; where it is absent anything finite, or NaN in
-            a sequence.
-        y : Tensor of shape (n,), int64
-            Class indices.
-        weight : Tensor of shape (n,)
-            Positive row weights with mean about 1.
-        present : Tensor of shape (n, n_modalities) or None
-            1 where a row has a modality, else 0: the predominant first, then the auxiliaries.
-            None: every row has all.
-        masks : sequence of Tensor or None
-            Dropout masks, one a hidden layer (``network.mask_dims``).
         """
-        logits, codes = network(xs, masks)
+        weight, present = batch.weight, batch.present
+        logits, codes = network(batch.xs, batch.masks)
         complete = weight if present is None else weight * present.prod(-1)
         predominant = weight if present is None else weight * present[..., 0]
         heads = {"outcome": (logits.unsqueeze(-3), complete.unsqueeze(-2))}
@@ -124,12 +98,12 @@ class FrontDoorLoss(Criterion):
             label = network.knowledge_label(codes.knowledge)
             heads["label"] = (label.unsqueeze(-3), predominant.unsqueeze(-2))
         if network.auxiliaries:
-            ordered = [xs[m] for m in network.order]
-            some = None if masks is None else masks[1:-1]
+            ordered = [batch.xs[m] for m in network.order]
+            some = None if batch.masks is None else batch.masks[1:-1]
             partial, counted = network.partial.training_logits(ordered, codes, present, some)
             rows = weight.unsqueeze(-2).expand(partial.shape[:-1])
             heads["partial"] = (partial, rows if counted is None else rows * counted)
-        terms = _head_losses(heads, y)
+        terms = _head_losses(heads, batch.y)
         if network.auxiliaries and "knowledge" in self.active:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
@@ -142,27 +116,18 @@ class FrontDoorLoss(Criterion):
         weighted = [weights[name] * term for name, term in terms.items()]
         return {"loss": torch.stack(weighted).sum(0), **terms}
 
-    def held_out_loss(
-        self,
-        network: FrontDoorNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: Tensor | None,
-    ) -> Tensor:
+    def held_out_loss(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
         """Weighted cross-entropy of P_0, see `held_out_logits`."""
-        logits = self.held_out_logits(network, xs, present)
-        return (weight * cross_entropy(logits, y, reduction="none")).mean()
+        logits = self.held_out_logits(network, batch)
+        return (batch.weight * cross_entropy(logits, batch.y, reduction="none")).mean()
 
-    def held_out_logits(
-        self, network: FrontDoorNetwork, xs: Sequence[Tensor], present: Tensor | None
-    ) -> Tensor:
+    def held_out_logits(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
         """Logits of P_0: at own triples, or where a row lacks a modality by what it has."""
-        logits = network(xs)[0]
-        if present is None:
+        logits = network(batch.xs)[0]
+        if batch.present is None:
             return logits
-        partial = network.partial([xs[m] for m in network.order], present)
-        return torch.where(present.prod(-1, keepdim=True) > 0, logits, partial)
+        partial = network.partial([batch.xs[m] for m in network.order], batch.present)
+        return torch.where(batch.present.prod(-1, keepdim=True) > 0, logits, partial)
 
     def _disentangle(
         self, codes: Codes, label: Tensor | None, predominant: Tensor, complete: Tensor

@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 from torch.nn.functional import cross_entropy, softplus
 
 from .adjustment import ReferenceSet, average_proba, chunks_of_rows, log_reference_weights, mix
-from .criterion import Criterion
+from .criterion import Batch, Criterion
 from .encoders import Encoding, MLPEncoder
 from .front_door import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
@@ -182,30 +182,20 @@ class MediatorNetwork(ModalityEncoders):
 class MediatorLoss(Criterion):
     """``CE(head(code(m), s, a), y) − log P(m | t, a)`` on the rows' own mediators."""
 
-    def forward(
-        self,
-        network: MediatorNetwork,
-        xs: Sequence[Tensor],
-        y: Tensor,
-        weight: Tensor,
-        present: None,
-        masks: Sequence[Tensor] | None,
-    ) -> dict[str, Tensor]:
-        """Evaluate ``"loss"`` and its terms; the last of `xs` is the mediator."""
-        *modalities, mediator = xs
-        codes = network.encode(modalities, masks)
-        mask = masks[-1] if masks is not None else None
+    def forward(self, network: MediatorNetwork, batch: Batch) -> dict[str, Tensor]:
+        """Evaluate ``"loss"`` and its terms; the last of the rows is the mediator."""
+        *modalities, mediator = batch.xs
+        y, weight, mask = batch.y, batch.weight, batch.head_mask
+        codes = network.encode(modalities, batch.masks)
         read = network.reading.read(codes.knowledge, codes.auxiliary, mask).to(weight.dtype)
         logits = network.head(network.mediator.code(mediator), codes.context, codes.auxiliary, mask)
         outcome = (weight * cross_entropy(logits.to(weight.dtype), y, reduction="none")).mean()
         reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
         return {"loss": outcome + reading, "outcome": outcome, "mediator": reading}
 
-    def held_out_logits(
-        self, network: MediatorNetwork, xs: Sequence[Tensor], present: Tensor | None
-    ) -> Tensor:
+    def held_out_logits(self, network: MediatorNetwork, batch: Batch) -> Tensor:
         """Logits of P(y | m, s, a) at the rows' own mediators."""
-        *modalities, mediator = xs
+        *modalities, mediator = batch.xs
         codes = network.encode(modalities)
         return network.head(network.mediator.code(mediator), codes.context, codes.auxiliary)
 

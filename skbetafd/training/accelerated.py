@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batches import Batch
+from ..nn.criterion import Batch
 from .device import resolve_device
 from .interrupts import StopTraining
 from .net import FrontDoorNet

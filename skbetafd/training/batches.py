@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from skorch.dataset import Dataset
 from torch import Tensor
+
+from ..nn.criterion import Batch
 
 AHEAD_ROWS = 4096
 """Rows of a streamed modality that are read and scaled at once, for several batches."""
@@ -111,36 +113,8 @@ VALUES_AHEAD = 2**20
 """Values of rows and masks that are made at once for batches to come (4 MB in float32)."""
 
 
-class Batch(NamedTuple):
-    """Aligned rows of every modality, and the masks of each hidden layer."""
-
-    xs: Sequence[Tensor]
-    y: Tensor
-    weight: Tensor
-    present: Tensor | None
-    masks: Sequence[Tensor] | None
-
-
-class TrainingRows(Dataset):
-    """Standardised modalities, class indices and weights, all on the training device.
-
-    Parameters
-    ----------
-    xs : sequence of Tensor or StreamedRows of shape (n, width)
-        One a modality.
-    y : Tensor of shape (n,), int64
-        Class indices.
-    weight : Tensor of shape (n,)
-        Row weights with mean 1.
-    present : Tensor of shape (n, n_modalities), optional
-        1 where a row has a modality, the predominant first; None where every row has all.
-    """
-
-    def __init__(
-        self, xs: Sequence[Rows], y: Tensor, weight: Tensor, present: Tensor | None = None
-    ) -> None:
-        self.xs: list[Any] = list(xs)
-        self.y, self.weight, self.present = y, weight, present
+class TrainingRows(Batch, Dataset):
+    """All rows of a training, on its device; some of `xs` may be `StreamedRows`."""
 
     @property
     def X(self) -> TrainingRows:  # noqa: N802 - what skorch's scoring hands to the net

@@ -77,9 +77,9 @@ def held_out_loss(net: Any, rows: TrainingRows) -> float:
     """Evaluate what a net's criterion says of held-out rows, some at a time."""
     net.module_.eval()
     total = 0.0
-    for p in rows.parts():
-        loss = net.criterion_.held_out_loss(net.module_, p.xs, p.y, p.weight, p.present)
-        total += float(loss) * len(p)
+    for part in rows.parts():
+        loss = net.criterion_.held_out_loss(net.module_, part)
+        total += float(loss) * len(part)
     return total / len(rows)
 
 

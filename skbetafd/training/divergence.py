@@ -44,6 +44,6 @@ def check_finite_predictions(net: Any, rows: TrainingRows) -> None:
     """Refuse one whose heads they have broken."""
     some = next(rows.parts(CHECKED_ROWS))
     net.module_.eval()
-    logits = net.criterion_.held_out_logits(net.module_, some.xs, some.present)
+    logits = net.criterion_.held_out_logits(net.module_, some)
     if not logits.isfinite().all():
         raise divergence(len(net.history), ["predictions"], net.settings_)

@@ -11,7 +11,8 @@ from skorch import NeuralNet
 from skorch.history import History as History
 from torch import Tensor
 
-from .batches import Batch, BatchIterator, TrainingRows
+from ..nn.criterion import Batch
+from .batches import BatchIterator, TrainingRows
 from .divergence import divergence
 from .interrupts import StopTraining, may_stop
 from .schedule import OWN_SCHEDULE, clip_gradients
@@ -124,10 +125,7 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     def predict_proba(self, X: TrainingRows) -> np.ndarray:
         """Class probabilities of P(y | t, a), shape (n, n_classes), for callbacks that score."""
         self.module_.eval()
-        parts = [
-            self.criterion_.held_out_logits(self.module_, part.xs, part.present)
-            for part in X.parts()
-        ]
+        parts = [self.criterion_.held_out_logits(self.module_, part) for part in X.parts()]
         return torch.cat(parts).softmax(1).cpu().numpy()
 
     def predict(self, X: TrainingRows) -> np.ndarray:
@@ -137,7 +135,7 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the gradients of the criterion at one batch."""
         with self.settings_.precision(batch.y.device):
-            terms = self.criterion_(self.module_, *batch)
+            terms = self.criterion_(self.module_, batch)
         terms = self.take_gradients(terms)
         clip_gradients(self.module_.parameters(), self.settings_.max_grad_norm)
         return {"loss": terms["loss"], "terms": terms, "y_pred": None}

@@ -12,10 +12,10 @@ from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
 
 from .._utils.progress import progress
+from ..nn.criterion import Batch
 from ..nn.encoders import Encoder
 from ..nn.front_door import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
-from .batches import Batch
 from .divergence import check_finite_predictions
 from .interrupts import StopTraining, cut, keeper_of, last_epoch, warn_of_interrupt
 from .job import TrainingJob, make_net
@@ -199,7 +199,7 @@ class _Stack:
             net.module_.train()
         for batches in zip(*(self.batches[i] for i in self.running), strict=True):
             with settings.precision(batches[0].y.device):
-                terms = criterion(self.network, *_collate(batches))
+                terms = criterion(self.network, _collate(batches))
             self.optimizer.zero_grad()
             terms["loss"].sum().backward()
             clip_stacked_gradients(self.network.parameters(), settings.max_grad_norm)
@@ -266,7 +266,7 @@ class _Stack:
                 state[key] = value[keep] if value.dim() else value
 
 
-def _collate(batches: Sequence[Batch]) -> tuple[Any, ...]:
+def _collate(batches: Sequence[Batch]) -> Batch:
     """Stack batches; shorter ones are filled up by rows of weight 0."""
     most = max(len(batch.y) for batch in batches)
 
@@ -282,7 +282,7 @@ def _collate(batches: Sequence[Batch]) -> tuple[Any, ...]:
     weight = stack([batch.weight * (most / len(batch.y)) for batch in batches])
     present = [batch.present for batch in batches if batch.present is not None]
     masks = [batch.masks for batch in batches if batch.masks is not None]
-    return (
+    return Batch(
         stacks([batch.xs for batch in batches]),
         stack([batch.y for batch in batches]),
         weight,

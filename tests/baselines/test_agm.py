@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from skbetafd.baselines._agm import AGM
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
 WEIGHT = torch.tensor([1.5, 0.5], dtype=torch.float64)
@@ -19,7 +20,7 @@ def prepared(network, **parameters):
 
 def gradients(rule, network, xs, weight):
     """Gradients of the rows, after a step on rows of the first class."""
-    terms = rule(network, xs, torch.zeros(len(weight), dtype=torch.int64), weight, None, None)
+    terms = rule(network, Batch(xs, torch.zeros(len(weight), dtype=torch.int64), weight))
     rule.backward(network, terms)
     return [x.grad for x in xs]
 
@@ -76,7 +77,7 @@ def test_a_large_coefficient_leaves_the_loss_as_it_is(see_through, showing):
     rule = prepared(network, alpha=4.0, cap=10.0)
     y = torch.zeros(1, dtype=torch.int64)
     for p in [0.99] * 19 + [0.01]:
-        loss = rule(network, [showing(p).float(), showing(1 - p).float()], y, one, None, None)
+        loss = rule(network, Batch([showing(p).float(), showing(1 - p).float()], y, one))
     assert loss["loss"].item() == pytest.approx(log(2), rel=1e-5)  # .01/.99 · .99/.01 = 1
 
 
@@ -109,7 +110,7 @@ def test_the_shares_are_shapley_values(n_modalities):
         xs = [
             3 * torch.randn(4, 4, generator=draw, dtype=torch.float64) for _ in range(n_modalities)
         ]
-        rule.backward(network, rule(network, xs, y, weight, None, None))
+        rule.backward(network, rule(network, Batch(xs, y, weight)))
         shares = shares_by_orderings(network, network.encode(xs))
         p = [torch.softmax(s, 1).detach().numpy()[range(4), y] for s in shares]
         costs.append([-np.average(np.log(q), weights=weight) for q in p])

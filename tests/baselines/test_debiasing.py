@@ -8,6 +8,7 @@ from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._lff import LfF
 from skbetafd.baselines._predominant_first import _Slowed
 from skbetafd.datasets import confound, load_multiple_features
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
 
@@ -26,7 +27,7 @@ def digits():
 def batch(n=3):
     generator = torch.Generator().manual_seed(1)
     xs = [torch.randn(n, width, generator=generator) for width in (2, 3)]
-    return xs, torch.tensor([0, 1, 1])[:n], torch.tensor([1.0, 0.5, 1.5])[:n], None, None
+    return xs, torch.tensor([0, 1, 1])[:n], torch.tensor([1.0, 0.5, 1.5])[:n]
 
 
 def proba_of_label(network, xs, y):
@@ -36,9 +37,9 @@ def proba_of_label(network, xs, y):
 def test_lff_has_the_losses_of_its_equation(network):
     rule = LfF(q=0.5, ema=0.6)
     rule.prepare(network, torch.Generator().manual_seed(2), 1)
-    xs, y, weight, *_ = batch()
+    xs, y, weight = batch()
     with torch.no_grad():
-        terms = rule(network, *batch())
+        terms = rule(network, Batch(*batch()))
     w = weight.numpy()
     biased, main = (proba_of_label(net, xs, y) for net in (rule.biased, network))
     assert float(terms["biased"]) == pytest.approx(float(np.mean(w * (1 - biased**0.5) / 0.5)))
@@ -55,15 +56,15 @@ def test_lff_has_the_losses_of_its_equation(network):
 def test_lff_s_means_move_by_their_decay_and_only_for_classes_in_the_batch(network):
     rule = LfF(ema=0.75)
     rule.prepare(network, torch.Generator().manual_seed(2), 1)
-    xs, y, weight, *_ = batch()
-    rule(network, *batch())
+    xs, y, weight = batch()
+    rule(network, Batch(*batch()))
     before = rule.mean.clone()
-    rule(network, [x[1:] for x in xs], y[1:], weight[1:] * 2, None, None)
+    rule(network, Batch([x[1:] for x in xs], y[1:], weight[1:] * 2))
     torch.testing.assert_close(rule.mean[:, 0], before[:, 0])
     torch.testing.assert_close(rule.mean[:, 1], before[:, 1])
     with torch.no_grad():
         network.out.bias += torch.tensor([3.0, 0.0])
-    rule(network, [x[1:] for x in xs], y[1:], weight[1:] * 2, None, None)
+    rule(network, Batch([x[1:] for x in xs], y[1:], weight[1:] * 2))
     now = -np.log(proba_of_label(network, [x[1:] for x in xs], y[1:]))
     now = (0.5 * now[0] + 1.5 * now[1]) / 2.0
     assert float(rule.mean[1, 1]) == pytest.approx(0.75 * float(before[1, 1]) + 0.25 * now)
@@ -72,7 +73,7 @@ def test_lff_s_means_move_by_their_decay_and_only_for_classes_in_the_batch(netwo
 def test_the_weight_of_the_main_loss_passes_no_gradient_to_the_biased_network(network):
     rule = LfF(q=1.0)
     rule.prepare(network, torch.Generator().manual_seed(2), 1)
-    rule(network, *batch())["main"].backward()
+    rule(network, Batch(*batch()))["main"].backward()
     assert all(p.grad is None for p in rule.biased.parameters())
     assert all(p.grad is not None for p in network.parameters())
 
@@ -81,7 +82,7 @@ def test_the_weight_of_the_main_loss_passes_no_gradient_to_the_biased_network(ne
 def test_a_slowed_encoder_gets_no_gradient_in_the_steps_it_skips(network, coefficient, takes_part):
     rule = _Slowed(0, coefficient)
     rule.prepare(network, torch.Generator().manual_seed(0), 1)
-    rule.backward(network, rule(network, *batch()))
+    rule.backward(network, rule(network, Batch(*batch())))
     predominant, auxiliary = network.encoders
     assert all(p.grad is not None for p in predominant.parameters())
     assert all((p.grad is not None) == takes_part for p in auxiliary.parameters())
@@ -94,7 +95,7 @@ def test_a_slowed_encoder_takes_part_in_its_share_of_the_steps(network):
     parts = []
     for _ in range(400):
         network.zero_grad(set_to_none=True)
-        rule.backward(network, rule(network, *batch()))
+        rule.backward(network, rule(network, Batch(*batch())))
         parts.append(network.encoders[0].code.weight.grad is not None)
     assert np.mean(parts) == pytest.approx(0.25, abs=0.07)
 

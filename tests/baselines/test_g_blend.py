@@ -7,6 +7,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._g_blend import GBlend, OneLoss, blend_weights
 from skbetafd.baselines._training import Trainer
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
 
@@ -27,7 +28,7 @@ def rule(network):
 def batch():
     generator = torch.Generator().manual_seed(2)
     xs = [torch.randn(4, width, generator=generator) for width in (3, 2)]
-    return xs, torch.tensor([0, 1, 1, 0]), torch.tensor([0.5, 1.5, 2.0, 0.0]), None, None
+    return xs, torch.tensor([0, 1, 1, 0]), torch.tensor([0.5, 1.5, 2.0, 0.0])
 
 
 def fitted(X, y, balancing="g-blend", **parameters):
@@ -74,7 +75,7 @@ def test_losses_that_stand_still_are_weighted_equally():
 
 
 def test_the_loss_is_the_weighted_sum_of_own_and_joint_losses(network, rule, batch):
-    xs, y, weight, *_ = batch
+    xs, y, weight = batch
     rule.weights.copy_(torch.tensor([0.5, 0.2, 0.3]))
     codes = network.encode(xs)
     logits = [h(c) for h, c in zip(rule.heads, codes, strict=True)] + [network.head(codes)]
@@ -86,7 +87,7 @@ def test_the_loss_is_the_weighted_sum_of_own_and_joint_losses(network, rule, bat
 
     first, second, joint = (loss(s) for s in logits)
     expected = 0.5 * first + 0.2 * second + 0.3 * joint
-    assert rule(network, *batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
+    assert rule(network, Batch(*batch))["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_weight_scales_the_gradient_of_its_loss(network, rule, batch):
@@ -94,7 +95,7 @@ def test_a_weight_scales_the_gradient_of_its_loss(network, rule, batch):
     for weights in ([1.0, 0.0, 0.0], [0.25, 0.0, 0.0]):
         rule.weights.copy_(torch.tensor(weights))
         network.zero_grad()
-        rule.backward(network, rule(network, *batch))
+        rule.backward(network, rule(network, Batch(*batch)))
         gradients.append(network.encoders[0].hidden.weight.grad.clone())
         assert not network.encoders[1].hidden.weight.grad.any()
         assert not network.out.weight.grad.any()
@@ -143,7 +144,7 @@ def test_a_copy_is_trained_on_its_modality_alone(network, rule, batch):
     for m in range(2):
         own = OneLoss(rule.heads[m], m)
         network.zero_grad()
-        own.backward(network, own(network, *batch))
+        own.backward(network, own(network, Batch(*batch)))
         assert network.encoders[m].hidden.weight.grad.any()
         assert network.encoders[1 - m].hidden.weight.grad is None
         expected = rule.heads[m](network.encode(batch[0])[m])

@@ -5,6 +5,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._mla import MLA
 from skbetafd.baselines._training import Trainer
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
 
@@ -59,8 +60,8 @@ def rule(network):
 def step(rule, network):
     rule.zero_grad()
     network.zero_grad()
-    batch = [torch.tensor(c) for c in CODES], torch.tensor(Y), torch.tensor(WEIGHT), None, None
-    terms = rule(network, *batch)
+    batch = Batch([torch.tensor(c) for c in CODES], torch.tensor(Y), torch.tensor(WEIGHT))
+    terms = rule(network, batch)
     rule.backward(network, terms)
     return terms
 

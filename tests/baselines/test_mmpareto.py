@@ -4,6 +4,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from skbetafd.baselines._mmpareto import MMPareto
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
 
@@ -134,7 +135,7 @@ def test_every_parameter_gets_its_gradient(n_modalities, towards):
             head.weight.copy_(towards * network.out.weight @ share.weight)
     batch = rows(n_modalities)
     for _ in range(2):  # written, not added to what is there
-        terms = rule(network, *batch, None, None)
+        terms = rule(network, Batch(*batch))
         rule.backward(network, terms)
     found = {p: p.grad.numpy() for p in (*network.parameters(), *rule.parameters())}
     joint, *own = losses(network, rule.heads, *batch)
@@ -158,7 +159,7 @@ def test_gamma_scales_the_encoders():
     batch, gradients = rows(2), []
     for gamma in (1.0, 2.0):
         rule = prepared(network, gamma=gamma)
-        rule.backward(network, rule(network, *batch, None, None))
+        rule.backward(network, rule(network, Batch(*batch)))
         gradients.append([p.grad for p in network.encoders.parameters()])
     for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(2 * one, two)

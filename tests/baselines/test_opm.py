@@ -3,13 +3,14 @@ import pytest
 import torch
 
 from skbetafd.baselines._opm import OPM
+from skbetafd.nn.criterion import Batch
 
 N = 10_000
 
 
 def step(rule, network, xs, weight):
     y = torch.zeros(len(weight), dtype=torch.int64)
-    terms = rule(network, xs, y, weight, None, None)
+    terms = rule(network, Batch(xs, y, weight))
     rule.backward(network, terms)
     return terms["loss"].item()
 

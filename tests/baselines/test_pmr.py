@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from skbetafd.baselines._pmr import PMR
+from skbetafd.nn.criterion import Batch
 from skbetafd.training.batches import TrainingRows
 
 Y = torch.tensor([0, 0, 1, 1])
@@ -58,7 +59,7 @@ def pulled(z, prototypes, y, weight):
 
 def check(rule, network, slower, prototypes, alpha):
     xs, y, weight = batch()
-    terms = rule(network, xs, y, weight, None, None)
+    terms = rule(network, Batch(xs, y, weight))
     rule.backward(network, terms)
     joint, slope = plain(xs, y, weight)
     parts = [pulled(x, p, y, weight) for x, p in zip(xs, prototypes, strict=True)]
@@ -92,7 +93,7 @@ def test_of_three_modalities_the_slowest_is_pulled(see_through):
     (first, second), y, weight = batch()
     third = (second.detach() + torch.tensor([0.0, 0.5])).requires_grad_()  # further from class 0
     xs = [first, second, third]
-    terms = rule(network, xs, y, weight, None, None)
+    terms = rule(network, Batch(xs, y, weight))
     rule.backward(network, terms)
     joint, slope = plain(xs, y, weight)
     pull, pull_slope, _ = pulled(third, PROTOTYPES[1], y, weight)
@@ -129,7 +130,7 @@ def test_it_acts_until_its_last_epoch(see_through, epoch, acts):
     network = see_through(2)
     rule = prepared(network, epochs=(epoch,))
     xs, y, weight = batch()
-    terms = rule(network, xs, y, weight, None, None)
+    terms = rule(network, Batch(xs, y, weight))
     assert (terms["loss"].item() != pytest.approx(plain(xs, y, weight)[0])) == acts
 
 
@@ -138,7 +139,7 @@ def test_an_only_modality_is_trained_plainly(see_through):
     rule = prepared(network, epochs=())
     rule.begin_epoch(network, 0, trainer(xs=(FIRST,)))
     xs, y, weight = batch()
-    terms = rule(network, xs[:1], y, weight, None, None)
+    terms = rule(network, Batch(xs[:1], y, weight))
     assert terms["loss"].item() == pytest.approx(plain(xs[:1], y, weight)[0])
 
 

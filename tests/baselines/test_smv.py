@@ -8,6 +8,7 @@ import torch
 
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._smv import SMV, n_copies, refill, shapley, subset_values
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 from skbetafd.training.batches import TrainingRows
 
@@ -142,7 +143,7 @@ def test_copies_stand_beside_their_rows_with_one_modality_left():
 def test_a_copy_has_the_loss_and_gradient_of_its_modality_alone():
     network, rule = toy_network(), SMV()
     xs, y = [torch.tensor([[3.0]]), torch.tensor([[-1.0]])], torch.tensor([1])
-    terms = rule(network, xs, y, torch.ones(1), torch.tensor([[1.0, 0.0]]), None)
+    terms = rule(network, Batch(xs, y, torch.ones(1), torch.tensor([[1.0, 0.0]])))
     # logits 0 and 3: the loss is log(1 + e⁻³), its slope in z_0 −1 / (1 + e³)
     assert terms["loss"].item() == pytest.approx(np.log1p(np.exp(-3)), rel=1e-5)
     rule.backward(network, terms)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.dependence import directed_hsic, info_nce
 from skbetafd.nn.front_door import Codes, FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss, _head_losses
@@ -97,7 +98,7 @@ def evaluate(input_dims=(5, 4), present=None, **weights):
     loss = FrontDoorLoss(**settings, temperature=0.1)
     xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in input_dims]
     y = torch.arange(16) % 3
-    return loss(network(input_dims), xs, y, torch.ones(16), present, None)
+    return loss(network(input_dims), Batch(xs, y, torch.ones(16), present))
 
 
 def test_the_criterion_is_the_weighted_sum_of_its_terms():
@@ -122,7 +123,7 @@ def gradients(present, term):
     net = network((5, 4))
     xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
     loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
-    terms = loss(net, xs, torch.arange(16) % 3, torch.ones(16), present, None)
+    terms = loss(net, Batch(xs, torch.arange(16) % 3, torch.ones(16), present))
     terms[term].backward()
     return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
 
@@ -207,7 +208,7 @@ def test_the_partial_term_is_the_mean_over_what_is_shown_of_each_row():
     expected = entropy(seen[0], (0, 2), everywhere) + entropy(coded, (1, 2), everywhere)
     expected = (expected + entropy(seen[1], (0, 1), where_there)) / 48
     loss = FrontDoorLoss(knowledge_weight=0, disentangle_weight=0, label_weight=0, temperature=0.1)
-    terms = loss(net, xs, y, torch.ones(16), present, None)
+    terms = loss(net, Batch(xs, y, torch.ones(16), present))
     torch.testing.assert_close(terms["partial"], expected)
 
 
@@ -235,12 +236,12 @@ def test_batches_without_a_complete_row_leave_every_term_finite():
 def test_the_label_counts_after_a_fifth_of_the_epochs():
     loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
     xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    arguments = xs, torch.arange(16) % 3, torch.ones(16), None, None
-    from_start = loss(network((5, 4)), *arguments)
+    rows = Batch(xs, torch.arange(16) % 3, torch.ones(16))
+    from_start = loss(network((5, 4)), rows)
     loss.set_epoch(1, 10)
-    early = loss(network((5, 4)), *arguments)
+    early = loss(network((5, 4)), rows)
     loss.set_epoch(2, 10)
-    late = loss(network((5, 4)), *arguments)
+    late = loss(network((5, 4)), rows)
     assert late == from_start
     torch.testing.assert_close(early["disentangle"], evaluate(label_weight=0)["disentangle"])
     rest = early["outcome"] + 3 * early["knowledge"] + 2 * early["disentangle"] + early["partial"]
@@ -288,7 +289,7 @@ def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batc
         + directed_hsic([s, a], [predominant, complete], [(0, 1, 1.0)])
         + hsic(s, opinion, predominant),
     }
-    terms = loss(net, xs, y, weight, present, None)
+    terms = loss(net, Batch(xs, y, weight, present))
     scales = {"outcome": 1, "label": 1.5, "partial": 1, "knowledge": 3, "disentangle": 2}
     whole = sum(scales[name] * term for name, term in expected.items())
     assert list(terms) == ["loss", *expected]
@@ -303,7 +304,7 @@ def test_dropout_masks_reach_the_encoders_the_head_and_the_partial_network(batch
     masks = [2 * (torch.rand(16, d, generator=generator) < 0.5).float() for d in net.mask_dims]
     logits, codes = net(xs, masks)
     partial, _ = net.partial.training_logits(xs, codes, None, masks[1:-1])
-    terms = loss(net, xs, y, weight, None, masks)
+    terms = loss(net, Batch(xs, y, weight, masks=masks))
     torch.testing.assert_close(terms["outcome"], (weight * cross_entropy(logits, y)).mean())
     entropies = torch.stack([cross_entropy(subset, y) for subset in partial])
     torch.testing.assert_close(terms["partial"], (weight * entropies).mean())
@@ -314,13 +315,13 @@ def test_held_out_rows_are_scored_by_seeing_and_by_what_they_have(batch):
     net = network((5, 4, 3))
     torch.nn.init.normal_(net.partial.missing)
     whole, partial = net(xs)[0], net.partial(xs, present)
-    torch.testing.assert_close(loss.held_out_logits(net, xs, None), whole)
-    logits = loss.held_out_logits(net, xs, present)
+    torch.testing.assert_close(loss.held_out_logits(net, Batch(xs, y, weight)), whole)
+    logits = loss.held_out_logits(net, Batch(xs, y, weight, present))
     torch.testing.assert_close(logits[8:], whole[8:])
     torch.testing.assert_close(logits[:8], partial[:8])
     for given, found in ((None, whole), (present, logits)):
         expected = (weight * cross_entropy(found, y)).mean()
-        torch.testing.assert_close(loss.held_out_loss(net, xs, y, weight, given), expected)
+        torch.testing.assert_close(loss.held_out_loss(net, Batch(xs, y, weight, given)), expected)
 
 
 @pytest.mark.parametrize("name", ["knowledge", "disentangle", "label"])
@@ -354,13 +355,13 @@ def test_of_stacked_models_those_without_a_label_weight_take_no_part_of_the_opin
 def test_rows_that_processes_share_are_compared_as_a_whole_batch(batch):
     loss, xs, y, weight, _ = batch
     net = network((5, 4, 3))
-    whole = loss(net, xs, y, weight, None, None)
+    whole = loss(net, Batch(xs, y, weight))
 
     def twice(*tensors):
         return tuple(torch.cat([tensor, tensor.flip(0)], dim=0) for tensor in tensors)
 
     loss.whole_batch = twice
-    terms = loss(net, xs, y, weight, None, None)
+    terms = loss(net, Batch(xs, y, weight))
     codes = net.encode(xs)
     left, right = net.project_knowledge(codes.knowledge), net.project_auxiliary(codes.auxiliary)
     torch.testing.assert_close(terms["knowledge"], info_nce(*twice(left, right, weight), 0.1))
@@ -384,10 +385,10 @@ def test_each_of_stacked_models_has_the_terms_that_it_has_alone(batch, lacking):
         return torch.stack([tensor, tensor.flip(0)])
 
     rows = [turned(x) for x in xs], turned(y), turned(weight)
-    found = loss(together, *rows, turned(present) if lacking else None, None)
+    found = loss(together, Batch(*rows, turned(present) if lacking else None))
     for i, net in enumerate((one, two)):
         here = [x[i] for x in rows[0]], rows[1][i], rows[2][i]
-        expected = loss(net, *here, turned(present)[i] if lacking else None, None)
+        expected = loss(net, Batch(*here, turned(present)[i] if lacking else None))
         assert list(found) == list(expected)
         for name, value in expected.items():
             torch.testing.assert_close(found[name][i], value, msg=name)

@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 
 from skbetafd.nn import adjustment
 from skbetafd.nn.adjustment import ReferenceSet
+from skbetafd.nn.criterion import Batch
 from skbetafd.nn.mediator import MediatorLoss, MediatorNetwork, mediated_log_proba_path
 
 DIMS = (5, 4, 3)
@@ -304,7 +305,8 @@ def test_global_dtype_and_device_are_without_effect(kind):
 
 def losses(net, kind, weight, masks=None):
     xs = [*rows(), observed(kind)]
-    return MediatorLoss()(net, xs, torch.arange(7) % N_CLASSES, weight, None, masks)
+    batch = Batch(xs, torch.arange(7) % N_CLASSES, weight, masks=masks)
+    return MediatorLoss()(net, batch)
 
 
 @kinds
