@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from ..fitting.request import FitRequest, data_dtype
-from ..fitting.scaling import fitted_scalers, network_inputs, training_inputs
+from ..fitting.scaling import ModalityScaler, fitted_scalers, network_inputs
 from ..fitting.splits import check_left_present, inner_split
 from ..nn.fusion import FusionNetwork
 from ..nn.modes import fitting
@@ -35,7 +35,7 @@ class Part(NamedTuple):
     """One trained network, and which modalities it reads."""
 
     columns: tuple[int, ...]
-    scalers: list[Any]
+    scalers: list[ModalityScaler]
     rule: Rule
     network: FusionNetwork
     history: History
@@ -126,7 +126,10 @@ class Trainer:
         request, where = self.request, (self.device, self.dtype)
         weight = request.weight[rows] / request.weight[rows].mean()
         return TrainingRows(
-            training_inputs([a[rows] for a in request.arrays], self.scalers, *where),
+            [
+                scaler.training_input(array[rows], *where)
+                for array, scaler in zip(request.arrays, self.scalers, strict=True)
+            ],
             torch.tensor(request.y[rows], device=self.device),
             torch.tensor(weight, dtype=self.dtype, device=self.device),
         )

@@ -13,7 +13,7 @@ from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock
 from ..fitting.encodings import may_be_padded, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
-from ..fitting.scaling import standardised_tensors
+from ..fitting.scaling import ModalityScaler
 from ..inputs.training_rows import numeric_rows, training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
@@ -42,7 +42,7 @@ class CodeEncoder(NamedTuple):
     """What makes a modality's code from its rows."""
 
     module: torch.nn.Module
-    scaler: Any
+    scaler: ModalityScaler
 
 
 class NetworkClassifier(Portable):
@@ -182,11 +182,14 @@ class NetworkClassifier(Portable):
 
     @staticmethod
     def _standardised(
-        arrays: list[np.ndarray], scalers: list[Any], network: torch.nn.Module
+        arrays: list[np.ndarray], scalers: list[ModalityScaler], network: torch.nn.Module
     ) -> list[torch.Tensor]:
         """Rows as the network reads them, on its device."""
         weights = next(network.parameters())
-        return standardised_tensors(arrays, scalers, weights.device, weights.dtype)
+        return [
+            scaler.tensor(array, weights.device, weights.dtype)
+            for array, scaler in zip(arrays, scalers, strict=True)
+        ]
 
     def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
         """Give the encoders of each modality that is read, one a network, by its name."""

@@ -18,7 +18,7 @@ from ..training.accelerated import check_same_call, from_first, join_processes
 from ..training.device import resolve_device
 from .encoder_identity import described, plain_state, plain_tensor
 from .request import FitRequest
-from .scaling import is_frozen, scaler_state
+from .scaling import is_frozen
 
 
 def fit_key(request: FitRequest, **replaced: Any) -> str:
@@ -60,7 +60,7 @@ def content_sum(array: Any) -> tuple[Any, ...]:
 def _plain_start(start: Any) -> Any:
     if start is None:
         return None
-    scalers = [scaler_state(scaler) for scaler in start.scalers]
+    scalers = [scaler.state() for scaler in start.scalers]
     return (
         start.predominant,
         start.scores,

@@ -14,6 +14,7 @@ from ..nn.adjustment import ReferenceSet
 from ..nn.encoders import Encoding
 from ..training.checkpoint import Checkpoint
 from ..training.net import NeuralNet
+from .scaling import ModalityScaler
 from .warm_start import Start
 
 READ_AT_PREDICTION: dict[str, list[Any]] = {
@@ -112,7 +113,7 @@ class FitResult:
     predominant: int
     scores: np.ndarray | None
     """Probe accuracy of each modality, unless the predominant one was named."""
-    scalers: list[Any]
+    scalers: list[ModalityScaler]
     members: list[Member]
     mass: float
     """Of the rows trained on, the sum of the request's weights, whose mean over all is 1."""

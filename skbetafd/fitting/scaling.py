@@ -1,11 +1,11 @@
-"""Standardisation of modalities, without a temporary of the data's size."""
+"""What is done to a modality's rows before an encoder reads them, a part of them at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,65 +20,6 @@ from ..training.batches import StreamedRows
 ROWS_OF_A_MODULE = 256
 """Rows that a module reads at once: those of pictures are large."""
 
-
-def is_frozen(module: Any) -> bool:
-    """Tell a torch module none of whose parameters requires a gradient."""
-    return isinstance(module, torch.nn.Module) and not any(
-        parameter.requires_grad for parameter in module.parameters()
-    )
-
-
-@dataclass(frozen=True)
-class FrozenFeatures:
-    """A module in its state of evaluation, and the standardisation of its features."""
-
-    module: ModuleFeatures
-    n_features: int
-    scaler: StandardScaler | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle the module as it is on the CPU, that a machine without a GPU can read it."""
-        return {**vars(self), "module": deepcopy(self.module).cpu()}
-
-    @classmethod
-    def of(cls, encoding: Encoding, device: torch.device) -> FrozenFeatures:
-        """Copy a user's module to a device."""
-        if not isinstance(encoding.module, torch.nn.Module):
-            raise TypeError(f"a frozen module is needed, got {encoding.module!r}")
-        own = deepcopy(encoding.module).to(device).eval()
-        module = ModuleFeatures(own, encoding.shape)
-        return cls(module, n_features(module, encoding))
-
-    def standardised(self, rows: np.ndarray, weight: np.ndarray) -> FrozenFeatures:
-        """Fit the means and variances of the features of weighted rows."""
-        scaler = StandardScaler().set_output(transform="default")
-        for start in range(0, len(rows), ROWS_OF_A_MODULE):
-            part = slice(start, start + ROWS_OF_A_MODULE)
-            scaler.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
-        return replace(self, scaler=scaler)
-
-    def transform(self, rows: np.ndarray) -> np.ndarray:
-        """Return the features of flattened rows, (n_samples, n_features); NaN for a missing one."""
-        like = next(self.module.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
-        has = present_rows(rows)
-        out = np.full((len(rows), self.n_features), np.nan)
-        some = np.flatnonzero(has)
-        for start in range(0, len(some), ROWS_OF_A_MODULE):
-            part = some[start : start + ROWS_OF_A_MODULE]
-            x = torch.tensor(rows[part], dtype=like.dtype, device=like.device)
-            with torch.no_grad():
-                features = self.module(x).double().cpu().numpy()
-            if not np.isfinite(features).all():
-                row = int(part[~np.isfinite(features).all(axis=1)][0])
-                raise ValueError(
-                    f"encoders: the features of the frozen {type(self.module.module).__name__} are "
-                    f"not finite at row {row} of those it read: "
-                    f"{features[part == row][0].tolist()[:5]}"
-                )
-            out[part] = features
-        return out if self.scaler is None else standardised(self.scaler, out)
-
-
 N_COMPONENTS = 32
 """Principal components through which fully connected encoders read images and sequences.
 
@@ -92,114 +33,271 @@ COMPONENT_ROWS = 10_000
 """Of more training rows, so many drawn at random count for the components."""
 
 
-@dataclass(frozen=True)
-class ComponentScaler:
-    """Standardisation of a modality's pixels, and its principal components, as one map."""
+def is_frozen(module: Any) -> bool:
+    """Tell a torch module none of whose parameters requires a gradient."""
+    return isinstance(module, torch.nn.Module) and not any(
+        parameter.requires_grad for parameter in module.parameters()
+    )
 
-    pixels: StandardScaler
-    components: np.ndarray
+
+class Moments(NamedTuple):
+    """Means and scales of features, (n_features,) each, and what they were computed from."""
+
+    mean: np.ndarray
+    var: np.ndarray
+    scale: np.ndarray
+    n_samples_seen: np.ndarray
+
+    @classmethod
+    def of(cls, scaler: StandardScaler) -> Moments:
+        """Take them from a fitted scaler."""
+        return cls(*(np.asarray(getattr(scaler, f"{name}_")) for name in cls._fields))
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, torch.Tensor], width: int) -> Moments:
+        """Check those of a file, for rows of a width.
+
+        Raises
+        ------
+        ValueError
+            If one is of another shape or dtype, or a scale is not positive.
+        """
+        for name in cls._fields:
+            shape, dtype = tuple(tensors[name].shape), tensors[name].dtype
+            count = name == "n_samples_seen"
+            if shape != (width,) and not (count and shape == ()):
+                raise ValueError(f"a scaler's {name!r} has shape {shape} for rows of {width}")
+            if dtype != torch.float64 and not (count and dtype == torch.int64):
+                raise ValueError(f"a scaler's {name!r} is of {dtype}")
+        if not (tensors["scale"] > 0).all():
+            raise ValueError("a scaler's 'scale' is not positive")
+        return cls(*(tensors[name].numpy() for name in cls._fields))
+
+    def standardise(self, rows: np.ndarray) -> np.ndarray:
+        """Return ``(rows - mean) / scale`` of float rows that have been checked.
+
+        The checks of scikit-learn's StandardScaler change the warning filters for a moment, which
+        all threads share, and cost more than the arithmetic of a few rows.
+        """
+        out = rows - self.mean.astype(rows.dtype)
+        out /= self.scale.astype(rows.dtype)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class ModalityScaler:
+    """Up to three steps from a modality's rows to what its encoder reads.
+
+    The features that a frozen module makes of them, standardisation, principal components; with
+    none, the rows are read as they are.
+    """
+
+    n_features: int
+    """Width of what `transform` returns."""
+    module: ModuleFeatures | None = None
+    """In evaluation mode, on the device of the fit."""
+    moments: Moments | None = None
+    components: np.ndarray | None = None
     """Of shape (n_components, width), such that the mean variance of the components is 1."""
+    keeps_padding: bool = False
+    """Whether the padding of a sequence, and a sequence that is missing, reach the encoder as NaN;
+    what else is missing becomes 0."""
+
+    @classmethod
+    def fit(
+        cls,
+        array: Any,
+        weight: np.ndarray,
+        encoding: Encoding,
+        *,
+        standardize: bool,
+        device: torch.device | str = "cpu",
+    ) -> ModalityScaler:
+        """Fit the steps for one modality.
+
+        Of a picture, and of a sequence, there is one scale per channel. A pixel that is dark in
+        nearly all training rows would otherwise be worth hundreds of its standard deviations where
+        it is not, and drown the rest of an image: on the raw pictures of av_mnist such values are
+        .94 of the sum of squares of new rows. Where a fully connected encoder would read more than
+        32 values in channels, it reads their principal components. The steps of a sequence have
+        one mean per channel too: how many rows reach the last ones is chance.
+
+        Parameters
+        ----------
+        array : ndarray or RowSource of shape (n_samples, width)
+            Flattened rows; one that lacks the modality is all NaN, and counts nowhere.
+        weight : ndarray of shape (n_samples,)
+            Row weights.
+        encoding : Encoding
+            How the modality is read, with the shape of one row before it was flattened. A module
+            that is trained reads the rows as they are.
+        standardize : bool
+            Whether rows, or the features of a frozen module, are standardised.
+        device : torch.device
+            Where a frozen module makes its features.
+        """
+        if is_frozen(encoding.module):
+            scaler = cls._of_module(encoding, device)
+            return scaler._standardising(array, weight) if standardize else scaler
+        scaler = cls(encoding.width, keeps_padding=encoding.kind == "sequence")
+        if not standardize or encoding.kind == "module":
+            return scaler
+        if isinstance(array, SparseRows):
+            return replace(scaler, moments=_one_scale(array, weight))
+        fitted = _means_and_variances(array, weight)
+        components = None
+        if encoding.kind in ("sequence", "conv1d"):
+            _pool_steps(fitted, channels(encoding.shape), len(array))
+        elif len(encoding.shape) > 1:
+            components = _pool_pixels(fitted, array, weight, encoding)
+        scaler = replace(scaler, moments=Moments.of(fitted))
+        return scaler if components is None else scaler._projecting(components)
+
+    @classmethod
+    def _of_module(cls, encoding: Encoding, device: torch.device | str) -> ModalityScaler:
+        if not isinstance(encoding.module, torch.nn.Module):
+            raise TypeError(f"a frozen module is needed, got {encoding.module!r}")
+        module = ModuleFeatures(deepcopy(encoding.module).to(device).eval(), encoding.shape)
+        return cls(n_features(module, encoding), module)
+
+    def _standardising(self, rows: Any, weight: np.ndarray) -> ModalityScaler:
+        fitted = StandardScaler().set_output(transform="default")
+        for part in slices(len(rows), ROWS_OF_A_MODULE):
+            fitted.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
+        return replace(self, moments=Moments.of(fitted))
+
+    def _projecting(self, components: np.ndarray) -> ModalityScaler:
+        return replace(self, components=components, n_features=len(components))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a module as it is on the CPU, that a machine without a GPU can read it."""
+        module = None if self.module is None else deepcopy(self.module).cpu()
+        return {**vars(self), "module": module}
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
-        """Return the components of flattened rows, (n_samples, n_components)."""
+        """Return what flattened rows become, (n_samples, n_features); NaN for a missing one."""
+        if self.module is not None:
+            rows = self._features(self.module, rows)
+        if self.moments is None:
+            return rows
+        if self.components is None:
+            return self.moments.standardise(rows)
         with np.errstate(over="ignore", invalid="ignore"):  # refused with its row further on
-            return standardised(self.pixels, rows) @ self.components.T
+            return self.moments.standardise(rows) @ self.components.T
 
+    def _features(self, module: ModuleFeatures, rows: np.ndarray) -> np.ndarray:
+        like = next(module.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
+        out = np.full((len(rows), self.n_features), np.nan)
+        some = np.flatnonzero(present_rows(rows))
+        for of_module in slices(len(some), ROWS_OF_A_MODULE):
+            part = some[of_module]
+            x = torch.tensor(rows[part], dtype=like.dtype, device=like.device)
+            with torch.no_grad():
+                features = module(x).double().cpu().numpy()
+            if not np.isfinite(features).all():
+                row = int(part[~np.isfinite(features).all(axis=1)][0])
+                raise ValueError(
+                    f"encoders: the features of the frozen {type(module.module).__name__} are "
+                    f"not finite at row {row} of those it read: "
+                    f"{features[part == row][0].tolist()[:5]}"
+                )
+            out[part] = features
+        return out
 
-@dataclass(frozen=True)
-class PaddedScaler:
-    """Standardisation of a sequence's channels, which leaves padded steps NaN."""
+    def tensor(self, array: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+        """Transform rows onto the device, a part of them at a time; what is missing becomes 0."""
+        out = torch.empty((len(array), self.n_features), dtype=dtype, device=device)
+        for rows in _chunks(array):
+            part = self.transform(np.asarray(array[rows]))
+            out[rows] = torch.tensor(part, dtype=dtype, device=device)
+        return out.nan_to_num_(torch.nan if self.keeps_padding else 0.0, torch.inf, -torch.inf)
 
-    steps: StandardScaler | None
+    def training_input(
+        self, array: Any, device: torch.device, dtype: torch.dtype
+    ) -> torch.Tensor | StreamedRows:
+        """Transform an array onto the device, and a source when its rows are read."""
+        if not isinstance(array, RowSource):
+            return self.tensor(array, device, dtype)
+        return StreamedRows(array, lambda part: self.tensor(part, device, dtype), self.n_features)
 
-    def transform(self, rows: np.ndarray) -> np.ndarray:
-        """Return flattened rows, (n_samples, width), as they are without `standardize`."""
-        return rows if self.steps is None else standardised(self.steps, rows)
+    def output(self, encoding: Encoding) -> Encoding:
+        """Describe what is left for the network to encode."""
+        if self.module is not None:
+            return Encoding("mlp", (self.n_features,))
+        if self.components is not None:
+            return Encoding(encoding.kind, (self.n_features,))
+        return encoding
 
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Describe the scaler for a file: its kind and whether it standardises; arrays by name."""
+        kind = "none" if self.moments is None else "standard"
+        arrays: dict[str, Any] = {} if self.moments is None else self.moments._asdict()
+        if self.keeps_padding:
+            kind = "padded"
+        if self.components is not None:
+            kind, arrays["components"] = "components", self.components
+        if self.module is not None:
+            kind = "frozen"
+            arrays |= {f"module.{k}": v for k, v in self.module.state_dict().items()}
+        return {"kind": kind, "standardised": self.moments is not None}, arrays
 
-Scaler: TypeAlias = StandardScaler | ComponentScaler | PaddedScaler | FrozenFeatures
+    @classmethod
+    def from_state(
+        cls,
+        description: Mapping[str, Any],
+        arrays: Mapping[str, torch.Tensor],
+        encoding: Encoding,
+        device: torch.device,
+    ) -> ModalityScaler:
+        """Make the scaler of a description, for rows that `encoding` reads.
+
+        Raises
+        ------
+        ValueError
+            If an array has not the width of the rows, or such rows have no scaler of the kind.
+        """
+        kind, width = description["kind"], encoding.width
+        scaler = cls(width, keeps_padding=encoding.kind == "sequence")
+        if kind == "frozen":
+            scaler = cls._of_module(encoding, device)
+            own = {k.removeprefix("module."): arrays[k] for k in arrays if k.startswith("module.")}
+            assert scaler.module is not None
+            scaler.module.load_state_dict(own)
+        if description["standardised"]:
+            scaler = replace(scaler, moments=Moments.from_tensors(arrays, scaler.n_features))
+        if kind == "components" and encoding.kind in ("linear", "mlp"):
+            components = arrays["components"].numpy()
+            if components.dtype.kind != "f" or components.shape[1:] != (width,):
+                raise ValueError(f"components have shape {components.shape} for rows of {width}")
+            scaler = scaler._projecting(components)
+        if scaler.state()[0] != description:
+            raise ValueError(f"rows that {encoding.kind!r} reads have no scaler {description}")
+        return scaler
 
 
 def fitted_scalers(
-    arrays: Iterable[np.ndarray],
+    arrays: Iterable[Any],
     weight: np.ndarray,
     encodings: Iterable[Encoding],
     *,
     standardize: bool,
     device: torch.device,
-) -> list[Scaler | None]:
-    """Fit one scaler a modality, see `fitted_scaler`; without `standardize`, what else is fixed.
-
-    The features of a frozen module are made on `device`. A module that is trained reads the rows
-    as they are: None.
-    """
-    scalers: list[Scaler | None] = []
-    for array, encoding in zip(arrays, encodings, strict=True):
-        if is_frozen(encoding.module):
-            frozen = FrozenFeatures.of(encoding, device)
-            scalers.append(frozen.standardised(array, weight) if standardize else frozen)
-        elif encoding.kind == "module":
-            scalers.append(None)
-        elif standardize and isinstance(array, SparseRows):
-            scalers.append(sparse_scaler(array, weight))
-        elif standardize:
-            scalers.append(fitted_scaler(array, weight, encoding))
-        else:
-            scalers.append(PaddedScaler(None) if encoding.kind == "sequence" else None)
-    return scalers
+) -> list[ModalityScaler]:
+    """Fit one scaler per modality."""
+    return [
+        ModalityScaler.fit(array, weight, encoding, standardize=standardize, device=device)
+        for array, encoding in zip(arrays, encodings, strict=True)
+    ]
 
 
 def network_inputs(
-    encodings: Iterable[Encoding], scalers: Iterable[Scaler | None]
+    encodings: Iterable[Encoding], scalers: Iterable[ModalityScaler]
 ) -> list[Encoding]:
-    """Tell how the network reads what the scalers make of each modality."""
-    inputs = []
-    for encoding, scaler in zip(encodings, scalers, strict=True):
-        if isinstance(scaler, ComponentScaler):
-            encoding = Encoding(encoding.kind, (len(scaler.components),))
-        elif isinstance(scaler, FrozenFeatures):
-            encoding = Encoding("mlp", (scaler.n_features,))
-        inputs.append(encoding)
-    return inputs
+    """Describe how the network reads what the scalers make of each modality."""
+    return [s.output(encoding) for encoding, s in zip(encodings, scalers, strict=True)]
 
 
-def fitted_scaler(array: np.ndarray, weight: np.ndarray, encoding: Encoding) -> Scaler:
-    """Fit means of the features and, where a modality has channels, one scale for each channel.
-
-    A pixel that is dark in nearly all training rows would otherwise be worth hundreds of its
-    standard deviations where it is not, and drown the rest of an image: on the raw pictures of
-    av_mnist such values are .94 of the sum of squares of new rows. Where a fully connected encoder
-    would read more than 32 values in channels, it reads their principal components. The steps of
-    a sequence have one mean a channel too: how many rows reach the last ones is chance.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_samples, width)
-        Flattened rows; one that lacks the modality is all NaN, and counts nowhere.
-    weight : ndarray of shape (n_samples,)
-        Row weights.
-    encoding : Encoding
-        With the shape of one row before it was flattened; see `channels`.
-    """
-    scaler, shape = StandardScaler().set_output(transform="default"), encoding.shape
-    with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
-        for rows in _chunks(array):
-            scaler.partial_fit(np.asarray(array[rows]), sample_weight=weight[rows])
-    if encoding.kind in ("sequence", "conv1d"):
-        _pool_steps(scaler, channels(shape), len(array))
-        return PaddedScaler(scaler) if encoding.kind == "sequence" else scaler
-    if len(shape) > 1:
-        channel = channels(shape)
-        constant = _constant(scaler, len(array))
-        variance = np.where(constant, 0.0, scaler.var_)
-        scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
-        scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
-        if len(channel) > N_COMPONENTS and encoding.kind != "conv2d":
-            return ComponentScaler(scaler, principal_components(scaler, array, weight, constant))
-    return scaler
-
-
-def sparse_scaler(array: SparseRows, weight: np.ndarray) -> StandardScaler:
+def _one_scale(array: SparseRows, weight: np.ndarray) -> Moments:
     """Fit one scale for all columns of a sparse modality: the root of their mean square.
 
     Means would fill the zeros, so none are taken off. With a scale of its own, a word that stands
@@ -209,11 +307,30 @@ def sparse_scaler(array: SparseRows, weight: np.ndarray) -> StandardScaler:
     """
     square = array.mean_square(weight)
     mean = float(square.mean())
-    scaler = StandardScaler(with_mean=False).set_output(transform="default")
-    scaler.n_features_in_, scaler.n_samples_seen_ = array.shape[1], int(array.present.sum())
-    scaler.mean_, scaler.var_ = np.zeros_like(square), square
-    scaler.scale_ = np.full_like(square, np.sqrt(mean) if mean > 0 else 1.0)
+    scale = np.full_like(square, np.sqrt(mean) if mean > 0 else 1.0)
+    return Moments(np.zeros_like(square), square, scale, np.asarray(array.present.sum()))
+
+
+def _means_and_variances(array: Any, weight: np.ndarray) -> StandardScaler:
+    scaler = StandardScaler().set_output(transform="default")
+    with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
+        for rows in _chunks(array):
+            scaler.partial_fit(np.asarray(array[rows]), sample_weight=weight[rows])
     return scaler
+
+
+def _pool_pixels(
+    scaler: StandardScaler, array: Any, weight: np.ndarray, encoding: Encoding
+) -> np.ndarray | None:
+    """Give the pixels of a channel one scale; return components where they are read instead."""
+    channel = channels(encoding.shape)
+    constant = _constant(scaler, len(array))
+    variance = np.where(constant, 0.0, scaler.var_)
+    scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
+    scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
+    if len(channel) <= N_COMPONENTS or encoding.kind == "conv2d":
+        return None
+    return _principal_components(Moments.of(scaler), array, weight, constant)
 
 
 def _pool_steps(scaler: StandardScaler, channel: np.ndarray, n_rows: int) -> None:
@@ -240,15 +357,15 @@ def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
     return scaler.var_ <= bound
 
 
-def principal_components(
-    scaler: StandardScaler, array: np.ndarray, weight: np.ndarray, constant: np.ndarray
+def _principal_components(
+    moments: Moments, array: np.ndarray, weight: np.ndarray, constant: np.ndarray
 ) -> np.ndarray:
     """Fit the components of weighted, standardised rows; zeros where there are not enough."""
     some = np.flatnonzero(present_rows(array))
     if len(some) > COMPONENT_ROWS:
         some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
     rows = (
-        standardised(scaler, np.asarray(array[some])).astype(np.float64)
+        moments.standardise(np.asarray(array[some])).astype(np.float64)
         * np.sqrt(weight[some])[:, None]
     )
     rows[:, constant] = 0.0
@@ -263,7 +380,7 @@ def principal_components(
 
 
 def channels(shape: tuple[int, ...]) -> np.ndarray:
-    """Give the channel of each feature of rows of a shape, in the order in which they flatten.
+    """Return the channel of each feature of rows of a shape, in the order in which they flatten.
 
     A picture, a square (H, W) or one of more axes, is one channel: its colours stay in proportion.
     A sequence (L, C) has those of its steps; in a table (C,) each column is its own.
@@ -273,167 +390,9 @@ def channels(shape: tuple[int, ...]) -> np.ndarray:
     return np.indices(shape)[-1].ravel()
 
 
-def standardised_tensors(
-    arrays: Sequence[Any],
-    scalers: Sequence[Scaler | None],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> list[torch.Tensor]:
-    """Scale each modality onto the device, some rows at a time; what is missing becomes 0.
-
-    But the padding of a sequence, and a sequence that is missing, stay NaN.
-    """
-    out = []
-    for array, scaler in zip(arrays, scalers, strict=True):
-        tensor = torch.empty((len(array), _width(array, scaler)), dtype=dtype, device=device)
-        for rows in _chunks(array):
-            some = np.asarray(array[rows])
-            part = _scaled(scaler, some)
-            tensor[rows] = torch.tensor(part, dtype=dtype, device=device)
-        kept = torch.nan if isinstance(scaler, PaddedScaler) else 0.0
-        out.append(tensor.nan_to_num_(kept, torch.inf, -torch.inf))
-    return out
-
-
-def _scaled(scaler: Scaler | None, rows: np.ndarray) -> np.ndarray:
-    if isinstance(scaler, StandardScaler):
-        return standardised(scaler, rows)
-    return rows if scaler is None else scaler.transform(rows)
-
-
-def training_inputs(
-    arrays: Sequence[Any],
-    scalers: Sequence[Scaler | None],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> list[torch.Tensor | StreamedRows]:
-    """Scale arrays onto the device, and sources when their rows are read."""
-    return [
-        _streamed(array, scaler, device, dtype)
-        if isinstance(array, RowSource)
-        else standardised_tensors([array], [scaler], device, dtype)[0]
-        for array, scaler in zip(arrays, scalers, strict=True)
-    ]
-
-
-def _streamed(
-    source: RowSource, scaler: Scaler | None, device: torch.device, dtype: torch.dtype
-) -> StreamedRows:
-    def to_tensor(part: RowSource) -> torch.Tensor:
-        return standardised_tensors([part], [scaler], device, dtype)[0]
-
-    return StreamedRows(source, to_tensor, _width(source, scaler))
-
-
-def _width(array: Any, scaler: Scaler | None) -> int:
-    if isinstance(scaler, ComponentScaler):
-        return len(scaler.components)
-    return scaler.n_features if isinstance(scaler, FrozenFeatures) else int(array.shape[1])
-
-
 def _chunks(array: Any) -> list[slice]:
     return (
         slices(len(array), rows_at_once(array.shape[1]))
         if isinstance(array, RowSource)
         else slices(len(array))
     )
-
-
-def standardised(scaler: StandardScaler, rows: np.ndarray) -> np.ndarray:
-    """Give ``scaler.transform(rows)`` of float rows that have been checked, bitwise.
-
-    Its own checks change the warning filters for a moment, which all threads share, and cost more
-    than the arithmetic of a few rows.
-    """
-    out = rows - scaler.mean_.astype(rows.dtype) if scaler.with_mean else rows.copy()
-    out /= scaler.scale_.astype(rows.dtype)
-    return out
-
-
-FIELDS = ("mean", "var", "scale", "n_samples_seen")
-KINDS = ("none", "standard", "components", "padded", "frozen")
-OF_ENCODERS = {
-    "sequence": ("padded",),
-    "module": ("none", "frozen"),
-    "conv1d": ("none", "standard"),
-    "conv2d": ("none", "standard"),
-}
-OF_TABLES = ("none", "standard", "components")
-
-
-def scaler_state(scaler: Scaler | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Describe a scaler: its kind and whether it standardises, and its arrays by name."""
-    kind, standard, arrays = "none", None, {}
-    if isinstance(scaler, StandardScaler):
-        kind, standard = "standard", scaler
-    elif isinstance(scaler, ComponentScaler):
-        kind, standard, arrays = "components", scaler.pixels, {"components": scaler.components}
-    elif isinstance(scaler, PaddedScaler):
-        kind, standard = "padded", scaler.steps
-    elif isinstance(scaler, FrozenFeatures):
-        kind, standard = "frozen", scaler.scaler
-        arrays = {f"module.{k}": v for k, v in scaler.module.state_dict().items()}
-    if standard is not None:
-        arrays = arrays | {name: getattr(standard, f"{name}_") for name in FIELDS}
-    return {"kind": kind, "standardised": standard is not None}, arrays
-
-
-def scaler_from(
-    state: Mapping[str, Any],
-    arrays: Mapping[str, torch.Tensor],
-    encoding: Encoding,
-    device: torch.device,
-) -> Scaler | None:
-    """Make the scaler of a description, for rows that `encoding` tells of.
-
-    Raises
-    ------
-    ValueError
-        If an array has not the width of the rows, or the kind is unknown or not for such rows.
-    """
-    kind, width = state["kind"], encoding.width
-    if kind in KINDS and kind not in OF_ENCODERS.get(encoding.kind, OF_TABLES):
-        raise ValueError(f"a scaler {kind!r} is not for rows that {encoding.kind!r} reads")
-    if kind == "frozen":
-        frozen = FrozenFeatures.of(encoding, device)
-        own = {k.removeprefix("module."): v for k, v in arrays.items() if k.startswith("module.")}
-        frozen.module.load_state_dict(own)
-        scaler = _standard(arrays, frozen.n_features) if state["standardised"] else None
-        return FrozenFeatures(frozen.module, frozen.n_features, scaler)
-    standard = _standard(arrays, width) if state["standardised"] else None
-    if kind == "padded":
-        return PaddedScaler(standard)
-    if kind == "none" and standard is None:
-        return None
-    if kind == "standard" and standard is not None:
-        return standard
-    if kind == "components" and standard is not None:
-        components = arrays["components"].numpy()
-        if components.dtype.kind != "f" or components.ndim != 2 or components.shape[1] != width:
-            raise ValueError(f"components have shape {components.shape} for rows of {width}")
-        return ComponentScaler(standard, components)
-    raise ValueError(f"unknown scaler {kind!r}")
-
-
-def _standard(arrays: Mapping[str, torch.Tensor], width: int) -> StandardScaler:
-    scaler = StandardScaler().set_output(transform="default")
-    scaler.n_features_in_ = width
-    for name in FIELDS:
-        if arrays[name].dtype == torch.bfloat16:
-            raise ValueError(f"a scaler's {name!r} is of bfloat16")
-        array = arrays[name].numpy()
-        if array.shape != (width,) and not (name == "n_samples_seen" and array.ndim == 0):
-            raise ValueError(f"a scaler's {name!r} has shape {array.shape} for rows of {width}")
-        counts = name == "n_samples_seen" and array.dtype.kind in "fi"
-        if array.dtype != np.float64 and not counts:
-            raise ValueError(f"a scaler's {name!r} is of {array.dtype}")
-        setattr(scaler, f"{name}_", np.array(array)[()])
-    if not (scaler.scale_ > 0).all():
-        raise ValueError("a scaler's 'scale' is not positive")
-    # of a step that no row reaches, the variance is NaN
-    if (scaler.var_ < 0).any() or np.isinf(scaler.var_).any():
-        raise ValueError("a scaler's 'var' is negative or infinite")
-    if np.any(scaler.n_samples_seen_ < 0):
-        raise ValueError("a scaler's 'n_samples_seen' is negative")
-    scaler.with_mean = bool(scaler.mean_.any())  # without means, sparse rows stay sparse
-    return scaler

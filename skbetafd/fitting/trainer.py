@@ -30,7 +30,7 @@ from ..training.settings import TrainingSettings
 from .fit_keys import joined
 from .probe import probe_scores
 from .request import FitRequest, FitResult, Member, data_dtype
-from .scaling import fitted_scalers, is_frozen, network_inputs, training_inputs
+from .scaling import ModalityScaler, fitted_scalers, is_frozen, network_inputs
 from .splits import check_left_present, inner_split
 
 NO_SPLIT = "early_stopping=False needs none"
@@ -135,7 +135,7 @@ class Preparation:
         scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
         return int(scores.argmax()), scores
 
-    def _scalers(self) -> list[Any]:
+    def _scalers(self) -> list[ModalityScaler]:
         request = self.request
         if request.start is not None:
             return request.start.scalers
@@ -149,7 +149,10 @@ class Preparation:
 
     def _training_rows(self, request: FitRequest) -> TrainingRows:
         where = (self.device, self.dtype)
-        xs = training_inputs(request.arrays, self.scalers, *where)
+        xs: list[Any] = [
+            scaler.training_input(array, *where)
+            for array, scaler in zip(request.arrays, self.scalers, strict=True)
+        ]
         if request.mediator is not None:
             values = request.mediator.values
             xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))

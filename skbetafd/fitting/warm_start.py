@@ -14,6 +14,7 @@ from ..inputs.modality_names import modality_position
 from ..nn.encoders import Encoding
 from ..nn.mediator import MediatorNetwork
 from .encoder_identity import Reading, check_same_readings, readings_of
+from .scaling import ModalityScaler
 
 LEARNED = (
     "classes_",
@@ -37,7 +38,7 @@ class Start:
 
     predominant: int
     scores: np.ndarray | None
-    scalers: list[Any]
+    scalers: list[ModalityScaler]
     networks: tuple[dict[str, Any], ...]
     """Parameters and buffers of every member, on the CPU."""
     standardize: bool

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.files import checked_target, whole_file
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
-from ..fitting.scaling import ComponentScaler
+from ..fitting.scaling import ModalityScaler
 from ..nn.adjustment import ReferenceSet
 from ..nn.modes import predicting, without_autocast
 from ..nn.predictor import AdjustedPredictor, Standardisation
@@ -156,24 +155,22 @@ def _onnx() -> Any:
     return onnx
 
 
-def _standardisation(name: str, kind: str, scaler: Any) -> Standardisation:
+def _standardisation(name: str, kind: str, scaler: ModalityScaler) -> Standardisation:
     if kind == "sequence":
         raise ValueError(
             f"modality {name!r} is read by 'sequence', a network over steps of varying number, "
             "which can't be exported; 'conv1d' can"
         )
-    if scaler is None:
-        return Standardisation(None, None, None)
-    components = None
-    if isinstance(scaler, ComponentScaler):
-        components, scaler = torch.tensor(scaler.components), scaler.pixels
-    if not isinstance(scaler, StandardScaler):
+    if scaler.module is not None:
         raise ValueError(
             f"modality {name!r} is read by a frozen module, which can't be exported; export the "
             "module by itself, and fit on its features"
         )
-    mean, scale = (np.asarray(a, dtype=np.float64) for a in (scaler.mean_, scaler.scale_))
-    return Standardisation(torch.tensor(mean), torch.tensor(scale), components)
+    if scaler.moments is None:
+        return Standardisation(None, None, None)
+    components = None if scaler.components is None else torch.tensor(scaler.components)
+    mean, scale = torch.tensor(scaler.moments.mean), torch.tensor(scaler.moments.scale)
+    return Standardisation(mean, scale, components)
 
 
 def _labels(classes: np.ndarray) -> torch.Tensor:

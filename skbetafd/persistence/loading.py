@@ -13,7 +13,7 @@ from torch import Tensor
 from ..fitting.encoder_identity import readings_of
 from ..fitting.encodings import AXES, KINDS, try_module
 from ..fitting.request import Member
-from ..fitting.scaling import Scaler, network_inputs, scaler_from, scaler_state
+from ..fitting.scaling import ModalityScaler, network_inputs
 from ..fitting.trainer import criterion, training_settings
 from ..inputs.modality_names import by_name
 from ..inputs.validation import Layout
@@ -301,7 +301,7 @@ def set_learned(
     if document["dtype"] not in ("float32", "float64"):
         raise ValueError(f"its networks have numbers of kind {document['dtype']!r:.80}")
     dtype = getattr(torch, document["dtype"])
-    own = {f"scalers.{i}.{k}" for i, s in enumerate(scalers) for k in scaler_state(s)[1]}
+    own = {f"scalers.{i}.{k}" for i, s in enumerate(scalers) for k in s.state()[1]}
     own |= {
         f"members.{i}.{k}" for i in range(len(histories)) for k in _part(tensors, f"members.{i}.")
     }
@@ -348,7 +348,7 @@ def _scalers(
     tensors: Mapping[str, Tensor],
     estimator: Any,
     device: torch.device,
-) -> list[Scaler | None]:
+) -> list[ModalityScaler]:
     found, names, scalers = document["scalers"], estimator.modality_names_, []
     if len(found) != len(names):
         raise ValueError(f"it has {len(found)} scalers of {len(names)} modalities")
@@ -359,7 +359,8 @@ def _scalers(
                 f"modality {name!r} was read by a frozen module: a frozen module is needed, not "
                 f"what makes one, got {encoding.module!r}"
             )
-        scalers.append(scaler_from(found[i], _part(tensors, f"scalers.{i}."), encoding, device))
+        own = _part(tensors, f"scalers.{i}.")
+        scalers.append(ModalityScaler.from_state(found[i], own, encoding, device))
     return scalers
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from .._utils.files import whole_file
 from ..fitting.encoder_identity import module_of
-from ..fitting.scaling import scaler_state
 from ..nn.config import network_config
 from .json_values import NotSavableError, encode, with_keys
 from .loading import MOST_MODALITIES, OF_A_SEARCH, check_agreement, of_the_machine, restored_from
@@ -130,7 +129,7 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
             {"kind": e.kind, "shape": list(e.shape), "learning_rate": e.learning_rate}
             for e in estimator._encodings
         ],
-        "scalers": [scaler_state(scaler)[0] for scaler in estimator._scalers],
+        "scalers": [scaler.state()[0] for scaler in estimator._scalers],
         "network": network_config(network),
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
         "histories": [encode(list(member.net.history)) for member in estimator.members_],
@@ -210,7 +209,7 @@ def _check_readable(estimator: Any, data: bytes) -> None:
 def _tensors(estimator: Any) -> dict[str, Tensor]:
     tensors: dict[str, Any] = {}
     for i, scaler in enumerate(estimator._scalers):
-        tensors |= {f"scalers.{i}.{k}": v for k, v in scaler_state(scaler)[1].items()}
+        tensors |= {f"scalers.{i}.{k}": v for k, v in scaler.state()[1].items()}
     for i, member in enumerate(estimator.members_):
         state = member.net.module_.state_dict()
         tensors |= {f"members.{i}.network.{k}": v for k, v in state.items()}

@@ -228,10 +228,10 @@ def test_a_warm_start_goes_on_from_the_weights(X, y, quick):
 
 def test_a_warm_start_keeps_scaling_and_predominant_modality(X, y, quick):
     clf = quick(warm_start=True).fit(X, y)
-    means, predominant = clf._scalers[0].mean_.copy(), clf.predominant_
+    means, predominant = clf._scalers[0].moments.mean.copy(), clf.predominant_
     shifted = type(X)({"audio": np.asarray(X["audio"]) + 5, "video": X["video"]})
     clf.fit(shifted, y)
-    assert_array_equal(clf._scalers[0].mean_, means)
+    assert_array_equal(clf._scalers[0].moments.mean, means)
     assert clf.predominant_ == predominant
 
 

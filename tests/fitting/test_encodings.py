@@ -254,7 +254,7 @@ def test_a_frozen_module_makes_features_once_and_stays_as_it_is(module, rng):
         "picture": np.delete(X["picture"], 3, axis=0),
         "table": np.delete(X["table"], 3, axis=0),
     }
-    assert clf._scalers[0].scaler.n_features_in_ == features.shape[1] == 48
+    assert clf._scalers[0].n_features == features.shape[1] == 48
     assert np.isfinite(clf.predict_proba(given)).all()
 
 

@@ -4,13 +4,23 @@ import torch
 from scipy.spatial.distance import pdist
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd.fitting.scaling import channels, fitted_scaler, standardised_tensors
+from skbetafd.fitting.scaling import ModalityScaler, channels
 from skbetafd.nn.encoders import Encoding
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+def fitted(rows, shape, weight=None):
+    weight = np.ones(len(rows)) if weight is None else weight
+    return ModalityScaler.fit(rows, weight, Encoding("mlp", shape), standardize=True)
+
+
+def standardised(rows):
+    flat = rows.reshape(len(rows), -1)
+    return fitted(flat, rows.shape[1:]).transform(flat).reshape(rows.shape)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +39,7 @@ def test_features_of_a_channel_are_told_by_the_shape_of_a_row(shape, expected):
 
 def test_columns_of_a_table_have_scales_of_their_own(rng):
     table = rng.normal(5, [1, 10, 0.1], size=(500, 3))
-    scaled = fitted_scaler(table, np.ones(500), Encoding("mlp", (3,))).transform(table)
+    scaled = standardised(table)
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.std(0), 1)
 
@@ -37,12 +47,7 @@ def test_columns_of_a_table_have_scales_of_their_own(rng):
 def test_the_steps_of_a_channel_share_a_scale_that_makes_their_mean_variance_1(rng):
     sequences = rng.normal(3, 1, size=(400, 16, 2)) * np.array([1, 20])
     sequences[:, :4, 0] *= 1e-3
-    flat = sequences.reshape(400, -1)
-    scaled = (
-        fitted_scaler(flat, np.ones(400), Encoding("mlp", (16, 2)))
-        .transform(flat)
-        .reshape(sequences.shape)
-    )
+    scaled = standardised(sequences)
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.var(0).mean(0), 1)
     assert scaled[:, :4, 0].std() < 0.01
@@ -50,12 +55,7 @@ def test_the_steps_of_a_channel_share_a_scale_that_makes_their_mean_variance_1(r
 
 def test_the_colours_of_a_picture_stay_in_proportion(rng):
     pictures = rng.normal(3, 1, size=(400, 2, 4, 4)) * np.array([1, 20])[:, None, None]
-    flat = pictures.reshape(400, -1)
-    scaled = (
-        fitted_scaler(flat, np.ones(400), Encoding("mlp", (2, 4, 4)))
-        .transform(flat)
-        .reshape(pictures.shape)
-    )
+    scaled = standardised(pictures)
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.var(0).mean(), 1)
     ratio = scaled.std(0) / pictures.std(0)
@@ -66,20 +66,14 @@ def test_a_dark_channel_and_rows_without_the_modality_leave_the_others_in_peace(
     sequences = rng.normal(size=(50, 9, 2))
     sequences[:, :, 0] = 7.0
     sequences[::5] = np.nan
-    flat = sequences.reshape(50, -1)
-    scaled = (
-        fitted_scaler(flat, np.ones(50), Encoding("mlp", (9, 2)))
-        .transform(flat)
-        .reshape(sequences.shape)
-    )
+    scaled = standardised(sequences)
     present = np.delete(scaled, np.s_[::5], axis=0)
     np.testing.assert_allclose(present[:, :, 0], 0, atol=1e-9)
     np.testing.assert_allclose(present[:, :, 1].var(axis=0).mean(), 1)
 
 
 def scaled_tensor(flat, weight, shape):
-    scaler = fitted_scaler(flat, weight, Encoding("mlp", shape))
-    return standardised_tensors([flat], [scaler], torch.device("cpu"), torch.float64)[0].numpy()
+    return fitted(flat, shape, weight).tensor(flat, "cpu", torch.float64).numpy()
 
 
 def test_a_picture_is_read_through_its_principal_components(rng):
@@ -127,7 +121,7 @@ def test_components_of_few_or_equal_pictures_are_filled_up_with_zeros(rng, n):
 def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, factor):
     for _ in range(20):
         constant = np.tile(factor * rng.random(shape).ravel(), (80, 1))
-        scaler = fitted_scaler(constant, rng.random(80) * 3, Encoding("mlp", shape))
+        scaler = fitted(constant, shape, rng.random(80) * 3)
         moved = scaler.transform(constant * (1 + 1e-9))
         assert np.abs(moved).max() <= 1e-8 * factor
 
@@ -135,7 +129,7 @@ def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, fact
 def test_components_are_those_of_all_phases_of_many_rows(rng):
     pictures = rng.normal(size=(20_000, 36))
     pictures[::2] = 0.0
-    scaled = fitted_scaler(pictures, np.ones(20_000), Encoding("mlp", (6, 6))).transform(pictures)
+    scaled = fitted(pictures, (6, 6)).transform(pictures)
     assert scaled.var(axis=0).mean() == pytest.approx(1, rel=0.05)
 
 

@@ -18,8 +18,9 @@ from skbetafd import (
 )
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
-from skbetafd.fitting.scaling import sparse_scaler
+from skbetafd.fitting.scaling import ModalityScaler
 from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.nn.encoders import Encoding
 
 N = 120
 RNG = np.random.default_rng(0)
@@ -78,13 +79,16 @@ def test_any_sparse_kind_and_dtype_fits_alike(kind, quick):
     assert quick().fit(counts, Y).predict(counts).shape == (N,)
 
 
+def fitted_scaler(rows, weight):
+    return ModalityScaler.fit(rows, weight, Encoding("mlp", (40,)), standardize=True)
+
+
 def test_all_columns_have_one_scale_their_root_mean_square_and_stay_sparse():
     (rows, _) = numeric_modalities(as_sparse(), "float32")
     weight = np.linspace(0.5, 1.5, N)
-    scaler = sparse_scaler(rows, weight)
+    scaler = fitted_scaler(rows, weight)
     expected = np.sqrt(np.average(TEXT**2, axis=0, weights=weight).mean())
-    assert_allclose(scaler.scale_, np.full(40, expected))
-    assert_allclose(scaler.transform(TEXT), TEXT / scaler.scale_)
+    assert_allclose(scaler.transform(TEXT), TEXT / expected)
     assert not scaler.transform(np.zeros((1, 40))).any()
 
 
@@ -110,8 +114,8 @@ def test_absence_outlives_row_selection_and_pickling():
 
 def test_missing_rows_weigh_nothing_in_the_scale():
     rows, _ = numeric_modalities(as_sparse(present=PRESENT), "float32")
-    scale = sparse_scaler(rows, np.ones(N)).scale_
-    assert_allclose(scale, np.full(40, np.sqrt((TEXT[PRESENT] ** 2).mean())))
+    scaler = fitted_scaler(rows, np.ones(N))
+    assert_allclose(scaler.transform(TEXT), TEXT / np.sqrt((TEXT[PRESENT] ** 2).mean()))
 
 
 def test_cross_validation_keeps_text_sparse(quick):

@@ -204,7 +204,7 @@ FORGED = {
     "columns": (put("layout", "columns", value=[[0, 1, 2], [0, 1]]), "overlap"),
     "huge rows": (put("layout", "shapes", 0, value=[10**12]), "rows of shape"),
     "dtype": (put("dtype", value="float128"), "kind 'float128'"),
-    "scaler": (put("scalers", 0, "kind", value="eval"), "unknown scaler"),
+    "scaler": (put("scalers", 0, "kind", value="eval"), "no scaler .*eval"),
     "history": (put("histories", value=[["x"]]), "history is none"),
     "search": (put("search", value={"__class__": 1}), "unknown result"),
     "search of a classifier": (put("search", value={"beta_": 1.0}), "do not agree"),
@@ -220,9 +220,12 @@ FORGED = {
     "negative scale": (tensor("scalers.0.scale", lambda t: -t), "not positive"),
     "scale of complex numbers": (
         tensor("scalers.0.scale", lambda t: t.to(torch.complex64)),
-        "'scale' is of complex64",
+        "'scale' is of torch.complex64",
     ),
-    "whole means": (tensor("scalers.0.mean", lambda t: t.to(torch.int8)), "'mean' is of int8"),
+    "whole means": (
+        tensor("scalers.0.mean", lambda t: t.to(torch.int8)),
+        "'mean' is of torch.int8",
+    ),
     "more of a scaler": (
         lambda d, t: t.update({"scalers.0.zzz": torch.zeros(1)}),
         "unknown tensor 'scalers.0.zzz'",
@@ -243,15 +246,13 @@ FORGED = {
         "frozen module is needed",
     ),
     "numbered columns": (put("layout", "feature_names", 0, value=[1, 2, 3, 4]), "not one a column"),
-    "negative variance": (tensor("scalers.0.var", lambda t: -t), "'var' is negative"),
-    "negative count": (tensor("scalers.0.n_samples_seen", lambda t: -t), "seen' is negative"),
     "variance of bfloat16": (
         tensor("scalers.0.var", lambda t: t.to(torch.bfloat16)),
-        "'var' is of bfloat16",
+        "'var' is of torch.bfloat16",
     ),
     "padding of a table": (
         put("scalers", 0, value={"kind": "padded", "standardised": True}),
-        "a scaler 'padded' is not for rows that 'mlp' reads",
+        "'mlp' reads have no scaler .*padded",
     ),
     "infinite label": (
         put("classes", value={"$array": ["<f8", [2], [0.0, {"$float": "inf"}], None]}),
