@@ -21,8 +21,8 @@ KEY_PAGES = [
     "api/index.html",
     "api/generated/skbetafd.FrontDoorMultiModalClassifier.html",
     "comparison.html",
-    "benchmarks.html",
-    "suite/report.html",
+    "benchmarks/index.html",
+    "benchmarks/suite/report.html",
     "faq.html",
     "changelog.html",
 ]
