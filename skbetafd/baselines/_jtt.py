@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
 from ._rule import Rule, Trainer
 
@@ -64,9 +64,9 @@ class JTT(Rule):
         return max(nets, key=lambda net: trainer.accuracy(net.criterion_, net.module_))
 
 
-def _weighted(rows: TrainingRows, marked: torch.Tensor, factor: float) -> TrainingRows:
+def _weighted(rows: TrainingTensors, marked: torch.Tensor, factor: float) -> TrainingTensors:
     weight = torch.where(marked, factor * rows.weight, rows.weight)
-    return TrainingRows(rows.xs, rows.y, weight / weight.mean())
+    return TrainingTensors(rows.xs, rows.y, weight / weight.mean())
 
 
 def _values(name: str, given: float | Sequence[float], kind: type) -> tuple[float, ...]:

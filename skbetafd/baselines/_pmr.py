@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
-from ..training.batches import TrainingRows, dense
+from ..training.batches import TrainingTensors, dense
 from ._rule import Rule, Trainer, confidence, mean_entropy
 
 
@@ -100,7 +100,7 @@ class PMR(Rule):
         return losses.gather(0, scores.argmin()[None])[0]  # indexing would wait for the device
 
     @torch.no_grad()
-    def _class_means(self, network: FusionNetwork, rows: TrainingRows) -> list[Tensor]:
+    def _class_means(self, network: FusionNetwork, rows: TrainingTensors) -> list[Tensor]:
         some = self._draw(rows.y, network.n_classes)
         codes = network.encode([dense(x[some]) for x in rows.xs])
         y, weight = rows.y[some], rows.weight[some]

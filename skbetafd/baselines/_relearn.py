@@ -16,7 +16,7 @@ from torch import Tensor
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import Interval
 from ..nn.fusion import FusionNetwork
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
 from ._rule import Rule, Trainer, codes_of
 
@@ -90,8 +90,8 @@ class Relearn(Rule):
 def purities(
     code: Tensor,
     held_code: Tensor,
-    train: TrainingRows,
-    held: TrainingRows,
+    train: TrainingTensors,
+    held: TrainingTensors,
     n_classes: int,
     seed: int,
 ) -> tuple[float, float]:

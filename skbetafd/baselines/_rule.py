@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from ..nn.criterion import Batch, Criterion
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
 
 
@@ -22,7 +22,7 @@ class Trainer(Protocol):
     parameters: dict[str, Any]
     """The estimator's."""
 
-    rows: TrainingRows
+    rows: TrainingTensors
     """Those that are trained on."""
 
     keep_interrupted: bool
@@ -33,7 +33,7 @@ class Trainer(Protocol):
         rule: Rule,
         *,
         network: FusionNetwork | None = None,
-        rows: TrainingRows | None = None,
+        rows: TrainingTensors | None = None,
         max_epochs: int | None = None,
         early_stopping: bool = True,
         keep_interrupted: bool = False,
@@ -43,16 +43,18 @@ class Trainer(Protocol):
     def aside(self, generator: torch.Generator) -> Trainer:
         """Give a trainer on the same rows whose draws and epochs leave this one's alone."""
 
-    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingTensors) -> Tensor:
         """Logits at rows, as at prediction."""
 
-    def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
+    def loss(
+        self, rule: Rule, network: FusionNetwork, rows: TrainingTensors | None = None
+    ) -> float:
         """Weighted mean cross-entropy, on the inner split by default."""
 
     def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
         """Weighted accuracy on the inner split."""
 
-    def held_out(self) -> TrainingRows:
+    def held_out(self) -> TrainingTensors:
         """Give the rows of the inner split."""
 
 
@@ -136,7 +138,7 @@ def ratios_to_others(scores: Tensor) -> Tensor:
     return scores / others.clamp_min(torch.finfo(scores.dtype).tiny)
 
 
-def codes_of(network: FusionNetwork, rows: TrainingRows) -> list[Tensor]:
+def codes_of(network: FusionNetwork, rows: TrainingTensors) -> list[Tensor]:
     """Codes of each modality's rows, (n, code_dim)."""
     parts = [network.encode(part.xs) for part in rows.in_memory()]
     return [torch.cat(codes) for codes in zip(*parts, strict=True)]

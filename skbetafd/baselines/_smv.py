@@ -14,7 +14,7 @@ from torch import Tensor
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
 from ._rule import Rule, Trainer, codes_of, mean_entropy
 
@@ -50,7 +50,7 @@ class SMV(Rule):
     Wei et al., Enhancing Multimodal Cooperation via Sample-level Modality Valuation, CVPR 2024.
     """
 
-    rows: TrainingRows
+    rows: TrainingTensors
 
     constraints: ClassVar[dict[str, list[Any]]] = {
         "warmup": [Interval(Integral, 0, None, closed="left")],
@@ -63,7 +63,7 @@ class SMV(Rule):
     def fit(self, trainer: Trainer) -> NeuralNet:
         """Train on rows of the rule's own."""
         source = trainer.rows
-        self.rows = TrainingRows(source.xs, source.y, source.weight)
+        self.rows = TrainingTensors(source.xs, source.y, source.weight)
         net = trainer.run(self, rows=self.rows, keep_interrupted=trainer.keep_interrupted)
         del self.rows  # no training data in what is pickled
         return net
@@ -87,7 +87,7 @@ class SMV(Rule):
 
 
 @torch.no_grad()
-def subset_values(network: FusionNetwork, rows: TrainingRows) -> Values:
+def subset_values(network: FusionNetwork, rows: TrainingTensors) -> Values:
     """Give v(S) of each row: |S| where the codes of S alone are enough to be right, else 0."""
     network.eval()
     codes = codes_of(network, rows)
@@ -121,7 +121,7 @@ def n_copies(phi: Tensor) -> Tensor:
     return (exact - 1e-6).ceil().clamp_min(0).long()  # twelfths have no exact sums
 
 
-def refill(rows: TrainingRows, source: TrainingRows, copies: Tensor) -> None:
+def refill(rows: TrainingTensors, source: TrainingTensors, copies: Tensor) -> None:
     """Put the source's rows into `rows`, then so many of each with one modality alone."""
     n, n_modalities = copies.shape
     where = source.y.device

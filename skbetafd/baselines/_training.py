@@ -17,7 +17,7 @@ from ..fitting.scaling import ModalityScaler, fitted_scalers, network_inputs
 from ..fitting.splits import check_left_present, inner_split
 from ..nn.fusion import FusionNetwork
 from ..nn.modes import fitting
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.callbacks import BeforeEpoch, BestEpoch
 from ..training.device import resolve_device
 from ..training.job import TrainingJob
@@ -122,10 +122,10 @@ class Trainer:
         seed, classes = request.seeds[0], request.classes
         return inner_split(request.y, self.groups, fraction, seed, NO_SPLIT, classes)
 
-    def _tensors(self, rows: np.ndarray) -> TrainingRows:
+    def _tensors(self, rows: np.ndarray) -> TrainingTensors:
         request, where = self.request, (self.device, self.dtype)
         weight = request.weight[rows] / request.weight[rows].mean()
-        return TrainingRows(
+        return TrainingTensors(
             [
                 scaler.training_input(array[rows], *where)
                 for array, scaler in zip(request.arrays, self.scalers, strict=True)
@@ -150,7 +150,7 @@ class Trainer:
         rule: Rule,
         *,
         network: FusionNetwork | None = None,
-        rows: TrainingRows | None = None,
+        rows: TrainingTensors | None = None,
         max_epochs: int | None = None,
         early_stopping: bool = True,
         keep_interrupted: bool = False,
@@ -208,12 +208,14 @@ class Trainer:
         return int(self.parameters["n_iter_no_change"])
 
     @torch.no_grad()
-    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingRows) -> Tensor:
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingTensors) -> Tensor:
         """Logits at rows, as at prediction."""
         network.eval()
         return torch.cat([rule.logits(network, part.xs) for part in rows.in_memory()])
 
-    def loss(self, rule: Rule, network: FusionNetwork, rows: TrainingRows | None = None) -> float:
+    def loss(
+        self, rule: Rule, network: FusionNetwork, rows: TrainingTensors | None = None
+    ) -> float:
         """Weighted mean cross-entropy, on the inner split by default."""
         rows = self.held_out() if rows is None else rows
         losses = entropy(self.logits(rule, network, rows), rows.y)
@@ -225,7 +227,7 @@ class Trainer:
         right = self.logits(rule, network, rows).argmax(1) == rows.y
         return float((rows.weight * right).mean())
 
-    def held_out(self) -> TrainingRows:
+    def held_out(self) -> TrainingTensors:
         """Give the rows of the inner split."""
         assert self.validation is not None
         return self.validation

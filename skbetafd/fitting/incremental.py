@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..nn.front_door import Codes
 from ..nn.modes import fitting
-from ..training.batches import TrainingRows
+from ..training.batches import TrainingTensors
 from ..training.one_network import train_one_pass
 from .request import FitRequest, FitResult, Member
 from .trainer import Preparation
@@ -32,11 +32,11 @@ class RowSample:
     with a Reservoir, ACM TOMS 1985) that takes many rows at once.
     """
 
-    rows: TrainingRows
+    rows: TrainingTensors
     keys: Tensor
 
     @classmethod
-    def of(cls, rows: TrainingRows, mass: float, seed: int) -> RowSample:
+    def of(cls, rows: TrainingTensors, mass: float, seed: int) -> RowSample:
         """Draw from one call's rows, whose masses sum to `mass`, those that lack nothing."""
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
         complete = weight > 0
@@ -44,25 +44,25 @@ class RowSample:
         xs = [x[complete] for x in rows.xs]
         generator = torch.Generator("cpu").manual_seed(seed)
         keys = torch.rand(len(weight), generator=generator, dtype=torch.float64, device="cpu")
-        return cls(TrainingRows(xs, rows.y[complete], weight), keys)._cut()
+        return cls(TrainingTensors(xs, rows.y[complete], weight), keys)._cut()
 
-    def like(self, rows: TrainingRows) -> RowSample:
+    def like(self, rows: TrainingTensors) -> RowSample:
         """Cast the sample to the precision and device of other rows, which may have changed."""
         own, place = self.rows, (rows.weight.device, rows.weight.dtype)
         xs, y = [x.to(*place) for x in own.xs], own.y.to(place[0])
-        return RowSample(TrainingRows(xs, y, own.weight.to(*place)), self.keys)
+        return RowSample(TrainingTensors(xs, y, own.weight.to(*place)), self.keys)
 
     def and_more(self, other: RowSample) -> RowSample:
         """Join two samples of parts of a stream into one of both."""
         one, two = self.rows, other.rows
-        rows = TrainingRows(
+        rows = TrainingTensors(
             [torch.cat(pair) for pair in zip(one.xs, two.xs, strict=True)],
             torch.cat([one.y, two.y]),
             torch.cat([one.weight, two.weight]),
         )
         return RowSample(rows, torch.cat([self.keys, other.keys]))._cut()
 
-    def replayed_with(self, rows: TrainingRows, seed: int) -> TrainingRows:
+    def replayed_with(self, rows: TrainingTensors, seed: int) -> TrainingTensors:
         """Add to new rows as many of the sample, where it has so many, drawn at random."""
         generator = torch.Generator("cpu").manual_seed(seed)
         drawn = torch.randperm(len(self.keys), generator=generator, device="cpu")[: len(rows)]
@@ -71,7 +71,7 @@ class RowSample:
         present = rows.present
         if present is not None:
             present = torch.cat([present, present.new_ones(len(some), present.shape[1])])
-        return TrainingRows(
+        return TrainingTensors(
             [torch.cat([x, kept[some]]) for x, kept in zip(rows.xs, own.xs, strict=True)],
             torch.cat([rows.y, own.y[some]]),
             torch.cat([rows.weight, weight / weight.mean()]),
@@ -84,7 +84,7 @@ class RowSample:
         keys, kept = self.keys.topk(REMEMBERED_ROWS, largest=False, sorted=False)
         at = kept.to(self.rows.y.device)
         rows = self.rows
-        kept_rows = TrainingRows([x[at] for x in rows.xs], rows.y[at], rows.weight[at])
+        kept_rows = TrainingTensors([x[at] for x in rows.xs], rows.y[at], rows.weight[at])
         return RowSample(kept_rows, keys)
 
 

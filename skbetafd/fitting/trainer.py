@@ -19,7 +19,7 @@ from ..nn.front_door import Codes, FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from ..nn.mediator import MediatorLoss, MediatorNetwork
 from ..training.accelerated import AcceleratedNet, check_shards, from_first, process_index
-from ..training.batches import TrainingRows, in_reading_order
+from ..training.batches import TrainingTensors, in_reading_order
 from ..training.callbacks import BestEpoch, held_out_loss
 from ..training.checkpoint import Checkpoint
 from ..training.divergence import check_finite_codes
@@ -147,7 +147,7 @@ class Preparation:
             device=self.device,
         )
 
-    def _training_rows(self, request: FitRequest) -> TrainingRows:
+    def _training_rows(self, request: FitRequest) -> TrainingTensors:
         where = (self.device, self.dtype)
         xs: list[Any] = [
             scaler.training_input(array, *where)
@@ -156,7 +156,7 @@ class Preparation:
         if request.mediator is not None:
             values = request.mediator.values
             xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))
-        return TrainingRows(
+        return TrainingTensors(
             xs,
             torch.tensor(request.y, device=self.device),
             torch.tensor(request.weight, dtype=self.dtype, device=self.device),
@@ -214,7 +214,7 @@ class Preparation:
     def finish(
         self,
         nets: Sequence[NeuralNet],
-        rows: TrainingRows | None = None,
+        rows: TrainingTensors | None = None,
         more: Sequence[tuple[Codes, torch.Tensor]] = (),
     ) -> FitResult:
         """Build the reference set of every trained network.
@@ -235,7 +235,7 @@ class Preparation:
         self,
         net: NeuralNet,
         seed: int,
-        rows: TrainingRows,
+        rows: TrainingTensors,
         more: tuple[Codes, torch.Tensor] | None,
     ) -> Member:
         net.module_.eval()
@@ -245,7 +245,7 @@ class Preparation:
         self,
         net: NeuralNet,
         seed: int,
-        rows: TrainingRows,
+        rows: TrainingTensors,
         more: tuple[Codes, torch.Tensor] | None,
     ) -> ReferenceSet:
         p, mediated = self.parameters, self.request.mediator is not None

@@ -113,18 +113,18 @@ VALUES_AHEAD = 2**20
 """Values of rows and masks that are made at once for batches to come (4 MB in float32)."""
 
 
-class TrainingRows(Batch, Dataset):
+class TrainingTensors(Batch, Dataset):
     """All rows of a training, on its device; some of `xs` may be `StreamedRows`."""
 
     @property
-    def X(self) -> TrainingRows:  # noqa: N802 - what skorch's scoring hands to the net
+    def X(self) -> TrainingTensors:  # noqa: N802 - what skorch's scoring hands to the net
         """The rows themselves, which a `FrontDoorNet` predicts for."""
         return self
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def parts(self, n_rows: int = 2**16) -> Iterator[TrainingRows]:
+    def parts(self, n_rows: int = 2**16) -> Iterator[TrainingTensors]:
         """Cut into parts of at most `n_rows` rows, as they come; streamed ones are read."""
         if streams(self.xs):
             n_rows = rows_ahead(self.xs, n_rows)
@@ -132,18 +132,18 @@ class TrainingRows(Batch, Dataset):
             rows = slice(start, start + n_rows)
             present = None if self.present is None else self.present[rows]
             xs = [dense(x[rows]) for x in self.xs]
-            yield TrainingRows(xs, self.y[rows], self.weight[rows], present)
+            yield TrainingTensors(xs, self.y[rows], self.weight[rows], present)
 
-    def in_memory(self) -> Iterator[TrainingRows]:
+    def in_memory(self) -> Iterator[TrainingTensors]:
         """Give the rows as they are, or in parts where some are streamed."""
         if streams(self.xs):
             yield from self.parts()
         else:
             yield self
 
-    def dense(self) -> TrainingRows:
+    def dense(self) -> TrainingTensors:
         """Read what is streamed."""
-        return TrainingRows([dense(x) for x in self.xs], self.y, self.weight, self.present)
+        return TrainingTensors([dense(x) for x in self.xs], self.y, self.weight, self.present)
 
 
 class BatchIterator:
@@ -151,7 +151,7 @@ class BatchIterator:
 
     Parameters
     ----------
-    rows : TrainingRows
+    rows : TrainingTensors
         The data.
     n_batches : int
         Equal parts that an epoch is cut into, so that no ragged tail is left.
@@ -167,7 +167,7 @@ class BatchIterator:
 
     def __init__(
         self,
-        rows: TrainingRows,
+        rows: TrainingTensors,
         n_batches: int,
         *,
         mask_dims: Sequence[int],

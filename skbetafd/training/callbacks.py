@@ -10,7 +10,7 @@ import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
 from .._utils.progress import progress
-from .batches import TrainingRows
+from .batches import TrainingTensors
 from .divergence import divergence
 from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states
 from .schedule import OWN_SCHEDULE, schedule_policy
@@ -73,7 +73,7 @@ class AroundEpoch(OwnCallback):
 
 
 @torch.no_grad()
-def held_out_loss(net: Any, rows: TrainingRows) -> float:
+def held_out_loss(net: Any, rows: TrainingTensors) -> float:
     """Evaluate what a net's criterion says of held-out rows, some at a time."""
     net.module_.eval()
     total = 0.0

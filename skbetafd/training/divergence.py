@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..nn.front_door import Codes
-from .batches import TrainingRows
+from .batches import TrainingTensors
 from .settings import TrainingSettings
 
 CHECKED_ROWS = 256
@@ -40,7 +40,7 @@ def check_finite_codes(codes: Codes, net: Any) -> None:
 
 
 @torch.no_grad()
-def check_finite_predictions(net: Any, rows: TrainingRows) -> None:
+def check_finite_predictions(net: Any, rows: TrainingTensors) -> None:
     """Refuse one whose heads they have broken."""
     some = next(rows.parts(CHECKED_ROWS))
     net.module_.eval()

@@ -15,7 +15,7 @@ from ..nn.encoders import ModuleFeatures, has_user_modules, seeded
 from ..nn.front_door import FrontDoorNetwork
 from ..nn.fusion import FusionNetwork
 from ..nn.mediator import MediatorNetwork
-from .batches import BatchIterator, TrainingRows
+from .batches import BatchIterator, TrainingTensors
 from .checkpoint import Checkpoint
 from .interrupts import KeepsEpoch
 from .net import FrontDoorNet
@@ -30,10 +30,10 @@ class TrainingJob:
 
     network: Network
     criterion: Criterion
-    rows: TrainingRows
+    rows: TrainingTensors
     settings: TrainingSettings
     generator: torch.Generator
-    held_out: TrainingRows | None = None
+    held_out: TrainingTensors | None = None
     """Rows that early stopping watches, for callbacks that score them too."""
     checkpoint: Checkpoint | None = None
     """Where the training is kept after each epoch, and goes on from."""
@@ -118,7 +118,7 @@ def restored_net(
 ) -> NeuralNet:
     """Wrap a trained network as `train` does, its history with it."""
     nothing = torch.empty(0, device=device)
-    rows = TrainingRows([nothing], nothing, nothing)
+    rows = TrainingTensors([nothing], nothing, nothing)
     generator = torch.Generator("cpu").manual_seed(0)
     net = make_net(TrainingJob(network, criterion, rows, settings, generator), [])
     net.history.extend(history)

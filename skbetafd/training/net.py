@@ -12,7 +12,7 @@ from skorch.history import History as History
 from torch import Tensor
 
 from ..nn.criterion import Batch
-from .batches import BatchIterator, TrainingRows
+from .batches import BatchIterator, TrainingTensors
 from .divergence import divergence
 from .interrupts import StopTraining, may_stop
 from .schedule import OWN_SCHEDULE, clip_gradients
@@ -58,12 +58,12 @@ class EpochSums:
 class FrontDoorNet(ClassifierMixin, NeuralNet):
     """A skorch net whose step hands whole batches, masks and weights to the criterion.
 
-    Callbacks that score it see class indices, and rows as a `TrainingRows`.
+    Callbacks that score it see class indices, and rows as a `TrainingTensors`.
     """
 
     batches_: BatchIterator
     settings_: TrainingSettings
-    held_out_: TrainingRows | None = None
+    held_out_: TrainingTensors | None = None
     interrupted_ = False
     """Whether the user ended the training before its time."""
 
@@ -122,13 +122,13 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         return self.batches_ if training else None
 
     @torch.no_grad()
-    def predict_proba(self, X: TrainingRows) -> np.ndarray:
+    def predict_proba(self, X: TrainingTensors) -> np.ndarray:
         """Class probabilities of P(y | t, a), shape (n, n_classes), for callbacks that score."""
         self.module_.eval()
         parts = [self.criterion_.held_out_logits(self.module_, part) for part in X.parts()]
         return torch.cat(parts).softmax(1).cpu().numpy()
 
-    def predict(self, X: TrainingRows) -> np.ndarray:
+    def predict(self, X: TrainingTensors) -> np.ndarray:
         """Class indices of the most probable labels, shape (n,)."""
         return self.predict_proba(X).argmax(axis=1)
 

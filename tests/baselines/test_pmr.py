@@ -6,7 +6,7 @@ import torch
 
 from skbetafd.baselines._pmr import PMR
 from skbetafd.nn.criterion import Batch
-from skbetafd.training.batches import TrainingRows
+from skbetafd.training.batches import TrainingTensors
 
 Y = torch.tensor([0, 0, 1, 1])
 FIRST = torch.tensor([[3.0, 1], [1, 1], [1, 4], [1, 2]]).double()
@@ -16,7 +16,7 @@ PROTOTYPES = [np.array([[2.5, 1], [1, 2.5]]), np.array([[2.0, 1], [2, 3]])]  # b
 
 
 def trainer(y=Y, xs=(FIRST, SECOND), weight=ROW_WEIGHT):
-    return SimpleNamespace(rows=TrainingRows(xs, y, weight))
+    return SimpleNamespace(rows=TrainingTensors(xs, y, weight))
 
 
 def prepared(network, epochs=(0,), **parameters):

@@ -7,7 +7,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._relearn import Relearn, purities, purity
 from skbetafd.nn.fusion import FusionNetwork
-from skbetafd.training.batches import TrainingRows
+from skbetafd.training.batches import TrainingTensors
 
 
 def fitted(X, y, balancing="relearn", **parameters):
@@ -53,12 +53,12 @@ def column(*values):
 
 def toy_trainer():
     """Modality 0 is pure in training, half so in the held-out rows; modality 1 is pure in both."""
-    train = TrainingRows(
+    train = TrainingTensors(
         [column(-5, -5.1, 5, 5.1), column(-1, -1.1, 1, 1.1)],
         torch.tensor([0, 0, 1, 1]),
         torch.ones(4),
     )
-    held = TrainingRows(
+    held = TrainingTensors(
         [column(-5, 5, -5, 5), column(-1, -1, 1, 1)], torch.tensor([0, 0, 1, 1]), torch.ones(4)
     )
     return SimpleNamespace(rows=train, held_out=lambda: held)
@@ -82,14 +82,16 @@ def test_clusters_are_found_on_scaled_codes():
     label = torch.arange(40) % 2
     code = torch.stack([noise, 0.1 * (2 * label - 1.0)], dim=1)
     code[:, 0] *= 0.5 + 0.5 * (noise.abs() > 95)
-    rows = TrainingRows([code], label, torch.ones(40))
+    rows = TrainingTensors([code], label, torch.ones(40))
     assert purities(code, code, rows, rows, 2, 0) == (1.0, 1.0)
 
 
 def test_weights_count_in_the_held_out_purity():
     code, held_code = column(-1, -1, 1, 1), column(-1, -1, 1, 1)
-    train = TrainingRows([code], torch.tensor([0, 0, 1, 1]), torch.ones(4))
-    held = TrainingRows([held_code], torch.tensor([0, 1, 1, 1]), torch.tensor([1.5, 0.5, 1.0, 1.0]))
+    train = TrainingTensors([code], torch.tensor([0, 0, 1, 1]), torch.ones(4))
+    held = TrainingTensors(
+        [held_code], torch.tensor([0, 1, 1, 1]), torch.tensor([1.5, 0.5, 1.0, 1.0])
+    )
     assert purities(code, held_code, train, held, 2, 0) == (1.0, 3.5 / 4)
 
 
@@ -128,7 +130,7 @@ def test_the_head_and_the_random_stream_stay(X, y):
 
 def test_codes_of_one_point_are_clustered_without_a_warning():
     code = torch.zeros(6, 2)
-    rows = TrainingRows([code], torch.arange(6) % 3, torch.ones(6))
+    rows = TrainingTensors([code], torch.arange(6) % 3, torch.ones(6))
     assert purities(code, code, rows, rows, 3, 0) == pytest.approx((1 / 3, 1 / 3))
 
 

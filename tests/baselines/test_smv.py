@@ -10,7 +10,7 @@ from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._smv import SMV, n_copies, refill, shapley, subset_values
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
-from skbetafd.training.batches import TrainingRows
+from skbetafd.training.batches import TrainingTensors
 
 
 def fitted(X, y, balancing="smv", **parameters):
@@ -117,7 +117,7 @@ def toy_network():
 def test_subsets_are_valued_with_the_other_codes_zeroed():
     # logit of class 1 over class 0: x_0 alone, 2 x_1 alone, x_0 + 2 x_1; a tie reads class 0
     xs = [torch.tensor([[3.0], [1.0], [3.0]]), torch.tensor([[-1.0], [-1.0], [-2.0]])]
-    rows = TrainingRows(xs, torch.tensor([1, 1, 0]), torch.ones(3))
+    rows = TrainingTensors(xs, torch.tensor([1, 1, 0]), torch.ones(3))
     found = subset_values(toy_network(), rows)
     assert found[()].tolist() == [0, 0, 0]
     assert found[(0,)].tolist() == [1, 1, 0]
@@ -127,8 +127,8 @@ def test_subsets_are_valued_with_the_other_codes_zeroed():
 
 def test_copies_stand_beside_their_rows_with_one_modality_left():
     xs = [torch.tensor([[10.0], [11.0], [12.0]]), torch.tensor([[20.0], [21.0], [22.0]])]
-    source = TrainingRows(xs, torch.tensor([0, 1, 2]), torch.tensor([0.5, 1.0, 1.5]))
-    rows = TrainingRows(source.xs, source.y, source.weight)
+    source = TrainingTensors(xs, torch.tensor([0, 1, 2]), torch.tensor([0.5, 1.0, 1.5]))
+    rows = TrainingTensors(source.xs, source.y, source.weight)
     refill(rows, source, torch.tensor([[0, 2], [0, 0], [1, 0]]))
     assert rows.xs[0][:, 0].tolist() == [10, 11, 12, 12, 10, 10]
     assert rows.xs[1][:, 0].tolist() == [20, 21, 22, 22, 20, 20]

@@ -15,7 +15,7 @@ from skbetafd.baselines import FusionClassifier
 from skbetafd.fitting.scaling import ModalityScaler
 from skbetafd.inputs.numeric import numeric_modalities
 from skbetafd.inputs.row_sources import RowView
-from skbetafd.training.batches import BatchIterator, TrainingRows
+from skbetafd.training.batches import BatchIterator, TrainingTensors
 
 N = 300
 RNG = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def epochs_of(X, batch=32):
     X = MultiModalArray(X)
     arrays = numeric_modalities(X, "float32")
     xs = [ModalityScaler(a.shape[1]).training_input(a, "cpu", torch.float32) for a in arrays]
-    rows = TrainingRows(xs, torch.arange(N), torch.ones(N))
+    rows = TrainingTensors(xs, torch.arange(N), torch.ones(N))
     draws = [torch.Generator("cpu").manual_seed(seed) for seed in (0, 1)]
     batches = BatchIterator(
         rows, -(-N // batch), mask_dims=[], dropout=0.0, generator=draws[0], mask_generator=draws[1]

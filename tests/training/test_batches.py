@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from skbetafd.training.batches import BatchIterator, TrainingRows
+from skbetafd.training.batches import BatchIterator, TrainingTensors
 
 
 def make(n=10, batch_size=4, dropout=0.0, seed=0):
-    rows = TrainingRows([torch.arange(n)[:, None].float()], torch.arange(n), torch.ones(n))
+    rows = TrainingTensors([torch.arange(n)[:, None].float()], torch.arange(n), torch.ones(n))
     return BatchIterator(
         rows,
         -(-n // batch_size),

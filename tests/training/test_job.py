@@ -6,14 +6,14 @@ from torch import nn
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.baselines import FusionClassifier
 from skbetafd.fitting.trainer import training_settings
-from skbetafd.training.batches import TrainingRows
+from skbetafd.training.batches import TrainingTensors
 from skbetafd.training.job import TrainingJob
 
 PARAMETERS = FrontDoorMultiModalClassifier().get_params()
 
 
 def n_batches(n, batch_size):
-    rows = TrainingRows([torch.zeros(n, 1)], torch.zeros(n), torch.ones(n))
+    rows = TrainingTensors([torch.zeros(n, 1)], torch.zeros(n), torch.ones(n))
     settings = training_settings({**PARAMETERS, "batch_size": batch_size}, [], 0)
     return TrainingJob(None, None, rows, settings, torch.Generator()).n_batches
 
