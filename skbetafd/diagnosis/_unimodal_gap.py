@@ -18,7 +18,7 @@ from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import naming_fold
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import check_arguments
-from ..fitting.splits import Split, stratified_splits
+from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups
 from ..inputs.missing import present_in
 from ..inputs.modality_names import by_name
@@ -157,12 +157,14 @@ def unimodal_gap(
     y, _ = read_labels(X, y)
     groups = None if groups is None else read_groups(groups, len(y))
     splits = stratified_splits(cv, y, groups, private_generator(random_state))
-    _check_asked(X, splits)
-    folds = []
-    for number, split in enumerate(splits):
+    for name, value in X.items():
+        if not any(present_in(value)[test].any() for _, test in splits):
+            raise ValueError(f"modality {name!r} is NaN in every test row")
+    accuracies, joint = np.full((3, len(splits), len(X.names)), np.nan), np.empty(len(splits))
+    for number, (train, test) in enumerate(splits):
         with naming_fold(f"fold {number}"):
-            folds.append(_fold(estimator, X, y, groups, split))
-    alone, probe, joint_there, joint = (np.array(parts) for parts in zip(*folds, strict=True))
+            accuracies[:, number], joint[number] = _fold(estimator, X, y, groups, train, test)
+    alone, probe, joint_there = accuracies
     mean_alone, mean_probe = np.nanmean(alone, axis=0), np.nanmean(probe, axis=0)
     best = mean_alone.argmax()
     return UnimodalGap(
@@ -176,18 +178,15 @@ def unimodal_gap(
     )
 
 
-def _check_asked(X: MultiModalArray, splits: list[Split]) -> None:
-    for name, value in X.items():
-        there = present_in(value)
-        if not any(there[test].any() for _, test in splits):
-            raise ValueError(f"modality {name!r} is NaN in every test row")
-
-
 def _fold(
-    estimator: Any, X: MultiModalArray, y: np.ndarray, groups: np.ndarray | None, split: Split
-) -> tuple[list[float], list[float], list[float], float]:
-    """Accuracies on one test part: of each modality alone, its probe, and the joint estimator's."""
-    train, test = split
+    estimator: Any,
+    X: MultiModalArray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+) -> tuple[np.ndarray, float]:
+    """Accuracies on one test part: alone, probe, joint of each modality; and the joint one's."""
     joint = clone(estimator).set_params(**_container_parameters(estimator))
     joint.fit(X[train], y[train], **_fit_groups(estimator, groups, train))
     codes, codes_test = joint.modality_codes(X[train]), joint.modality_codes(X[test])
@@ -195,37 +194,27 @@ def _fold(
     if unread:
         raise ValueError(f"the estimator does not read {quoted(unread)}: {estimator!r}")
     right = joint.predict(X[test]) == y[test]
-    alone: list[float] = []
-    probe: list[float] = []
-    there_right: list[float] = []
-    for name in X.names:
+    accuracies = np.full((3, len(X.names)), np.nan)
+    for m, name in enumerate(X.names):
         there = present_in(X[name])
-        having, having_test = there[train], there[test]
-        seen, asked = train[having], test[having_test]
-        if not len(asked):
-            for accuracies in (alone, probe, there_right):
-                accuracies.append(np.nan)
+        having, asked = there[train], there[test]
+        if not asked.any():
             continue
+        seen, X_one = train[having], MultiModalArray({name: X[name]})
+        one = clone(estimator).set_params(**_alone(estimator, X.names, name))
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         with naming_fold(f"modality {name!r}"):
-            fit_groups = _fit_groups(estimator, groups, seen)
-            one = clone(estimator).set_params(**_alone(estimator, X.names, name))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VacuousAdjustmentWarning)
-                one.fit(_only(X, name, seen), y[seen], **fit_groups)
+                one.fit(X_one[seen], y[seen], **_fit_groups(estimator, groups, seen))
             linear.fit(codes[name][having], y[seen])
-        alone.append(_accuracy(one, _only(X, name, asked), y[asked]))
-        probe.append(_accuracy(linear, codes_test[name][having_test], y[asked]))
-        there_right.append(float(right[having_test].mean()))
-    return alone, probe, there_right, float(right.mean())
-
-
-def _accuracy(estimator: Any, X: Any, y: np.ndarray) -> float:
-    return float(np.mean(estimator.predict(X) == y))
-
-
-def _only(X: MultiModalArray, name: str, rows: np.ndarray) -> MultiModalArray:
-    return MultiModalArray({name: X[name]})[rows]
+        y_asked = y[test][asked]
+        accuracies[:, m] = (
+            np.mean(one.predict(X_one[test[asked]]) == y_asked),
+            np.mean(linear.predict(codes_test[name][asked]) == y_asked),
+            right[asked].mean(),
+        )
+    return accuracies, float(right.mean())
 
 
 def _container_parameters(estimator: Any) -> dict[str, Any]:
@@ -247,10 +236,9 @@ def _alone(estimator: Any, names: tuple[str, ...], name: str) -> dict[str, Any]:
     }
     changed |= {key: _its(key, given[key], names, name) for key in BY_MODALITY if key in given}
     if given.get("param_grid"):
-        grids = given["param_grid"]
-        one = isinstance(grids, Mapping)
-        alone = [_grid_alone(grid, names, name) for grid in ([grids] if one else grids)]
-        changed["param_grid"] = alone[0] if one else alone
+        grid = given["param_grid"]
+        grids = [grid] if isinstance(grid, Mapping) else grid
+        changed["param_grid"] = [_grid_alone(grid, names, name) for grid in grids]
     return changed
 
 

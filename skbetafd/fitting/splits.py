@@ -1,4 +1,4 @@
-"""The inner split: rows held out of training, by which it is decided when to stop."""
+"""Shuffled stratified folds, and the inner split by which early stopping decides."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import SCARCE, Interval
 from ..inputs.labels import read_groups
 
-Split = tuple[np.ndarray, np.ndarray]
+Splits = list[tuple[np.ndarray, np.ndarray]]
 
 
 def stratified_splits(
     cv: Any, y: np.ndarray, groups: Any, random_state: int | np.random.RandomState | None
-) -> list[Split]:
+) -> Splits:
     """Cut rows into folds.
 
     Parameters
@@ -38,30 +38,27 @@ def stratified_splits(
     """
     if groups is not None:
         groups = read_groups(groups, len(y))
-    if not isinstance(cv, Integral):
+    if isinstance(cv, Integral):
+        splits = _shuffled_folds(int(cv), y, groups, random_state)
+    else:
         splits = list(check_cv(cv, y, classifier=True).split(y, y, groups))
-        if not splits:
-            raise ValueError(f"cv={cv!r} gives no split")
-        return splits
-    _check_enough(int(cv), y, groups)
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    splitter = kind(int(cv), shuffle=True, random_state=random_state)
-    with without_warnings(UserWarning, SCARCE):
-        splits = list(splitter.split(y, y, groups))
+    if not splits:
+        raise ValueError(f"cv={cv!r} gives no split")
     if not all(len(test) and len(train) for train, test in splits):
-        raise ValueError(f"groups are too uneven for cv={cv} folds: one of them would be empty")
+        raise ValueError(f"cv={cv!r} gives a fold with an empty training or test part")
     return splits
 
 
-def _check_enough(cv: int, y: np.ndarray, groups: np.ndarray | None) -> None:
-    labels, counts = np.unique(y, return_counts=True)
-    if counts.max() < cv:
-        raise ValueError(
-            f"cv={cv} folds need a class with {cv} rows, but the largest, "
-            f"{labels.tolist()[counts.argmax()]!r}, has {counts.max()}"
-        )
-    if groups is not None and len(np.unique(groups)) < cv:
-        raise ValueError(f"cv={cv} folds need {cv} groups, got {len(np.unique(groups))}")
+def _shuffled_folds(
+    n_folds: int,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    random_state: int | np.random.RandomState | None,
+) -> Splits:
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splitter = kind(n_folds, shuffle=True, random_state=random_state)
+    with without_warnings(UserWarning, SCARCE):
+        return list(splitter.split(y, y, groups))
 
 
 EARLY_STOPPING: dict[str, list[Any]] = {
@@ -117,17 +114,14 @@ def inner_split(
             f"{way_out}"
         )
     n_folds = min(max(2, round(1 / fraction)), counts.max())
-    kind = StratifiedKFold
     if groups is not None:
         n_groups = len(np.unique(groups))
         if n_groups < 2:
             raise ValueError(f"an inner split needs two groups, got {n_groups}; {way_out}")
-        kind, n_folds = StratifiedGroupKFold, min(n_folds, n_groups)
-    splitter = kind(n_folds, shuffle=True, random_state=seed)
-    with without_warnings(UserWarning, SCARCE):
-        for fit, held in splitter.split(y, y, groups):
-            if len(held) and len(np.unique(y[fit])) == len(seen):
-                return fit, held
+        n_folds = min(n_folds, n_groups)
+    for fit, held in _shuffled_folds(n_folds, y, groups, seed):
+        if len(held) and len(np.unique(y[fit])) == len(seen):
+            return fit, held
     raise ValueError(f"groups leave no inner split with training rows of every class; {way_out}")
 
 

@@ -195,9 +195,9 @@ def test_bad_input_is_named(X, y):
         unimodal_gap(small(), X, y[:3])
     with pytest.raises(ValueError, match="groups has 2 entries for 120 rows"):
         unimodal_gap(small(), X, y, groups=[0, 1])
-    with pytest.raises(ValueError, match="cv=5 folds need 5 groups, got 2"):
+    with pytest.raises(ValueError, match="n_splits=5 greater than the number of groups: 2"):
         unimodal_gap(small(), X, y, groups=np.arange(120) % 2)
-    with pytest.raises(ValueError, match=r"cv=60 folds need a class with 60 rows.*has 40"):
+    with pytest.raises(ValueError, match="n_splits=60 cannot be greater"):
         unimodal_gap(small(), X, y, cv=60)
     with pytest.raises(ValueError, match=r"'cv' parameter of unimodal_gap .* Got 1 instead"):
         unimodal_gap(small(), X, y, cv=1)

@@ -47,5 +47,5 @@ def test_groups_that_leave_a_fold_empty_are_refused():
     y = np.arange(100) % 2
     splits = stratified_splits(2, y, groups, 0)
     assert all(len(train) and len(test) for train, test in splits)
-    with pytest.raises(ValueError, match="cv=5 folds need 5 groups, got 4"):
+    with pytest.raises(ValueError, match="n_splits=5 greater than the number of groups: 4"):
         stratified_splits(5, y, groups, 0)
