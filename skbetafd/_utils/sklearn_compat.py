@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, TypeVar, cast
 
+from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import get_tags
@@ -79,6 +80,7 @@ __all__ = [
     "rows_of_params",
     "safe_indexing",
     "safe_set_output",
+    "search_table",
     "style_keywords",
     "validate_parameters",
     "with_callbacks",
@@ -124,6 +126,17 @@ def output_containers() -> list[str]:
 def output_container(transformer: Any) -> str:
     """Give the container that a transformer's set_output, or else set_config, asks for."""
     return str(get_output_config("transform", transformer)["dense"])
+
+
+def search_table(candidates: list[dict[str, Any]], scores: Any, seconds: float) -> dict[str, Any]:
+    """Tabulate scores (n_candidates, n_folds) as GridSearchCV does; the times are all the same."""
+    fits = [
+        {"fit_time": seconds, "score_time": 0.0, "test_scores": float(score)}
+        for score in scores.ravel()
+    ]
+    table = GridSearchCV(None, {})._format_results(candidates, scores.shape[1], fits)
+    unknown = ("std_fit_time", "mean_score_time", "std_score_time")
+    return {name: column for name, column in table.items() if name not in unknown}
 
 
 def rows_of_params(X: Any, params: dict[str, Any], rows: Any) -> dict[str, Any]:

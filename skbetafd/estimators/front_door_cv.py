@@ -22,7 +22,12 @@ from sklearn.utils.validation import column_or_1d
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.dask_backend import lasting_backend
-from .._utils.sklearn_compat import accepts_sample_weight, routing_enabled, with_callbacks
+from .._utils.sklearn_compat import (
+    accepts_sample_weight,
+    routing_enabled,
+    search_table,
+    with_callbacks,
+)
 from ..fitting.checkpoints import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
 from ..inputs.as_numpy import plain
@@ -34,7 +39,7 @@ from ..training.device import training_memory
 from .front_door import FrontDoorMultiModalClassifier
 from .prediction import check_betas
 from .scorers import told_of_classes
-from .search import Fold, FoldTask, SearchRows, run_together, score_fold, search_results
+from .search import Fold, FoldTask, SearchRows, run_together, score_fold
 
 NOT_SEARCHED = {"accelerate", "beta", "modalities", "verbose", "checkpoint_dir"}
 
@@ -492,7 +497,7 @@ dtype, device, accelerate, random_state, verbose
     ) -> None:
         points = [{**setting, "beta": beta} for setting in settings for beta in betas]
         by_point = scores.transpose(0, 2, 1).reshape(len(points), -1)
-        self.cv_results_ = search_results(points, by_point, seconds)
+        self.cv_results_ = search_table(points, by_point, seconds)
         self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
         self.best_params_ = points[self.best_index_]
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])

@@ -544,7 +544,7 @@ def test_an_unfitted_search_says_so_whatever_its_betas(betas, X):
 def test_a_score_of_nan_ranks_last(X, y):
     scores = {0.0: np.nan, 0.5: 1.0, 1.0: 0.0}
     search = make(scoring=lambda classifier, X, y: scores[classifier.beta])
-    with pytest.warns(UserWarning, match=r"test scores are not finite: \[nan, 1.0, 0.0\]"):
+    with pytest.warns(UserWarning, match=r"test scores are non-finite: \[nan  1.  0.\]"):
         found = search.fit(X, y)
     assert found.cv_results_["rank_test_score"].tolist() == [3, 1, 2]
     assert found.beta_ == 0.5
