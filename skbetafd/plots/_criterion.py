@@ -135,7 +135,7 @@ class CriterionDisplay:
             inches = np.array(own if ax is None else room)
             path = self.report.paths.get(shown or "", ())
             title = self._title(shown, inches[0])
-            nodes, edges = draw(scene, axes, title, inches, path, kwargs, path_kw or {})
+            nodes, edges = draw(scene, axes, title, inches, path, kwargs, dict(path_kw or {}))
             self.nodes_.append(nodes)
             self.edges_.append(edges)
         return self

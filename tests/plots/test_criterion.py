@@ -1,6 +1,10 @@
+import itertools
+
 import matplotlib.pyplot as plt
 import networkx as nx
+import numpy as np
 import pytest
+from matplotlib.bezier import BezierSegment
 from matplotlib.colors import to_rgba
 
 from skbetafd import AntiCausalWarning, VacuousAdjustmentWarning
@@ -85,24 +89,44 @@ def test_roles_are_written_in_the_boxes_and_hidden_nodes_are_dashed(broken):
     assert not dashed & {"T", "Z", "Y"}
 
 
-def test_long_names_are_broken_into_lines_and_boxes_do_not_touch():
-    graph = nx.DiGraph(
-        [
-            ("a_very_long_name_of_the_scanner_image", "knowledge of the visible lesions"),
-            ("knowledge of the visible lesions", "diagnosis-at-the-second-visit"),
-            ("referring_hospital_of_the_patient", "a_very_long_name_of_the_scanner_image"),
-            ("referring_hospital_of_the_patient", "diagnosis-at-the-second-visit"),
-        ]
-    )
-    display = CriterionDisplay.from_graph(
-        graph,
-        treatment="a_very_long_name_of_the_scanner_image",
-        mediator="knowledge of the visible lesions",
-        outcome="diagnosis-at-the-second-visit",
-    )
-    extents = list(boxes(display)[0].values())
-    assert not any(a.overlaps(b) for i, a in enumerate(extents) for b in extents[:i])
-    for text in display.nodes_[0].values():
+def random_graph(seed):
+    """Three to nine nodes around T → Z → Y, with hidden confounders."""
+    rng = np.random.default_rng(seed)
+    names = ["T", *"ABCDEF"[: seed % 7], "Z", "Y"]
+    graph = nx.MultiDiGraph([("T", "Z"), ("Z", "Y")])
+    pairs = list(itertools.combinations(names, 2))
+    graph.add_edges_from(pair for pair in pairs if rng.random() < 2 / len(names))
+    graph.add_edge("T", "Y", latent=True)
+    graph.add_edge(*pairs[rng.integers(len(pairs))], latent=True)
+    return graph
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_boxes_stay_apart_causes_stand_left_and_arrows_go_round_other_boxes(seed):
+    display = CriterionDisplay.from_graph(random_graph(seed), **TZY, condition="(i)")
+    extents = boxes(display)[0]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(extents.values(), 2))
+    for (u, v), arrow in display.edges_[0].items():
+        hidden = arrow.get_linestyle() == "--"
+        assert hidden or extents[u].x1 < extents[v].x0
+        shaft = arrow.get_transform().transform(arrow.get_path().vertices[:3])
+        points = BezierSegment(shaft)(np.linspace(0, 1, 99))
+        for node in extents.keys() - {u, v}:
+            assert not extents[node].count_contains(points), (u, v, node)
+
+
+def test_the_main_path_is_straight_and_a_hidden_common_cause_between_its_children(sound):
+    nodes = CriterionDisplay.from_graph(sound, **TZY).nodes_[0]
+    (hidden,) = nodes.keys() - {"T", "Z", "Y"}
+    x, y = ({node: text.get_position()[k] for node, text in nodes.items()} for k in (0, 1))
+    assert x["T"] < x["Z"] == x[hidden] < x["Y"]
+    assert y["T"] == y["Z"] == y["Y"] != y[hidden]
+
+
+def test_a_long_name_is_broken_into_lines():
+    graph = nx.DiGraph([("a_very_long_name_of_the_scanner_image", "Z"), ("Z", "Y")])
+    report = check_criterion(graph, **{**TZY, "treatment": "a_very_long_name_of_the_scanner_image"})
+    for text in CriterionDisplay.from_report(graph, report).nodes_[0].values():
         assert max(map(len, text.get_text().split("\n"))) <= 14
 
 
