@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
     Options,
     StrOptions,
     validate_parameter_constraints,
+    validate_params,
 )
 from sklearn.utils._plotting import _validate_style_kwargs as style_keywords
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -69,6 +70,7 @@ __all__ = [
     "check_arguments",
     "check_n_features",
     "check_weight_array",
+    "checked_arguments",
     "get_tags",
     "is_dataframe",
     "is_pandas_na",
@@ -106,6 +108,14 @@ def is_dataframe(value: Any) -> bool:
 def validate_parameters(estimator: Any, constraints: dict[str, list[Any]], **values: Any) -> None:
     """Check single values as scikit-learn checks parameters; the error names the estimator."""
     validate_parameter_constraints(constraints, values, caller_name=type(estimator).__name__)
+
+
+def checked_arguments(constraints: dict[str, list[Any]]) -> Callable[[Method], Method]:
+    """Make a decorator that checks a function's arguments as scikit-learn checks its own's."""
+    return cast(
+        Callable[[Method], Method],
+        validate_params(constraints, prefer_skip_nested_validation=False),
+    )
 
 
 def check_arguments(function: str, constraints: dict[str, list[Any]], **values: Any) -> None:

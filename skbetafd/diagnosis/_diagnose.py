@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from .._utils.messages import naming_fold
 from .._utils.progress import progress
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, check_arguments
+from .._utils.sklearn_compat import Interval, checked_arguments
 from ..baselines import FusionClassifier, UnimodalClassifier
 from ..baselines._fusion import RULES
 from ..fitting.splits import stratified_splits
@@ -28,6 +28,16 @@ REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "pre
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""
 
 
+@checked_arguments(
+    {
+        "cv": [Interval(Integral, 2, None, closed="left")],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "network_params": [None, dict],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    },
+)
 def diagnose(
     X: Any,
     y: Any,
@@ -121,23 +131,6 @@ def diagnose(
     >>> found.predominant
     'predominant'
     """
-    check_arguments(
-        "diagnose",
-        {
-            "cv": [Interval(Integral, 2, None, closed="left")],
-            "n_repeats": [Interval(Integral, 1, None, closed="left")],
-            "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-            "network_params": [None, dict],
-            "random_state": ["random_state"],
-            "verbose": ["verbose"],
-        },
-        cv=cv,
-        n_repeats=n_repeats,
-        confidence_level=confidence_level,
-        network_params=network_params,
-        random_state=random_state,
-        verbose=verbose,
-    )
     X, y = _read(X, y, modalities)
     groups = None if groups is None else read_groups(groups, len(y))
     rng = private_generator(random_state)

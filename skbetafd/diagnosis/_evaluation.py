@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import accepts_sample_weight
 from ..estimators.scorers import Predicted, as_number, scorer_of
-from ..inputs.labels import check_sample_weight, one_label_a_row
+from ..inputs.labels import check_lengths, check_sample_weight, one_label_a_row
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
-from ._unwrap import parts_of
+from ._unwrap import outermost
 
 RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -45,17 +45,16 @@ def read_evaluation(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -
     ValueError
         If `X` is not what it was fitted to, or labels or weights don't fit `X`.
     """
-    if isinstance(estimator, type) or not hasattr(estimator, "predict"):
-        raise TypeError(f"estimator must be a classifier, got {estimator!r}")
     check_is_fitted(estimator)
     if not is_classifier(estimator):
         raise TypeError(f"estimator must be a classifier, got {estimator!r}")
     X = read_rows(estimator, X)
     y, weight = read_labels(X, y, sample_weight)
-    if not set(y.tolist()) & set(np.asarray(estimator.classes_).tolist()):
+    classes = np.asarray(estimator.classes_).tolist()
+    if set(y.tolist()).isdisjoint(classes):
         raise ValueError(
             f"y has no class that the estimator knows: {y.tolist()[0]!r} in its first row, but the "
-            f"classes are {np.asarray(estimator.classes_).tolist()[:10]}"
+            f"classes are {classes[:10]}"
         )
     return Evaluation(estimator, X, y, weight, sample_weight is not None)
 
@@ -66,8 +65,8 @@ def read_rows(estimator: Any, X: Any) -> MultiModalArray:
     Other estimators than this library's remember no modalities; for them `X` has to come in
     modalities, or with their names in the columns.
     """
-    reader = next((e for e in parts_of(estimator, first=True) if hasattr(e, "_layout")), None)
-    if reader is not None:
+    reader = outermost(estimator)
+    if hasattr(reader, "_layout"):
         return read_prediction_input(reader, X, reader._layout)
     return read_training_input(BaseEstimator(), X, dtype=None)[0]
 
@@ -77,8 +76,7 @@ def read_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and weights for the rows of `X`; both of shape (n_samples,)."""
     y = one_label_a_row(y)
-    if len(y) != len(X):
-        raise ValueError(f"y has {len(y)} labels for {len(X)} rows of X")
+    check_lengths(len(X), y=y)
     if not len(y):
         raise ValueError("X has 0 rows; at least one is needed")
     return y, check_sample_weight(sample_weight, len(y))

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, check_arguments
+from .._utils.sklearn_compat import checked_arguments
 from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, Score, read_evaluation
 from ._replacement import CONSTRAINTS, CodeMasks, InputMasks
-from ._unwrap import parts_of
+from ._unwrap import inside
 
 TENTHS = tuple(i / 10 for i in range(11))
 
@@ -63,6 +63,7 @@ class MaskingCurve:
     __repr__ = __str__
 
 
+@checked_arguments(CONSTRAINTS | {"predominant": [None, str, Integral]})
 def auxiliary_masking_curve(
     estimator: Any,
     X: Any,
@@ -140,26 +141,14 @@ def auxiliary_masking_curve(
     ((5, 3), 'codes')
     """
     shares = _checked_shares(shares)
-    check_arguments(
-        "auxiliary_masking_curve",
-        {
-            "predominant": [None, str, Integral],
-            "n_repeats": [Interval(Integral, 1, None, closed="left")],
-            "scoring": CONSTRAINTS["scoring"],
-            "random_state": CONSTRAINTS["random_state"],
-        },
-        predominant=predominant,
-        n_repeats=n_repeats,
-        scoring=scoring,
-        random_state=random_state,
-    )
     evaluation = read_evaluation(estimator, X, y)
     names, score = evaluation.X.names, Score(scoring, evaluation)
     if len(names) < 2:
         raise ValueError(f"{names[0]!r} is the only modality: there is no auxiliary one to mask")
     rng = private_generator(random_state)
-    kept = _predominant(evaluation, predominant, rng)
-    network = parts_of(estimator, first=False)[-1]
+    network, _ = inside(estimator)
+    fitted: str | None = getattr(network, "predominant_", None)
+    kept = _predominant(evaluation, predominant, fitted, rng)
     of_codes = isinstance(network, NetworkClassifier)
     context: Any = (
         CodeMasks(evaluation, network, kept)
@@ -190,10 +179,10 @@ def _checked_shares(shares: Any) -> np.ndarray:
     return np.array(values, dtype=float)
 
 
-def _predominant(evaluation: Evaluation, given: Any, rng: np.random.RandomState) -> str:
+def _predominant(
+    evaluation: Evaluation, given: Any, fitted: str | None, rng: np.random.RandomState
+) -> str:
     names = evaluation.X.names
-    parts = parts_of(evaluation.estimator, first=False)
-    fitted: str | None = getattr(parts[-1], "predominant_", None)
     if given is None and fitted is not None:
         return fitted
     if given is None:

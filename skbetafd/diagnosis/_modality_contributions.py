@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, check_arguments
+from .._utils.sklearn_compat import Interval, checked_arguments
 from ..estimators.scorers import Predicted
 from ._evaluation import Evaluation, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
@@ -88,6 +88,13 @@ class ModalityContributions:
     __repr__ = __str__
 
 
+@checked_arguments(
+    CONSTRAINTS
+    | {
+        "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+    }
+)
 def modality_contributions(
     estimator: Any,
     X: Any,
@@ -186,21 +193,6 @@ def modality_contributions(
     >>> found.names[found.values.argmax()]
     'predominant'
     """
-    check_arguments(
-        "modality_contributions",
-        CONSTRAINTS
-        | {
-            "n_repeats": [Interval(Integral, 1, None, closed="left")],
-            "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
-            "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        },
-        method=method,
-        scoring=scoring,
-        n_repeats=n_repeats,
-        n_bootstrap=n_bootstrap,
-        confidence_level=confidence_level,
-        random_state=random_state,
-    )
     evaluation = read_evaluation(estimator, X, y, sample_weight)
     names = evaluation.X.names
     if len(names) < 2:
@@ -289,6 +281,7 @@ def _resampled_scores(
     )
 
 
+@checked_arguments(CONSTRAINTS)
 def conditional_utilisation(
     estimator: Any,
     X: Any,
@@ -340,14 +333,6 @@ def conditional_utilisation(
     >>> used["predominant"] > used["auxiliary"]
     True
     """
-    check_arguments(
-        "conditional_utilisation",
-        CONSTRAINTS | {"n_repeats": [Interval(Integral, 1, None, closed="left")]},
-        method=method,
-        scoring=scoring,
-        n_repeats=n_repeats,
-        random_state=random_state,
-    )
     evaluation = read_evaluation(estimator, X, y, sample_weight)
     replacement = Replacement(evaluation, method, background, n_repeats, random_state)
     score, names = Score(scoring, evaluation), evaluation.X.names

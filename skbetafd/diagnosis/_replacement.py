@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import ExitStack
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import StrOptions, is_dataframe, safe_indexing
+from .._utils.sklearn_compat import Interval, StrOptions, is_dataframe, safe_indexing
 from ..estimators.network_classifier import NetworkClassifier
 from ..estimators.scorers import Predicted
-from ..inputs.missing import COMPLETE, present_in
+from ..inputs.missing import check_complete, present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import dense_modalities
 from ._evaluation import Evaluation, known_predictions, read_rows
@@ -29,6 +30,7 @@ NO_MEAN = (
 CONSTRAINTS: dict[str, list[Any]] = {
     "method": [StrOptions(set(METHODS))],
     "scoring": [None, str, callable],
+    "n_repeats": [Interval(Integral, 1, None, closed="left")],
     "random_state": ["random_state"],
 }
 
@@ -169,7 +171,8 @@ class CodeMasks(ExitStack):
     ) -> None:
         super().__init__()
         self.evaluation = evaluation
-        _check_complete(evaluation)
+        present = np.column_stack(list(evaluation.X.present.values()))
+        check_complete(evaluation.X.names, present, "masking of codes")
         encoders = network._code_encoders()
         self.groups = [
             [encoder.module for encoder in encoders.get(name, [])]
@@ -207,13 +210,3 @@ class CodeMasks(ExitStack):
 
     def _mask(self, module: nn.Module, inputs: Any, code: Tensor) -> Tensor:
         return torch.where(self.masks[module].to(code.device), self.means[module], code)
-
-
-def _check_complete(evaluation: Evaluation) -> None:
-    for name, value in evaluation.X.items():
-        absent = np.flatnonzero(~present_in(value))
-        if len(absent):
-            raise ValueError(
-                f"codes are masked at rows that have all modalities, but row {absent[0]} lacks "
-                f"modality {name!r}, and {len(absent)} of {value.shape[0]} rows do; {COMPLETE}"
-            )

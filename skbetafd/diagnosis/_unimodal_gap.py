@@ -17,7 +17,7 @@ from sklearn.utils.validation import has_fit_parameter
 from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import naming_fold
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import check_arguments
+from .._utils.sklearn_compat import checked_arguments
 from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups
 from ..inputs.missing import present_in
@@ -83,6 +83,7 @@ class UnimodalGap:
     __repr__ = __str__
 
 
+@checked_arguments({"cv": ["cv_object"], "random_state": ["random_state"]})
 def unimodal_gap(
     estimator: Any,
     X: Any,
@@ -144,12 +145,6 @@ def unimodal_gap(
     >>> unimodal_gap(clf, data.X, data.y, cv=2, random_state=0).gap.shape
     (2,)
     """
-    check_arguments(
-        "unimodal_gap",
-        {"cv": ["cv_object"], "random_state": ["random_state"]},
-        cv=cv,
-        random_state=random_state,
-    )
     if not hasattr(estimator, "modality_codes"):
         raise TypeError(f"estimator must have modality_codes, got {estimator!r}")
     modalities = getattr(estimator, "modalities", None)

@@ -10,17 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.sklearn_compat import BaseSearchCV
 
 
-def parts_of(estimator: Any, *, first: bool) -> list[Any]:
-    """Give an estimator, then what it wraps: a search's best one, a pipeline's first or last."""
-    parts = [estimator]
-    while True:
-        outer = parts[-1]
-        if hasattr(outer, "best_estimator_"):
-            parts.append(outer.best_estimator_)
-        elif isinstance(outer, Pipeline):
-            parts.append(outer[0 if first else -1])
+def outermost(estimator: Any) -> Any:
+    """Return the part that reads X first: of a search's best estimator, of a Pipeline's steps."""
+    while not hasattr(estimator, "_layout"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            estimator = estimator[0]
         else:
-            return parts
+            break
+    return estimator
 
 
 def inside(estimator: Any, X: Any = None) -> tuple[Any, Any]:
@@ -30,6 +29,7 @@ def inside(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     """
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator, "best_estimator_")
+    if hasattr(estimator, "best_estimator_"):
         return inside(estimator.best_estimator_, X)
     if isinstance(estimator, Pipeline) and len(estimator) > 0:
         if X is not None and len(estimator) > 1:

@@ -32,7 +32,7 @@ from ..fitting.splits import EARLY_STOPPING
 from ..fitting.trainer import presence_tensor
 from ..fitting.warm_start import Start, check_same_data
 from ..inputs.columns import ungrouped
-from ..inputs.missing import COMPLETE
+from ..inputs.missing import check_complete
 from ..inputs.row_sources import dense_rows
 from ..inputs.torch_dataset import labelled
 from ..nn.adjustment import log_proba_path
@@ -680,12 +680,7 @@ class FrontDoorMultiModalClassifier(
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
         arrays, having = self._read(X, self.module_)
-        if not having.all():
-            row = int(np.argwhere(~having)[0, 0])
-            raise ValueError(
-                f"overlap needs all modalities, but row {row} lacks one, and "
-                f"{(~having.all(1)).sum()} of {len(having)} rows do; {COMPLETE}"
-            )
+        check_complete(self.modality_names_, having, "overlap")
         with predicting():
             xs, _ = self._tensors(arrays, having)
             codes = self.module_.encode(xs)

@@ -116,6 +116,16 @@ COMPLETE = (
 """What to do where rows must have every modality."""
 
 
+def check_complete(names: Sequence[str], present: np.ndarray, purpose: str) -> None:
+    """Check that rows have all modalities, by `present` of shape (n_samples, n_modalities)."""
+    if not present.all():
+        row, column = np.argwhere(~present)[0]
+        raise ValueError(
+            f"{purpose} needs all modalities, but row {row} lacks {names[column]!r}, and "
+            f"{(~present.all(axis=1)).sum()} of {len(present)} rows lack one; {COMPLETE}"
+        )
+
+
 def with_absent_rows(name: str, value: Any, present: Any) -> Any:
     """Copy a modality with nulls in the rows where `present` is False."""
     mask = np.asarray(plain(f"present[{name!r}]", present, "say True or False of every row"))

@@ -133,7 +133,7 @@ def test_bad_input_is_named(rows, quick):
     with pytest.raises(ValueError, match="reads no modality beside 'strong'"):
         auxiliary_masking_curve(one, X, y)
     lacking = MultiModalArray(X, present={"weak": np.arange(len(y)) != 3})
-    with pytest.raises(ValueError, match="row 3 lacks modality 'weak'"):
+    with pytest.raises(ValueError, match="row 3 lacks 'weak'"):
         auxiliary_masking_curve(clf, lacking, y)
 
 

@@ -301,7 +301,7 @@ def test_bad_input_is_named(X, y, quick):
         modality_contributions(LogisticRegression(), X, y)
     with pytest.raises(TypeError, match=r"must be a classifier, got Ridge\(\)"):
         modality_contributions(Ridge().fit(X, np.arange(len(y))), X, y)
-    with pytest.raises(ValueError, match="y has 7 labels for 120 rows"):
+    with pytest.raises(ValueError, match="y has 7 entries for 120 rows"):
         modality_contributions(clf, X, y[:7])
     with pytest.raises(ValueError, match="no class that the estimator knows: 0 in"):
         modality_contributions(clf, X, np.zeros(len(y), dtype=int))

@@ -191,7 +191,7 @@ def test_bad_input_is_named(X, y):
         unimodal_gap(LogisticRegression(), X, y)
     with pytest.raises(ValueError, match="does not read 'video'"):
         unimodal_gap(UnimodalClassifier(max_epochs=1), X, y, cv=2)
-    with pytest.raises(ValueError, match="y has 3 labels for 120 rows"):
+    with pytest.raises(ValueError, match="y has 3 entries for 120 rows"):
         unimodal_gap(small(), X, y[:3])
     with pytest.raises(ValueError, match="groups has 2 entries for 120 rows"):
         unimodal_gap(small(), X, y, groups=[0, 1])
