@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from .._utils.arguments import check_number
 from .._utils.randomness import private_generator
-from ..inputs.labels import one_label_a_row, read_groups
+from ..inputs.labels import one_label_per_row, read_groups
 from ..inputs.multimodal_array import MultiModalArray
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
@@ -259,11 +259,7 @@ def _modality_name(X: MultiModalArray, modality: str | int) -> str:
 
 
 def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    if y is None:
-        raise ValueError("y must be the real classes, got None")
-    y = one_label_a_row(y)
-    if len(y) != n_rows:
-        raise ValueError(f"y has {len(y)} labels, but X has {n_rows} rows")
+    y = one_label_per_row(y, n_rows)
     classes, content, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least 2 classes, got {classes.tolist()}")

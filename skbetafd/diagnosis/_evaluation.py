@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import accepts_sample_weight
 from ..estimators.scorers import Predicted, as_number, scorer_of
-from ..inputs.labels import check_lengths, check_sample_weight, one_label_a_row
+from ..inputs.labels import check_sample_weight, one_label_per_row
 from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
@@ -75,8 +75,7 @@ def read_labels(
     X: MultiModalArray, y: Any, sample_weight: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and weights for the rows of `X`; both of shape (n_samples,)."""
-    y = one_label_a_row(y)
-    check_lengths(len(X), y=y)
+    y = one_label_per_row(y, len(X))
     if not len(y):
         raise ValueError("X has 0 rows; at least one is needed")
     return y, check_sample_weight(sample_weight, len(y))

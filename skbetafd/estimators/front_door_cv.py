@@ -30,7 +30,7 @@ from .._utils.sklearn_compat import (
 )
 from ..fitting.checkpoints import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
-from ..inputs.as_numpy import plain
+from ..inputs.as_numpy import as_numpy
 from ..inputs.labels import check_lengths, check_sample_weight
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_training_input
@@ -318,11 +318,11 @@ dtype, device, accelerate, random_state, verbose
             check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
             container, _ = read_training_input(self, X, self.modalities)
             check_lengths(len(container), groups=groups)
-            groups, held = plain("groups", groups), plain("groups", held)
-            mediator = plain("mediator", mediator)
+            groups, held = as_numpy("groups", groups), as_numpy("groups", held)
+            mediator = as_numpy("mediator", mediator)
             if sample_weight is not None:
                 sample_weight = check_sample_weight(sample_weight, len(container))
-            aligned = {"y": column_or_1d(plain("y", y)), "sample_weight": sample_weight}
+            aligned = {"y": column_or_1d(as_numpy("y", y)), "sample_weight": sample_weight}
             aligned |= {"mediator": mediator, "groups": held}
             params |= {} if groups is None else {"groups": groups}
             scorer = check_scoring(candidates[0], scoring=self.scoring)

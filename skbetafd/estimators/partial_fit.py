@@ -13,7 +13,7 @@ from ..fitting.encoder_identity import Reading, readings_of
 from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
 from ..fitting.warm_start import Start
-from ..inputs.as_numpy import plain
+from ..inputs.as_numpy import as_numpy
 from ..inputs.numeric import refuse_large_sources
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
@@ -130,7 +130,7 @@ class PartialFitMixin(NetworkClassifier):
         if not begun and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
-            classes = plain("classes", classes, "name the labels there are")
+            classes = as_numpy("classes", classes, "name the labels there are")
             if np.ndim(classes) != 1:
                 raise ValueError(f"classes must be a sequence of labels, got {classes!r}")
             classes = np.unique(column_or_1d(classes, input_name="classes"))

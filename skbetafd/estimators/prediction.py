@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.sklearn_compat import validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
-from ..inputs.labels import check_lengths, check_sample_weight, one_label_a_row
+from ..inputs.labels import check_sample_weight, one_label_per_row
 
 
 class AccuracyMixin(ClassifierMixin):
@@ -47,11 +47,8 @@ class AccuracyMixin(ClassifierMixin):
             If `y` or `sample_weight` has not one entry for each row, if `y` holds no labels of the
             classes' kind, or a weight is negative.
         """
-        if y is None:
-            raise ValueError("y must be the true labels, got None")
         predicted = self.predict(X)
-        labels = one_label_a_row(y)
-        check_lengths(len(predicted), y=labels)
+        labels = one_label_per_row(y, len(predicted))
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(predicted))
         try:

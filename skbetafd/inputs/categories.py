@@ -7,9 +7,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from .as_numpy import plain
+from .as_numpy import as_dense
 
 Row = tuple[Hashable, ...]
 
@@ -31,9 +30,7 @@ def category_rows(name: str, value: Any) -> list[Row]:
     ValueError
         If it has no row or column, or an entry is NaN or infinite.
     """
-    if sparse.issparse(value):
-        raise TypeError(f"{name} is a sparse matrix; dense data is required, use toarray()")
-    array = np.asarray(plain(name, value))
+    array = np.asarray(as_dense(name, value))
     if array.ndim == 0 or not array.size:
         what = "samples" if array.ndim and not len(array) else "features"
         raise ValueError(f"{name} has 0 {what}, its shape is {array.shape}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from .._utils.sklearn_compat import is_dataframe
-from .as_numpy import plain
+from .as_numpy import as_dense
 from .categories import Levels, Row, category_rows
 
 
@@ -77,9 +76,7 @@ def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
     TypeError
         If it is sparse, or an entry is neither string nor number.
     """
-    if sparse.issparse(mediator):
-        raise TypeError("mediator is a sparse matrix; dense data is required, use toarray()")
-    mediator = plain("mediator", mediator)
+    mediator = as_dense("mediator", mediator)
     n_samples, used = len(weight), weight > 0
     array = np.asarray(mediator)
     if array.ndim not in (1, 2) or array.shape[0] != n_samples:

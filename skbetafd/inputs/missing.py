@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from .._utils.sklearn_compat import is_dataframe, is_pandas_na, safe_indexing
-from .as_numpy import plain
+from .as_numpy import as_numpy
 
 
 def null_rows(value: Any) -> np.ndarray | None:
@@ -128,7 +128,7 @@ def check_complete(names: Sequence[str], present: np.ndarray, purpose: str) -> N
 
 def with_absent_rows(name: str, value: Any, present: Any) -> Any:
     """Copy a modality with nulls in the rows where `present` is False."""
-    mask = np.asarray(plain(f"present[{name!r}]", present, "say True or False of every row"))
+    mask = np.asarray(as_numpy(f"present[{name!r}]", present, "say True or False of every row"))
     if mask.dtype != bool or mask.shape != (value.shape[0],):
         raise ValueError(
             f"present[{name!r}] must be {value.shape[0]} booleans, one a row, got {mask.dtype} of "

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from .._utils.sklearn_compat import is_dataframe
-from .as_numpy import FILL, plain
+from .as_numpy import FILL, as_numpy
 from .missing import null_rows
 from .row_sources import is_stored
 
@@ -27,7 +27,7 @@ def as_modality(name: Any, value: Any) -> Any:
     """Give a store, frame or CSR matrix, or else an array, of two axes or more; text has one."""
     if not isinstance(name, str):
         raise TypeError(f"a modality's name must be a string, got {name!r}")
-    value = plain(f"modality {name!r}", value, FILL)
+    value = as_numpy(f"modality {name!r}", value, FILL)
     if is_stored(value) and len(value.shape) > 1:
         return value
     if sparse.issparse(value):

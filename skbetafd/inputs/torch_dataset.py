@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from .as_numpy import FILL, plain
+from .as_numpy import FILL, as_numpy
 
 ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
 
@@ -160,7 +160,7 @@ class ItemStore:
 
 def _array(key: Any, entry: Any) -> np.ndarray:
     """Read an entry; a single number or text is one column."""
-    return np.atleast_1d(plain(f"an item's modality {key!r}", entry, FILL))
+    return np.atleast_1d(as_numpy(f"an item's modality {key!r}", entry, FILL))
 
 
 def _dtype_for(dtype: np.dtype[Any]) -> Any:

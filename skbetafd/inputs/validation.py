@@ -14,7 +14,7 @@ from scipy import sparse
 
 from .._utils.messages import stack_level
 from .._utils.sklearn_compat import is_dataframe
-from .as_numpy import FILL, plain
+from .as_numpy import FILL, as_numpy
 from .columns import (
     as_slice,
     check_flat,
@@ -121,7 +121,7 @@ def read_prediction_input(
 
 
 def _as_container(X: Any) -> Any:
-    X = plain("X", unlabelled(X), FILL)
+    X = as_numpy("X", unlabelled(X), FILL)
     if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):

@@ -16,7 +16,7 @@ from .._utils.messages import stack_level
 from .._utils.sklearn_compat import style_keywords
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..fitting.probe import probe_scores
-from ..inputs.labels import row_labels
+from ..inputs.labels import one_value_per_row
 from ._style import BLUE, COLOURS, GREY, MARKERS, MOST_NAMED, plain
 
 CODES = ("knowledge", "context")
@@ -41,7 +41,7 @@ def codes_and_colours(
         stacklevel=stack_level(),
     )
     some = {
-        name: None if values is None else row_labels(values, name, len(there))[there]
+        name: None if values is None else one_value_per_row(values, name, len(there))[there]
         for name, values in colours.items()
     }
     return {name: code[there] for name, code in codes.items()}, some
@@ -113,7 +113,7 @@ def categories(values: Any, name: str) -> list[tuple[str, np.ndarray]]:
     -------
     list of (str, ndarray of bool of shape (n_samples,))
     """
-    values = row_labels(values, name, len(values))
+    values = one_value_per_row(values, name, len(values))
     names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(names) <= MOST_NAMED:
         return [(plain(name), codes == i) for i, name in enumerate(names)]

@@ -11,7 +11,7 @@ import numpy as np
 from .._utils.randomness import private_generator
 from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
-from ..inputs.labels import row_labels
+from ..inputs.labels import one_value_per_row
 from ._code_maps import (
     CODES,
     LEAST_ROWS,
@@ -107,7 +107,7 @@ class KnowledgeContextDisplay:
         if not isinstance(self.colourings, Mapping):
             raise TypeError(f"colourings must be a dict of values by name, got {self.colourings!r}")
         for name, values in self.colourings.items():
-            row_labels(values, name, n)
+            one_value_per_row(values, name, n)
 
     @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> KnowledgeContextDisplay:
@@ -297,7 +297,7 @@ class KnowledgeContextDisplay:
         n = len(codes["knowledge"])
         given = {"label": (y, "y"), "environment": (environments, "environments")}
         colourings = {
-            colouring: row_labels(values, name, n)
+            colouring: one_value_per_row(values, name, n)
             for colouring, (values, name) in given.items()
             if values is not None
         }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis._overlap import LEAST_SUPPORT, Overlap, overlap
-from ..inputs.labels import row_labels
+from ..inputs.labels import one_value_per_row
 from ._style import (
     GREY,
     MOST_INSIDE,
@@ -136,7 +136,7 @@ class OverlapDisplay:
         if self.groups is None:
             every = np.ones(len(weak), dtype=bool)
             return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
-        groups = row_labels(self.groups, "groups", len(weak))
+        groups = one_value_per_row(self.groups, "groups", len(weak))
         chosen = [(plain(group), groups == group) for group in np.unique(groups)]
         return [
             (f"{group}: {weak[rows].mean():.0%} of {rows.sum()} rows weak", rows)

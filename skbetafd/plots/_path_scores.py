@@ -17,8 +17,8 @@ from ..inputs.labels import (
     check_known,
     check_lengths,
     check_sample_weight,
-    one_label_a_row,
-    row_labels,
+    one_label_per_row,
+    one_value_per_row,
 )
 
 LABELS = {
@@ -77,12 +77,11 @@ def score_path(
         If labels, environments or weights don't go with the path, or an environment has no score;
         the error names it and `scoring`.
     """
-    y = one_label_a_row(y)
+    y = one_label_per_row(y, path.shape[1])
     check_known(y, classes)
-    check_lengths(path.shape[1], y=y)
     names, chosen, places = None, [np.arange(len(y))], [where]
     if environments is not None:
-        environments = row_labels(environments, "environments", len(y))
+        environments = one_value_per_row(environments, "environments", len(y))
         values, first = np.unique(environments, return_index=True)
         names = list(values[np.argsort(first)])
         chosen = [np.flatnonzero(environments == name) for name in names]

@@ -225,11 +225,9 @@ def test_groups_that_can_t_be_split_are_named(data, inner_splits):
         clf.fit(X, y, groups=np.zeros(len(y)))
     with pytest.raises(ValueError, match=r"groups leave no inner split with .* every class"):
         clf.fit(X, y, groups=y)
-    with pytest.raises(ValueError, match="groups must not be missing, got None in row 0"):
+    with pytest.raises(ValueError, match="groups is missing in row 0, got None"):
         clf.fit(X, y, groups=np.array([None, "a"] * 120, dtype=object))
-    with pytest.raises(
-        ValueError, match=r"groups must be one value a row, got an array of shape \(\d+, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"groups .* got an array of shape \(\d+, 2\)"):
         clf.fit(X, y, groups=np.ones((len(y), 2)))
     groups = np.where(y == 2, 3, np.arange(len(y)) % 3)
     for seed in range(5):

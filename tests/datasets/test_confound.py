@@ -315,7 +315,7 @@ def test_argument_of_another_type_is_refused_with_its_name(arguments, message):
     ("y", "message"),
     [
         ([0] * 10, "at least 2 classes, got"),
-        ([0, 1] * 4, "y has 8 labels, but X has 10 rows"),
+        ([0, 1] * 4, "y has 8 entries for 10 rows"),
         ([0] * 9 + [5], "needs at least 2 rows to be split, 5 has 1"),
         (np.linspace(0, 1, 10), "[Cc]ontinuous|Unknown label type"),
     ],

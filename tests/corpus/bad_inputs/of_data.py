@@ -167,7 +167,7 @@ CONTRIBUTIONS = [
         ({"cv": "ten"}, InvalidParameterError, "cv", "'ten'"),
         ({"groups": LABEL[:5]}, ValueError, "groups has 5 entries for 60 rows"),
         ({"groups": [1] * N}, ValueError, "2 groups", "1"),
-        ({"y": LABEL * np.nan}, ValueError, "y", "NaN"),
+        ({"y": LABEL * np.nan}, ValueError, "y", "row 0", "nan"),
         ({"random_state": -1}, InvalidParameterError, "-1"),
     ),
     *tested(
@@ -254,7 +254,7 @@ DATA_SETS = [
         ({"y": None}, ValueError, "y", "None"),
         ({"y": [0] * N}, ValueError, "y", "[0]"),
         ({"y": np.r_[9, LABEL[1:]]}, ValueError, "y", "9 has 1"),
-        ({"y": np.where(LABEL == 1, np.nan, 1.0)}, ValueError, "y", "NaN"),
+        ({"y": np.where(LABEL == 1, np.nan, 1.0)}, ValueError, "y", "row 1", "nan"),
         ({"y": np.eye(3)[LABEL]}, ValueError, "y", "(60, 3)"),
         ({"y": LABEL / 7}, ValueError, "y: ", "continuous"),
         ({"prior": [[1.0], [1.0]]}, ValueError, "prior has 2 rows", "3 classes"),

@@ -135,7 +135,7 @@ OTHERS = [
         ({"codes": Made(some_codes, context=AUDIO[:, 0])}, ValueError, "context", "(60,)"),
         ({"codes": Made(some_codes, knowledge=AUDIO * np.nan)}, ValueError, "knowledge", "NaN"),
         ({"y": LABEL[:5]}, ValueError, "y has 5 entries for 60 rows"),
-        ({"environments": "here"}, ValueError, "environments", "()"),
+        ({"environments": "here"}, ValueError, "environments", "'here'"),
         ({"method": "umap"}, ValueError, "method", "'umap'"),
         ({"max_rows": 1}, ValueError, "max_rows", "1"),
         ({"max_rows": "all"}, ValueError, "max_rows", "'all'"),
