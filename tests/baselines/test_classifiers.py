@@ -4,7 +4,6 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
@@ -12,8 +11,6 @@ from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalC
 from skbetafd.baselines._fusion import RULES
 
 CLASSES = [FusionClassifier, UnimodalClassifier, LateFusionClassifier]
-FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0}
-MINI_BATCH = "a mini-batch holds another set of rows once rows are repeated"
 SMALL = {"hidden_dim": 16, "knowledge_dim": 8, "max_epochs": 20, "random_state": 0, "device": "cpu"}
 
 
@@ -24,18 +21,6 @@ def data():
     strong, weak = rng.normal(size=(2, 3, 4))
     X = {"audio": rng.normal(3 * strong[y], 1.0), "video": rng.normal(0.4 * weak[y], 1.0)}
     return MultiModalArray(X), y
-
-
-@parametrize_with_checks(
-    [kind(**parameters) for kind in CLASSES for parameters in ({}, FULL_BATCH)],
-    expected_failed_checks=lambda clf: (
-        {"check_sample_weight_equivalence_on_dense_data": MINI_BATCH}
-        if clf.batch_size != -1
-        else {}
-    ),
-)
-def test_sklearn_s_own_checks(estimator, check):
-    check(estimator)
 
 
 def test_the_shared_parameters_have_the_front_door_estimator_s_names_and_defaults():

@@ -9,12 +9,10 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbetafd import DiscreteFrontDoorClassifier, MultiModalArray, VacuousAdjustmentWarning
 from skbetafd.causal import StructuralCausalModel, front_door_adjustment
 
-VACUOUS = "ignore::skbetafd.VacuousAdjustmentWarning"
 PARENTS = {"U": [], "A": [], "T": ["U", "A"], "Z": ["T", "A"], "Y": ["Z", "U", "A"]}
 GRID = np.indices((2, 2)).reshape(2, -1, 1)  # every t with every a
 
@@ -44,12 +42,6 @@ def truth(model):
     seeing = model.interventional("Y", given=["T", "A"])
     doing = model.interventional("Y", treatment="T", given="A")
     return seeing.reshape(4, -1), doing.reshape(4, -1), population
-
-
-@pytest.mark.filterwarnings(VACUOUS)
-@parametrize_with_checks([DiscreteFrontDoorClassifier(), DiscreteFrontDoorClassifier(beta=0)])
-def test_sklearn_s_own_checks(estimator, check):
-    check(estimator)
 
 
 def test_with_many_rows_the_prediction_is_the_exact_mixture(model):

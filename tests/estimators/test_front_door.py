@@ -6,7 +6,6 @@ import pytest
 import torch
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback, EarlyStopping
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, overlap
@@ -15,10 +14,6 @@ from skbetafd.fitting import trainer
 from skbetafd.nn.config import network_config
 
 FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
-MINI_BATCH = (
-    "sklearn runs it on its own MLPClassifier with the full-batch solver alone: a mini-batch "
-    "holds another set of rows once rows are repeated"
-)
 
 
 def make(**parameters):
@@ -42,18 +37,6 @@ def data():
 def digits():
     bunch = load_multiple_features(("kar", "mor"))
     return confound(bunch.data, bunch.target, modality="kar", groups=bunch.groups, random_state=0)
-
-
-@parametrize_with_checks(
-    [FrontDoorMultiModalClassifier(), FrontDoorMultiModalClassifier(**FULL_BATCH)],
-    expected_failed_checks=lambda clf: (
-        {"check_sample_weight_equivalence_on_dense_data": MINI_BATCH}
-        if clf.batch_size != -1
-        else {}
-    ),
-)
-def test_sklearn_s_own_checks(estimator, check):
-    check(estimator)
 
 
 def test_doing_beats_seeing_once_the_confounder_is_broken_and_only_then(digits):

@@ -19,7 +19,6 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbetafd import (
     FrontDoorMultiModalClassifier,
@@ -38,9 +37,6 @@ SMALL = {
     "random_state": 0,
     "predominant": 0,
 }
-OTHER_FOLDS = (
-    "the folds of repeated rows are others; scikit-learn exempts TunedThresholdClassifierCV too"
-)
 
 
 def make(**parameters):
@@ -91,18 +87,6 @@ def weight(y):
 @pytest.fixture(scope="module")
 def fitted(modalities, y):
     return make().fit(modalities, y)
-
-
-@parametrize_with_checks(
-    [
-        FrontDoorMultiModalClassifierCV(
-            betas=(0, 1), cv=2, max_epochs=50, hidden_dim=16, predominant=0
-        )
-    ],
-    expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": OTHER_FOLDS},
-)
-def test_sklearn_s_own_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss", "balanced_accuracy"])

@@ -20,16 +20,10 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbetafd import MultiModalArray, PerModality
 
 GENRE = pd.DataFrame({"genre": list("abc") * 40, "mood": list("xy") * 60})
-
-
-@parametrize_with_checks([PerModality(StandardScaler())])
-def test_per_modality_passes_sklearns_checks(estimator, check):
-    check(estimator)
 
 
 def test_one_transformer_is_cloned_and_fitted_to_each_modality(modalities):
