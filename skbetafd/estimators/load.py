@@ -12,6 +12,7 @@ import torch
 from .._utils.exceptions import ModelFileError
 from .._utils.files import checked_path
 from ..persistence.loading import restored_from
+from ..persistence.model_file import safetensors
 from ..training.device import resolve_device
 from .front_door import FrontDoorMultiModalClassifier
 from .front_door_cv import FrontDoorMultiModalClassifierCV
@@ -80,11 +81,15 @@ def load(
     mode = os.stat(checked_path(path)).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{os.fspath(path)!r} is a directory, not a saved classifier")
+    if not stat.S_ISREG(mode):
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: it is no regular file")
+    safetensors()
+    with open(path, "rb") as file:
+        data = file.read()
     try:
-        if not stat.S_ISREG(mode):
-            raise ValueError("it is no regular file")
-        with open(path, "rb") as file:
-            data = file.read()
         return restored_from(data, ESTIMATORS, where, encoders or {})
-    except ValueError as error:
-        raise ModelFileError(f"can't load {os.fspath(path)!r}: {error}") from error
+    except Exception as error:  # of any kind: what is wrong in a forged file has no end
+        said = str(error).partition("\nException raised from")[0]  # a stack of torch's C++
+        if not isinstance(error, ValueError):
+            said = f"{type(error).__name__}: {said}"
+        raise ModelFileError(f"can't load {os.fspath(path)!r}: {said}") from error

@@ -16,7 +16,7 @@ from .criterion import Batch, Criterion
 from .encoders import Encoding, MLPEncoder
 from .front_door import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
-from .linear import linear
+from .linear import birthplace, linear
 
 
 class CategoricalMediator(nn.Module):
@@ -73,10 +73,7 @@ class GaussianMediator(nn.Module):
         self.n_parameters = n_columns + n_columns * (n_columns + 1) // 2
         self.code = MLPEncoder(n_columns, hidden_dim, code_dim, generator)
         seed = int(torch.randint(2**31, (), generator=generator, device="cpu"))
-        sobol = torch.quasirandom.SobolEngine(n_columns, scramble=True, seed=seed)
-        uniform = sobol.draw(n_samples, dtype=torch.float32).double().clamp(1e-6, 1 - 1e-6)
-        normal = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
-        self.register_buffer("points", normal.to(torch.float32))
+        self.register_buffer("points", _normal_points(n_samples, n_columns, seed))
 
     def distribution(self, parameters: Tensor) -> MultivariateNormal:
         """Read the head's outputs as mean and Cholesky factor."""
@@ -109,6 +106,15 @@ class GaussianMediator(nn.Module):
         values = self._values(parameters)
         log_weights = parameters.new_full(values.shape[:-1], -math.log(len(self.points)))
         return self.code(values), log_weights
+
+
+def _normal_points(n_samples: int, n_columns: int, seed: int) -> Tensor:
+    """Draw quasi-random points of the standard normal distribution, (n_samples, n_columns)."""
+    if birthplace() == "meta":
+        return torch.empty(n_samples, n_columns, dtype=torch.float32, device="meta")
+    sobol = torch.quasirandom.SobolEngine(n_columns, scramble=True, seed=seed)
+    uniform = sobol.draw(n_samples, dtype=torch.float32).double().clamp(1e-6, 1 - 1e-6)
+    return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).to(torch.float32)
 
 
 class MediatorNetwork(ModalityEncoders):

@@ -14,11 +14,32 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._utils.files import whole_file
-from ..fitting.encoder_identity import module_of
+from ..inputs.modality_names import by_name
 from ..nn.config import network_config
-from .json_values import NotSavableError, encode, with_keys
-from .loading import MOST_MODALITIES, OF_A_SEARCH, check_agreement, of_the_machine, restored_from
+from .json_values import MODULE, NotSavableError, encode
 from .model_file import FORMAT, pack
+
+OF_THE_MACHINE = ("memory", "checkpoint_dir", "callbacks", "accelerate")
+"""Parameters that are objects or places of the machine that saves; no file decides over them."""
+
+EVERYWHERE = ("auto", "cpu")
+"""Devices that each machine has."""
+
+MOST_MODALITIES = 1000
+"""A network tells of 3 subsets a modality which modalities they have: a square of memory."""
+
+OF_A_SEARCH: dict[str, Any] = {
+    "beta_": (float, int),
+    "best_params_": dict,
+    "best_score_": float,
+    "best_index_": int,
+    "scores_": np.ndarray,
+    "cv_results_": dict,
+    "n_splits_": int,
+}
+"""Results of a search, and their types."""
+
+WIDTHS = ("hidden_dim", "knowledge_dim", "context_dim")
 
 
 class PersistenceMixin:
@@ -43,12 +64,10 @@ class PersistenceMixin:
         sklearn.exceptions.NotFittedError
             If there is no fit.
         ValueError
-            If `load` would refuse the file, and what it would say: a parameter was set after the
-            fit to a value that is not valid, or not that of the networks; labels, results or the
-            state of a module are of a kind that the file has no form for; there are more than 1000
-            modalities; or the estimator is of a class of the user's. An earlier file is intact
-            then. Of a fit with modules of the user's, which `load` is handed anew, the parameters
-            alone are checked.
+            If `load` would refuse the file: a parameter was set after the fit to a value that is
+            not valid, or not that of the networks; labels, results or the state of a module are
+            of a kind that the file has no form for; there are more than 1000 modalities; or the
+            estimator is of a class of the user's. An earlier file is intact then.
         ImportError
             Without safetensors: ``pip install "skbetafd[export]"``.
         OSError
@@ -69,10 +88,9 @@ class PersistenceMixin:
         does after a `fit`.
         """
         check_is_fitted(self)
-        _check_savable(self)
-        document, left_out = _document(self)
-        data = pack(document, _tensors(self))
-        _check_readable(self, data)
+        check_restorable(self)
+        document, left_out = described(self)
+        data = pack(document, leaves_of(self))
         with whole_file(path) as file:
             file.write(data)
         if left_out:
@@ -83,25 +101,8 @@ class PersistenceMixin:
             )
 
 
-def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:
-    """Encode the parameters; and name those that are left out."""
-    kept, left_out = {}, []
-    for name, value in estimator.get_params(deep=False).items():
-        if name == "encoders" and isinstance(value, Mapping):
-            kept[name] = with_keys(
-                {k: v if isinstance(v, str) else {"$module": True} for k, v in value.items()}
-            )
-            continue
-        try:
-            if of_the_machine(name, value):
-                raise NotSavableError(name)
-            kept[name] = encode(value)
-        except NotSavableError:
-            left_out.append(name)
-    return kept, left_out
-
-
-def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+def described(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+    """Describe a fitted estimator as JSON, but for its tensors; and name what is left out."""
     parameters, left_out = _parameters(estimator)
     layout = estimator._layout
     network = estimator.module_
@@ -111,7 +112,11 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "library": version("skbetafd"),
         "estimator": type(estimator).__name__,
         "parameters": parameters,
-        "classes": _labels(estimator.classes_),
+        "classes": _encoded(
+            estimator.classes_,
+            f"labels such as {estimator.classes_[0]!r}",
+            "fit on strings or integers instead, say on y.astype(str)",
+        ),
         "layout": {
             "names": list(layout.names),
             "named": layout.named,
@@ -133,92 +138,111 @@ def _document(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         "network": network_config(network),
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
         "histories": [encode(list(member.net.history)) for member in estimator.members_],
-        "search": _results(estimator),
+        "search": _encoded(
+            {name: getattr(estimator, name) for name in OF_A_SEARCH if hasattr(estimator, name)},
+            "the results of the search over param_grid",
+            "refit the best setting as FrontDoorMultiModalClassifier(**best_params_), save that",
+        ),
     }
     return document, left_out
 
 
-def _labels(classes: np.ndarray) -> Any:
-    try:
-        return encode(classes)
-    except NotSavableError as error:
-        raise NotSavableError(
-            f"labels such as {classes[0]!r} can't be saved, {error}: fit on strings or integers "
-            "instead, say on y.astype(str)"
-        ) from error
-
-
-def _results(estimator: Any) -> dict[str, Any]:
-    """Encode what a search has found."""
-    out = {}
-    for name in OF_A_SEARCH:
-        if not hasattr(estimator, name):
-            continue
+def _parameters(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+    kept, left_out = {}, []
+    for name, value in estimator.get_params(deep=False).items():
+        if name == "encoders" and isinstance(value, Mapping):
+            value = {k: v if isinstance(v, str) else MODULE for k, v in value.items()}
         try:
-            out[name] = encode(getattr(estimator, name))
-        except NotSavableError as error:
-            raise NotSavableError(
-                f"{name}: the results of the search over param_grid can't be saved: {error}; refit "
-                "the best setting as FrontDoorMultiModalClassifier(**best_params_) and save that"
-            ) from error
-    return out
+            if of_the_machine(name, value):
+                raise NotSavableError(name)
+            kept[name] = encode(value)
+        except NotSavableError:
+            left_out.append(name)
+    return kept, left_out
 
 
-def _check_savable(estimator: Any) -> None:
-    """Refuse what `load` would refuse, or could not make again."""
-    own = type(estimator)
+def _encoded(value: Any, what: str, advice: str) -> Any:
+    try:
+        return encode(value)
+    except NotSavableError as error:
+        raise NotSavableError(f"{what} can't be saved, {error}: {advice}") from error
+
+
+def of_the_machine(name: str, value: Any) -> bool:
+    """Return whether a parameter's value is of the machine that saves alone."""
+    if name == "device":
+        return str(value) not in EVERYWHERE
+    return name in OF_THE_MACHINE and bool(value)
+
+
+def leaves_of(estimator: Any) -> dict[str, Tensor]:
+    """Return the tensors that a file of a fitted estimator holds, by name.
+
+    Raises
+    ------
+    NotSavableError
+        If a weight or scale is not finite, or a module of the user's has no tensor in its state.
+    """
+    leaves: dict[str, Any] = {}
+    for i, scaler in enumerate(estimator._scalers):
+        leaves |= {f"scalers.{i}.{k}": v for k, v in scaler.state()[1].items()}
+    for i, member in enumerate(estimator.members_):
+        state = member.net.module_.state_dict()
+        leaves |= {f"members.{i}.network.{k}": v for k, v in state.items()}
+        references = member.references._asdict()
+        leaves |= {f"members.{i}.references.{k}": v for k, v in references.items()}
+    return {name: _leaf(name, value) for name, value in leaves.items()}
+
+
+def _leaf(name: str, value: Any) -> Tensor:
+    if not isinstance(value, (Tensor, np.ndarray, np.generic, int)):
+        raise NotSavableError(
+            f"encoders: the state of a module holds {name!r}, a {type(value).__name__}; only "
+            "tensors can be saved"
+        )
+    value = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
+    leaf = value.detach().cpu().contiguous().clone()
+    free = ".module." in name or name.endswith(".var")  # a step never reached has no variance
+    if not free and leaf.is_floating_point() and not leaf.isfinite().all():
+        raise NotSavableError(f"the tensor {name!r} holds NaN or infinity")
+    return leaf
+
+
+def parameters_of_fit(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of the networks' training: of a search, the best it found."""
+    return {**estimator.get_params(deep=False), **getattr(estimator, "best_params_", {})}
+
+
+def check_restorable(estimator: Any) -> None:
+    """Check parameters against the networks: set after the fit, or in a forged file.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter.
+    """
+    own, names = type(estimator), estimator.modality_names_
     if own.__module__ != "skbetafd":
         raise NotSavableError(
             f"a {own.__name__} can't be saved: load makes classifiers of skbetafd, of no subclass"
         )
-    names = estimator.modality_names_
     if len(names) > MOST_MODALITIES:
-        raise NotSavableError(f"{len(names)} modalities can't be saved, {MOST_MODALITIES} can")
-    try:
-        check_agreement(estimator)
-    except ValueError as error:
-        raise NotSavableError(
-            f"a parameter was set after the fit: {error}; fit again, or set it back"
-        ) from error
+        raise NotSavableError(f"{len(names)} modalities, a file holds {MOST_MODALITIES} at most")
+    estimator._validate_params()
+    parameters = parameters_of_fit(estimator)
+    learned = {name: getattr(estimator.module_, name) for name in WIDTHS}
+    learned["n_members"] = len(estimator.members_)
+    for name, value in learned.items():
+        if parameters[name] != value:
+            raise NotSavableError(
+                f"the fit has {name}={value}, not {parameters[name]!r}: fit again, or set it back"
+            )
+    given = by_name(parameters["encoders"], names, "encoders")
     for name, encoding in zip(names, estimator._encodings, strict=True):
-        if encoding.module is None:
-            continue
-        for key, value in module_of(encoding).state_dict().items():
-            if not isinstance(value, Tensor):
-                raise NotSavableError(
-                    f"encoders: the module of modality {name!r} has {key!r} in its state, a "
-                    f"{type(value).__name__}; tensors alone can be saved"
-                )
-
-
-def _check_readable(estimator: Any, data: bytes) -> None:
-    """Refuse what `load` would not read, before an earlier file is lost.
-
-    A file with modules of the user's is read with those that are handed to `load`; of such a fit
-    the parameters alone are checked.
-    """
-    try:
-        estimator._validate_params()
-        if all(encoding.module is None for encoding in estimator._encodings):
-            own = {type(estimator).__name__: type(estimator)}
-            restored_from(data, own, torch.device("cpu"), {})
-    except ValueError as error:
-        raise NotSavableError(f"it is not saved, as load would refuse it: {error}") from error
-
-
-def _tensors(estimator: Any) -> dict[str, Tensor]:
-    tensors: dict[str, Any] = {}
-    for i, scaler in enumerate(estimator._scalers):
-        tensors |= {f"scalers.{i}.{k}": v for k, v in scaler.state()[1].items()}
-    for i, member in enumerate(estimator.members_):
-        state = member.net.module_.state_dict()
-        tensors |= {f"members.{i}.network.{k}": v for k, v in state.items()}
-        references = member.references._asdict()
-        tensors |= {f"members.{i}.references.{k}": v for k, v in references.items()}
-    return {name: _plain(value) for name, value in tensors.items()}
-
-
-def _plain(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().cpu().contiguous().clone()
-    return torch.from_numpy(np.array(value, order="C"))
+        encoder = given.get(name, "auto")
+        kind = encoder if isinstance(encoder, str) else "module"
+        if kind != encoding.kind and (kind != "auto" or encoding.kind == "module"):
+            raise NotSavableError(
+                f"encoders: the fit reads modality {name!r} by {encoding.kind!r}, not {kind!r}: "
+                "fit again, or set it back"
+            )

@@ -16,7 +16,6 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedKFold
 
 import skbetafd
 from skbetafd import FrontDoorMultiModalClassifierCV, overlap
@@ -149,7 +148,7 @@ def test_the_users_module_is_handed_in(frozen, quick, X, y, tmp_path):
         skbetafd.load(tmp_path / "model")
     back = skbetafd.load(tmp_path / "model", encoders={"audio": module()})
     assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
-    with pytest.raises(skbetafd.ModelFileError, match=r"shape|size"):
+    with pytest.raises(skbetafd.ModelFileError, match=r"module\.weight|size mismatch"):
         skbetafd.load(tmp_path / "model", encoders={"audio": torch.nn.Linear(4, 2)})
 
 
@@ -207,15 +206,6 @@ def test_what_is_left_out_is_said(quick, X, y, tmp_path):
     assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
 
 
-def test_a_splitter_of_a_search_is_left_out(X, y, tmp_path):
-    search = FrontDoorMultiModalClassifierCV(
-        cv=StratifiedKFold(2), betas=[0], max_epochs=1, hidden_dim=8, random_state=0
-    ).fit(X, y)
-    with pytest.warns(UserWarning, match="leaves out cv"):
-        search.save(tmp_path / "model")
-    assert skbetafd.load(tmp_path / "model").cv is None
-
-
 def test_a_classifier_goes_on_learning_after_load(quick, X, y, tmp_path):
     clf = quick().fit(X, y)
     back = round_trip(clf, tmp_path)
@@ -231,29 +221,6 @@ def test_an_unfitted_classifier_is_not_saved(quick, tmp_path):
     with pytest.raises(NotFittedError):
         quick().save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_save_that_fails_leaves_the_old_file(quick, X, y, tmp_path, monkeypatch):
-    clf = quick().fit(X, y)
-    clf.save(tmp_path / "model")
-    before = (tmp_path / "model").read_bytes()
-
-    def full(*_):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        clf.set_params(beta=0.5).save(tmp_path / "model")
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
-    assert (tmp_path / "model").read_bytes() == before
-
-
-def test_save_refuses_a_directory(quick, X, y, tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a directory"):
-        quick().fit(X, y).save(tmp_path)
-    missing = re.escape(f"no directory {str(tmp_path / 'no')!r} to write 'model' to")
-    with pytest.raises(FileNotFoundError, match=missing):
-        quick().fit(X, y).save(tmp_path / "no" / "model")
 
 
 def test_what_was_loaded_is_saved_with_the_same_content(quick, X, y, tmp_path):
@@ -360,17 +327,6 @@ def test_what_was_fitted_on_a_store_predicts_arrays_and_stores(quick, y, tmp_pat
         assert_same(clf, back, X)
 
 
-def test_a_search_over_modules_says_what_can_not_be_saved(tmp_path):
-    X, y = np.random.default_rng(0).normal(size=(2, 60, 4)), np.arange(60) % 2
-    grid = {"encoders": [{0: torch.nn.Linear(4, 3)}, "linear"]}
-    search = skbetafd.FrontDoorMultiModalClassifierCV(
-        param_grid=grid, cv=2, max_epochs=1, hidden_dim=8, random_state=0
-    )
-    with pytest.raises(ValueError, match=r"results of the search over param_grid can't be saved"):
-        search.fit(list(X), y).save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     "grid",
     [{"n_members": [2]}, {"hidden_dim": [4]}, {"encoders": [{"audio": "linear"}, {1: "mlp"}]}],
@@ -415,14 +371,6 @@ def test_load_says_what_is_wrong_with_a_module(quick, X, y, tmp_path):
             skbetafd.load(tmp_path / "model", encoders=encoders)
 
 
-@pytest.mark.parametrize("changed", [{"n_members": 3}, {"hidden_dim": 16}, {"encoders": "linear"}])
-def test_save_refuses_what_was_set_after_the_fit(changed, quick, X, y, tmp_path):
-    clf = quick().fit(X, y).set_params(**changed)
-    with pytest.raises(ValueError, match=r"was set after the fit.*fit again, or set it back"):
-        clf.save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
-
-
 INVALID = {
     "beta": 2,
     "effect": "x",
@@ -437,52 +385,57 @@ INVALID = {
     "modalities": "zz",
 }
 INVALID_IN_A_SEARCH = {"betas": None, "cv": 0, "scoring": 3, "param_grid": 3, "n_jobs": "x"}
+OTHER_THAN_THE_FIT = {"n_members": 3, "hidden_dim": 16, "encoders": "linear"}
 
 
-def assert_kept(clf, invalid, path):
-    """A save at any of the values names it, and leaves the file of the save before."""
-    clf.save(path)
-    before = path.read_bytes()
-    for name, value in invalid.items():
-        said = rf"load would refuse it: The '{name}' parameter of .* Got {re.escape(repr(value))}"
-        with pytest.raises(ValueError, match=said):
-            copy.copy(clf).set_params(**{name: value}).save(path)
-        assert path.read_bytes() == before
+@pytest.fixture
+def not_saved(tmp_path):
+    """Save; assert on the error, and that the file that is there stays as it is."""
+    (tmp_path / "model").write_bytes(b"earlier")
+
+    def check(clf, message):
+        with pytest.raises(ValueError, match=message):
+            clf.save(tmp_path / "model")
+        assert [p.name for p in tmp_path.iterdir()] == ["model"]
+        assert (tmp_path / "model").read_bytes() == b"earlier"
+
+    return check
 
 
-def test_a_value_that_load_would_refuse_is_not_saved(quick, X, y, tmp_path):
-    clf = quick().fit(X, y)
-    assert_kept(clf, INVALID, tmp_path / "model")
-    assert_same(clf, skbetafd.load(tmp_path / "model", device="cpu"), X)
-
-
-def test_a_search_that_load_would_refuse_is_not_saved(X, y, tmp_path):
+def test_a_parameter_that_load_would_refuse_is_not_saved(quick, X, y, not_saved):
     search = FrontDoorMultiModalClassifierCV(
         cv=2, betas=[0], max_epochs=1, hidden_dim=8, n_references=8, random_state=0
-    ).fit(X, y)
-    assert_kept(search, INVALID_IN_A_SEARCH, tmp_path / "model")
+    )
+    for clf, changes in ((quick(), INVALID), (search, INVALID_IN_A_SEARCH)):
+        clf.fit(X, y)
+        for name, value in changes.items():
+            changed = copy.copy(clf).set_params(**{name: value})
+            not_saved(changed, rf"'{name}' parameter .* Got {re.escape(repr(value))}")
+    for name, value in OTHER_THAN_THE_FIT.items():
+        not_saved(quick().fit(X, y).set_params(**{name: value}), rf"{name}.*{value}.*fit again")
 
 
-def test_weights_that_load_would_refuse_are_not_saved(quick, X, y, tmp_path):
+def test_a_search_over_modules_says_what_can_not_be_saved(X, y, not_saved):
+    grid = {"encoders": [{0: torch.nn.Linear(4, 3)}, "linear"]}
+    search = FrontDoorMultiModalClassifierCV(
+        param_grid=grid, cv=2, betas=[0], max_epochs=1, hidden_dim=8, random_state=0
+    )
+    not_saved(search.fit(X, y), "search over param_grid can't be saved")
+
+
+def test_weights_that_load_would_refuse_are_not_saved(quick, X, y, not_saved):
     clf = quick().fit(X, y)
-    clf.save(tmp_path / "model")
-    before = (tmp_path / "model").read_bytes()
     with torch.no_grad():
         next(clf.module_.parameters()).fill_(torch.nan)
-    with pytest.raises(ValueError, match=r"load would refuse it: its tensor .* NaN"):
-        clf.save(tmp_path / "model")
-    assert (tmp_path / "model").read_bytes() == before
+    not_saved(clf, "'members.0.network.*' holds NaN")
 
 
 class Mine(skbetafd.FrontDoorMultiModalClassifier):
     pass
 
 
-def test_a_subclass_that_load_can_not_make_is_not_saved(X, y, tmp_path):
-    clf = Mine(max_epochs=1, hidden_dim=8, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match="a Mine can't be saved"):
-        clf.save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
+def test_a_subclass_that_load_can_not_make_is_not_saved(X, y, not_saved):
+    not_saved(Mine(max_epochs=1, hidden_dim=8, random_state=0).fit(X, y), "a Mine can't be saved")
 
 
 def test_a_device_that_other_machines_lack_is_left_out(quick, X, y, tmp_path):
@@ -501,11 +454,9 @@ class Counting(torch.nn.Linear):
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, tmp_path):
+def test_save_names_the_module_whose_state_is_no_tensor(frozen, quick, X, y, not_saved):
     clf = quick(encoders={"video": Counting(3, 3).requires_grad_(not frozen)}).fit(X, y)
-    with pytest.raises(ValueError, match=r"module of modality 'video' has '_extra_state'.* a dict"):
-        clf.save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
+    not_saved(clf, "encoders: .*module._extra_state', a dict")
 
 
 def test_a_module_that_was_changed_after_the_fit_keeps_no_fit_from_being_saved(
@@ -518,34 +469,29 @@ def test_a_module_that_was_changed_after_the_fit_keeps_no_fit_from_being_saved(
     fresh = torch.nn.Sequential(torch.nn.Linear(3, 3))
     back = skbetafd.load(tmp_path / "model", encoders={"video": fresh})
     np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
-    with pytest.raises(ValueError, match="'beta' parameter"):
-        clf.set_params(beta=2).save(tmp_path / "model")
 
 
-@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="a long double is a double here")
-def test_labels_that_the_file_has_no_form_for_are_refused(quick, X, y, tmp_path):
-    clf = quick().fit(X, np.arange(len(y)).astype(np.longdouble) % 2)
-    with pytest.raises(ValueError, match=r"an array of \w+ can't be saved"):
-        clf.save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        pytest.param(
+            np.arange(2).astype(np.longdouble),
+            "float|f16",
+            marks=pytest.mark.skipif(np.longdouble(0).itemsize == 8, reason="it is a double here"),
+        ),
+        (np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"), r"2020-01-01.*y\.astype\(str\)"),
+    ],
+    ids=["long double", "date"],
+)
+def test_labels_that_the_file_has_no_form_for_are_refused(labels, message, quick, X, y, not_saved):
+    not_saved(quick().fit(X, labels[np.arange(len(y)) % 2]), message)
 
 
-def test_labels_that_are_dates_are_refused_with_what_to_do(quick, X, y, tmp_path):
-    days = np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]")
-    clf = quick().fit(X, days[np.arange(len(y)) % 2])
-    with pytest.raises(ValueError, match=r"datetime64\('2020-01-01'\).*y\.astype\(str\)"):
-        clf.save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
-
-
-def test_more_modalities_than_load_takes_are_not_saved(quick, X, y, tmp_path, monkeypatch):
+def test_more_modalities_than_load_takes_are_not_saved(quick, X, y, not_saved, monkeypatch):
     monkeypatch.setattr("skbetafd.persistence.saving.MOST_MODALITIES", 1)
-    with pytest.raises(ValueError, match="2 modalities can't be saved, 1 can"):
-        quick().fit(X, y).save(tmp_path / "model")
+    not_saved(quick().fit(X, y), "2 modalities, .* 1 at most")
 
 
-def test_a_name_that_utf_8_has_no_bytes_for_is_refused(quick, modalities, y, tmp_path):
+def test_a_name_that_utf_8_has_no_bytes_for_is_refused(quick, modalities, y, not_saved):
     X = dict(zip(["a\ud800", "b"], modalities.values(), strict=True))
-    with pytest.raises(ValueError, match=r"no Unicode can't be saved: .*\"a\\ud800\""):
-        quick().fit(X, y).save(tmp_path / "model")
-    assert not list(tmp_path.iterdir())
+    not_saved(quick().fit(X, y), r"no Unicode can't be saved: .*\"a\\ud800\"")
