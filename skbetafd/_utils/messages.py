@@ -11,39 +11,20 @@ from contextlib import contextmanager
 from threading import RLock
 from types import FrameType
 
-NAMED = (TypeError, ValueError, AttributeError)
-"""Errors of a transformer that get the modality's name; a vectorizer calls ``lower`` on numbers."""
-
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Put the modality's name before an error."""
+def named(culprit: str) -> Iterator[None]:
+    """Put the culprit, an argument, modality or fold, before an error's message that lacks it."""
     try:
         yield
-    except NAMED as error:
-        # not type(error): a subclass may want other arguments than a message
-        kind = next(kind for kind in NAMED if isinstance(error, kind))
-        raise kind(f"modality {name!r}: {error}") from error
-
-
-@contextmanager
-def naming_fold(fold: str) -> Iterator[None]:
-    """Put the fold before an error: rows and classes in it are the fold's, not the user's."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{fold}: {error}") from error
-
-
-@contextmanager
-def blaming(culprit: str) -> Iterator[None]:
-    """Put the argument's name before a message that lacks it."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        if culprit in re.findall(r"\w+", str(error)):
+    except (AttributeError, TypeError, ValueError) as error:
+        if re.search(rf"(?<!\w){re.escape(culprit)}(?!\w)", str(error)):
             raise
-        raise type(error)(f"{culprit}: {error}") from error
+        message = f"{culprit}: {error}"
+        if isinstance(error, UnicodeError):  # its message is made of its attributes
+            raise ValueError(message) from error
+        error.args = (message,)
+        raise
 
 
 LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib")

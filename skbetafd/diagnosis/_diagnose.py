@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._utils.messages import naming_fold
+from .._utils.messages import named
 from .._utils.progress import progress
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, checked_arguments
@@ -217,7 +217,7 @@ def _right_jointly(
             for j, rule in enumerate(rules):
                 bar.set_description(f"repeat {i}, {fold.name}, {rule or JOINT}")
                 clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
-                with naming_fold(fold.name):
+                with named(fold.name):
                     clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
                 right[i, fold.test, j] = clf.predict(X[fold.test]) == y[fold.test]
                 bar.update()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.messages import naming_fold
+from .._utils.messages import named
 from ..baselines import UnimodalClassifier
 from ..fitting.probe import probe_predict
 from ..inputs.missing import present_in
@@ -37,7 +37,7 @@ def right_alone(
             there = present_in(X[name])
             train, test = fold.train[there[fold.train]], fold.test[there[fold.test]]
             if len(test):
-                with naming_fold(f"{fold.name}, modality {name!r}"):
+                with named(f"{fold.name}, modality {name!r}"):
                     if not len(train):
                         raise ValueError("NaN in every training row")
                     alone = MultiModalArray({name: X[name]})

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from .._utils.exceptions import VacuousAdjustmentWarning
-from .._utils.messages import naming_fold
+from .._utils.messages import named
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import checked_arguments
 from ..fitting.splits import stratified_splits
@@ -157,7 +157,7 @@ def unimodal_gap(
             raise ValueError(f"modality {name!r} is NaN in every test row")
     accuracies, joint = np.full((3, len(splits), len(X.names)), np.nan), np.empty(len(splits))
     for number, (train, test) in enumerate(splits):
-        with naming_fold(f"fold {number}"):
+        with named(f"fold {number}"):
             accuracies[:, number], joint[number] = _fold(estimator, X, y, groups, train, test)
     alone, probe, joint_there = accuracies
     mean_alone, mean_probe = np.nanmean(alone, axis=0), np.nanmean(probe, axis=0)
@@ -198,7 +198,7 @@ def _fold(
         seen, X_one = train[having], MultiModalArray({name: X[name]})
         one = clone(estimator).set_params(**_alone(estimator, X.names, name))
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        with naming_fold(f"modality {name!r}"):
+        with named(f"modality {name!r}"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VacuousAdjustmentWarning)
                 one.fit(X_one[seen], y[seen], **_fit_groups(estimator, groups, seen))

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from .._utils.messages import naming
+from .._utils.messages import named
 from .._utils.sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
 from ..inputs.missing import null_rows, spread_rows
 from ..inputs.row_sources import is_stored
@@ -29,7 +29,7 @@ def cloned(name: str, transformer: Any, output: str | None) -> Any:
         raise TypeError(
             f"the transformer of modality {name!r} needs fit and transform, got {transformer!r}"
         )
-    with naming(name):
+    with named(f"modality {name!r}"):
         copy = clone(transformer)
         if output is not None:
             safe_set_output(copy, transform=output)
@@ -41,7 +41,7 @@ def fit_one(name: str, transformer: Any, value: Any, y: Any, routed: Mapping[str
     if isinstance(transformer, str):
         return
     rows = _present(value)
-    with naming(name), _blaming_absence(value, rows):
+    with named(f"modality {name!r}"), _blaming_absence(value, rows):
         seen = _as_seen(transformer, _taken(value, rows))
         transformer.fit(seen, _taken(y, rows), **rows_of_params(value, routed["fit"], rows))
 
@@ -55,7 +55,7 @@ def fit_transform_one(
         return transform_one(name, transformer, value, None, routed)
     rows = _present(value)
     # not fit and transform: TargetEncoder cross-fits in fit_transform alone
-    with naming(name), _blaming_absence(value, rows):
+    with named(f"modality {name!r}"), _blaming_absence(value, rows):
         some = _taken(value, rows)
         params = rows_of_params(value, routed["fit_transform"], rows)
         out = transformer.fit_transform(_as_seen(transformer, some), _taken(y, rows), **params)
@@ -74,7 +74,7 @@ def transform_one(
     rows = _present(value)
     nothing = rows is not None and not len(rows)
     some = example if nothing else _taken(value, rows)
-    with naming(name):
+    with named(f"modality {name!r}"):
         params = {} if nothing else rows_of_params(value, routed["transform"], rows)
         out = _shaped_like(some, transformer.transform(_as_seen(transformer, some), **params))
         return _in_place(out[:0] if nothing else out, value, rows)

@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
-from .._utils.messages import naming
+from .._utils.messages import named
 from .._utils.sklearn_compat import (
     BaseComposition,
     VisualBlock,
@@ -201,7 +201,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             raise ValueError(f"transform must be one of {output_containers()}, got {transform!r}")
         for name, transformer in getattr(self, "transformers_", {}).items():
             if not isinstance(transformer, str):
-                with naming(name):
+                with named(f"modality {name!r}"):
                     safe_set_output(transformer, transform=transform)
         self._sklearn_output_config = {"transform": transform}
         return self

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._utils.messages import naming_fold
+from .._utils.messages import named
 from .._utils.sklearn_compat import safe_indexing
 from ..fitting.fit import fit_all
 from ..inputs.multimodal_array import MultiModalArray
@@ -56,13 +56,13 @@ def run_together(
     requests = []
     for task in tasks:
         aligned = [_rows(value, task.train) for value in rows.aligned.values()]
-        with naming_fold(task.name):
+        with named(task.name):
             request = task.classifier._request(rows.X[task.train], *aligned)
         requests.append(replace(request, name=task.name))
     folds = []
     for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
         task.classifier._adopt(result)
-        with naming_fold(task.name):
+        with named(task.name):
             path = task.classifier.log_beta_path(rows.X[task.test], betas)
         folds.append(Fold(task.classifier, path))
     return folds
@@ -86,7 +86,7 @@ def score_fold(
     cut = {name: _rows(value, task.test) for name, value in params.items()}
     scores = []
     for position, beta in enumerate(betas):
-        with naming_fold(said):
+        with named(said):
             score = scorer(_at_beta(fold, X_test, position, beta), X_test, y_test, **cut)
         scores.append(as_number(score, scorer))
     return scores

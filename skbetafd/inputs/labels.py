@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from .._utils.messages import blaming
+from .._utils.messages import named
 from .._utils.sklearn_compat import check_weight_array, num_samples
 from .as_numpy import LEAVE_OUT, as_dense, as_numpy
 from .missing import null_rows
@@ -142,7 +142,7 @@ def one_label_per_row(y: Any, n_rows: int) -> np.ndarray:
         If they are sparse, or neither strings, booleans nor integers.
     """
     labels = one_value_per_row(y, "y", n_rows)
-    with blaming("y"):
+    with named("y"):
         if labels.dtype.kind in "OcV" and len(labels) and not isinstance(labels[0], str):
             raise TypeError(
                 "Unknown label type: y must hold strings, booleans or integers, got "
@@ -212,7 +212,7 @@ def check_lengths(n_rows: int, **arguments: Any) -> None:
     for name, values in arguments.items():
         if values is None:
             continue
-        with blaming(name):
+        with named(name):
             found = num_samples(as_numpy(name, values))
         if found != n_rows:
             raise ValueError(f"{name} has {found} entries for {n_rows} rows of X")
@@ -232,7 +232,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
         `scale_free`, so large that their sum is infinite.
     """
     given = as_numpy("sample_weight", sample_weight)
-    with blaming("sample_weight"):
+    with named("sample_weight"):
         if given is not None and np.asarray(given).ndim == 0:
             given = np.full(n_rows, given)
         elif given is not None:
