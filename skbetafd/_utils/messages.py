@@ -30,9 +30,6 @@ def named(culprit: str) -> Iterator[None]:
 LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib")
 """Packages whose frames lie between the user's line and a warning."""
 
-ONE_FIT = ("base", "callback", "pipeline", "utils")
-"""Modules of scikit-learn through which a single fit is called."""
-
 
 def stack_level() -> int:
     """Give the `stacklevel` by which the caller's warning points out of the libraries."""
@@ -48,20 +45,6 @@ def calling_modules() -> Iterator[str]:
     while frame is not None:
         yield str(frame.f_globals.get("__name__"))
         frame = frame.f_back
-
-
-def one_of_many_fits() -> bool:
-    """Tell whether the fit that is running is one of several that are made by one call.
-
-    A search, an ensemble, `diagnose`: who interrupts them means all of it.
-    """
-    for name in calling_modules():
-        package, _, module = name.partition(".")
-        if package == "sklearn" and module.split(".")[0] not in ONE_FIT:
-            return True
-        if package == "skbetafd" and module.startswith("diagnosis"):
-            return True
-    return False
 
 
 def _is_library(frame: FrameType) -> bool:

@@ -11,7 +11,6 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
-from .._utils.messages import one_of_many_fits
 from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import AccuracyMixin, normalised
@@ -177,28 +176,29 @@ class Baseline(AccuracyMixin, NetworkClassifier):
             Naming the modality, row and column, or the parameter, and its value; ValueError too
             if the training diverges. The estimator is then as it was.
         KeyboardInterrupt
-            If it is interrupted before that; in any but the last of several trainings; or where
-            the fit is one of many, as in a search or an ensemble. The estimator is then as it was.
+            If it is interrupted before that, or in any but the last of several trainings. The
+            estimator is then as it was.
 
         Warns
         -----
         UserWarning
             If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
-            network is kept: the best one with `early_stopping`, else the last complete one.
+            network is kept: the best one with `early_stopping`, else the last complete one. A
+            search or an ensemble of scikit-learn's then goes on, as with MLPClassifier.
         """
         with all_or_nothing(self), training_memory(self.batch_size):
             self._validate_params()
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
-            views, keep = self._views(request.names), not one_of_many_fits()
+            views = self._views(request.names)
             self.parts_ = [
                 fit_part(
                     request,
                     view,
                     self._make_rule,
                     int(self.verbose),
-                    keep_interrupted=keep and at == len(views),
+                    keep_interrupted=self._keep_interrupted and at == len(views),
                 )
                 for at, view in enumerate(views, start=1)
             ]

@@ -89,6 +89,10 @@ class Rule(Criterion):
         """Logits (n, n_classes) of a prediction."""
         return network(xs)
 
+    def held_out_loss(self, network: FusionNetwork, batch: Batch) -> Tensor:
+        """Weighted cross-entropy of a prediction."""
+        return mean_entropy(self.logits(network, batch.xs), batch)
+
     def held_out_logits(self, network: FusionNetwork, batch: Batch) -> Tensor:
         """Logits (n, n_classes) of a prediction."""
         return self.logits(network, batch.xs)

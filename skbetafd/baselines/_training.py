@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ..fitting.splits import check_left_present, inner_split
 from ..nn.fusion import FusionNetwork
 from ..nn.modes import fitting
 from ..training.batches import TrainingTensors
-from ..training.callbacks import BeforeEpoch, BestEpoch
+from ..training.callbacks import AroundEpoch
 from ..training.device import resolve_device
 from ..training.job import TrainingJob
 from ..training.net import History, NeuralNet
@@ -162,7 +162,7 @@ class Trainer:
         """
         network = self.network() if network is None else network
         rows = self.rows if rows is None else rows
-        settings = self._settings(rule, max_epochs, early_stopping)
+        settings = self._settings(rule, max_epochs)
         watches = self.parameters["early_stopping"] and early_stopping
         held_out = self.validation if watches else None
         job = TrainingJob(network, rule, rows, settings, self.generator, held_out)
@@ -182,30 +182,24 @@ class Trainer:
         aside.verbose = 0
         return aside
 
-    def _settings(
-        self, rule: Rule, max_epochs: int | None, early_stopping: bool
-    ) -> TrainingSettings:
+    def _settings(self, rule: Rule, max_epochs: int | None) -> TrainingSettings:
         p = self.parameters
-        callbacks: list[Any] = [
-            BeforeEpoch(lambda net, epoch: rule.begin_epoch(net.module_, epoch, self))
-        ]
-        if p["early_stopping"] and early_stopping:
-            callbacks.append(BestEpoch(lambda net: self.loss(rule, net.module_), self._patience))
+
+        def begin(net: NeuralNet) -> None:
+            rule.begin_epoch(net.module_, len(net.history) - 1, self)
+
         return TrainingSettings(
             max_epochs=int(max_epochs or p["max_epochs"]),
             batch_size=int(p["batch_size"]),
             learning_rate=p["learning_rate"],
             weight_decay=p["weight_decay"],
             dropout=p["dropout"],
-            callbacks=[*callbacks, *p["callbacks"]],
+            callbacks=[AroundEpoch(begin), *p["callbacks"]],
             verbose=self.verbose,
             autocast=p["dtype"] == "bfloat16",
             optimizer=p["optimizer"],
+            n_iter_no_change=int(p["n_iter_no_change"]),
         )
-
-    @property
-    def _patience(self) -> int:
-        return int(self.parameters["n_iter_no_change"])
 
     @torch.no_grad()
     def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingTensors) -> Tensor:

@@ -217,6 +217,7 @@ def _right_jointly(
             for j, rule in enumerate(rules):
                 bar.set_description(f"repeat {i}, {fold.name}, {rule or JOINT}")
                 clf = FusionClassifier(balancing=rule, random_state=fold.seed, **params)
+                clf._keep_interrupted = False
                 with named(fold.name):
                     clf.fit(X[fold.train], y[fold.train], groups=rows_of(groups, fold.train))
                 right[i, fold.test, j] = clf.predict(X[fold.test]) == y[fold.test]

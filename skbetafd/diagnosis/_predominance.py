@@ -57,6 +57,7 @@ def _by_network(
     params: dict[str, Any],
 ) -> np.ndarray:
     clf = UnimodalClassifier(random_state=seed, **params)
+    clf._keep_interrupted = False
     return clf.fit(X[train], y[train], groups=rows_of(groups, train)).predict(X[test])
 
 

@@ -183,6 +183,7 @@ def _fold(
 ) -> tuple[np.ndarray, float]:
     """Accuracies on one test part: alone, probe, joint of each modality; and the joint one's."""
     joint = clone(estimator).set_params(**_container_parameters(estimator))
+    joint._keep_interrupted = False
     joint.fit(X[train], y[train], **_fit_groups(estimator, groups, train))
     codes, codes_test = joint.modality_codes(X[train]), joint.modality_codes(X[test])
     unread = [name for name in X.names if name not in codes]
@@ -197,6 +198,7 @@ def _fold(
             continue
         seen, X_one = train[having], MultiModalArray({name: X[name]})
         one = clone(estimator).set_params(**_alone(estimator, X.names, name))
+        one._keep_interrupted = False
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         with named(f"modality {name!r}"):
             with warnings.catch_warnings():

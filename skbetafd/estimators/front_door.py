@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.exceptions import VacuousAdjustmentWarning
-from .._utils.messages import one_of_many_fits, stack_level
+from .._utils.messages import stack_level
 from .._utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -476,14 +476,15 @@ class FrontDoorMultiModalClassifier(
             if the training diverges. The estimator is then as it was.
         KeyboardInterrupt
             If it is interrupted before that; with `checkpoint_dir`, from which the next call goes
-            on; before the last of several members that are not trained together; or where the fit
-            is one of many, as in a search or an ensemble. The estimator is then as it was.
+            on; or before the last of several members that are not trained together. The estimator
+            is then as it was.
 
         Warns
         -----
         UserWarning
             If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
-            network is kept: the best one with `early_stopping`, else the last complete one.
+            network is kept: the best one with `early_stopping`, else the last complete one. A
+            search or an ensemble of scikit-learn's then goes on, as with MLPClassifier.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -511,8 +512,7 @@ class FrontDoorMultiModalClassifier(
         return FitTasks(self, context, {"X": X, "y": y, "metadata": metadata})
 
     def _learn(self, request: FitRequest) -> FitResult:
-        verbose, keep = int(self.verbose), not one_of_many_fits()
-
+        verbose, keep = int(self.verbose), self._keep_interrupted
         if self.memory is not None:
             reason = self._why_not_remembered(request)
             if reason is None:

@@ -343,6 +343,7 @@ dtype, device, accelerate, random_state, verbose
             if self.refit:
                 best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
                 best.__dict__.update(earlier)
+                best._keep_interrupted = self._keep_interrupted
                 with nullcontext() if told is None else told.subtask("refit", best):
                     best.fit(X, y, sample_weight, mediator, held)
                 self._take_over(best)

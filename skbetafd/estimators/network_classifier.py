@@ -48,6 +48,10 @@ class CodeEncoder(NamedTuple):
 class NetworkClassifier(Portable):
     """Parameters and input of a classifier whose network trains on several modalities."""
 
+    _keep_interrupted = True
+    """Whether `fit` ends with what an interrupted training has learned; diagnostics, which call
+    several, set it to False."""
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "modalities": [None, dict, "array-like"],
         "encoders": [str, dict],

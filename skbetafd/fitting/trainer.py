@@ -20,7 +20,6 @@ from ..nn.losses import FrontDoorLoss
 from ..nn.mediator import MediatorLoss, MediatorNetwork
 from ..training.accelerated import AcceleratedNet, check_shards, from_first, process_index
 from ..training.batches import TrainingTensors, in_reading_order
-from ..training.callbacks import BestEpoch, held_out_loss
 from ..training.checkpoint import Checkpoint
 from ..training.divergence import check_finite_codes
 from ..training.job import TrainingJob
@@ -81,6 +80,7 @@ def training_settings(
         autocast=p["dtype"] == "bfloat16",
         lr_schedule=p["lr_schedule"],
         max_grad_norm=p["max_grad_norm"],
+        n_iter_no_change=int(p["n_iter_no_change"]),
         name=name,
     )
 
@@ -173,7 +173,6 @@ class Preparation:
     ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        callbacks = [*self._early_stopping(), *callbacks]
         settings = training_settings(p, callbacks, verbose, self.request.name)
         network = self._network(generator).to(self.device, self.dtype)
         if self.request.start is not None:
@@ -191,12 +190,6 @@ class Preparation:
         if self.accelerate:
             check_shards(len(self.rows), job.n_batches)
         return job
-
-    def _early_stopping(self) -> list[Any]:
-        if self.held_out is None:
-            return []
-        loss = partial(held_out_loss, rows=self.held_out)
-        return [("best_epoch", BestEpoch(loss, int(self.parameters["n_iter_no_change"])))]
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
         request, p = self.request, self.parameters

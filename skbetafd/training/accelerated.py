@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ..nn.criterion import Batch
 from .device import resolve_device
-from .interrupts import StopTraining
 from .net import FrontDoorNet
+from .stopping import StopTraining
 
 GOES_ON, STOPS, FAILS = 0, 1, 2
 

@@ -1,19 +1,15 @@
-"""Callbacks that a fit has by itself: schedule, progress bar, the best epoch."""
+"""Callbacks that a fit has by itself: schedule, progress bar, hooks."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
 from .._utils.progress import progress
-from .batches import TrainingTensors
-from .divergence import divergence
-from .interrupts import KeepsEpoch, OwnCallback, StopTraining, load_states, states
 from .schedule import OWN_SCHEDULE, schedule_policy
+from .stopping import OwnCallback, StopTraining
 
 
 class EpochBar(OwnCallback):
@@ -34,17 +30,6 @@ class EpochBar(OwnCallback):
         del self.bar_
 
 
-class BeforeEpoch(OwnCallback):
-    """Calls a function of the net and the epoch, counted from 0, before each epoch."""
-
-    def __init__(self, call: Callable[[Any, int], None]) -> None:
-        self.call = call
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Call it."""
-        self.call(net, len(net.history) - 1)
-
-
 class AroundEpoch(OwnCallback):
     """Calls functions of the net before and after each epoch; the latter may stop the training.
 
@@ -52,109 +37,25 @@ class AroundEpoch(OwnCallback):
     """
 
     def __init__(
-        self, begin: Callable[[Any], None] | None, end: Callable[[Any], bool] | None
+        self,
+        begin: Callable[[Any], None] | None = None,
+        end: Callable[[Any], bool] | None = None,
     ) -> None:
         self.begin, self.end = begin, end
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Call the first."""
-        assert self.begin is not None
-        self.begin(net)
+        if self.begin is not None:
+            self.begin(net)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Call the second; stop where it is true."""
-        assert self.end is not None
-        if self.end(net):
+        if self.end is not None and self.end(net):
             raise StopTraining
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Forget both."""
         self.begin = self.end = None
-
-
-@torch.no_grad()
-def held_out_loss(net: Any, rows: TrainingTensors) -> float:
-    """Evaluate what a net's criterion says of held-out rows, some at a time."""
-    net.module_.eval()
-    total = 0.0
-    for part in rows.parts():
-        loss = net.criterion_.held_out_loss(net.module_, part)
-        total += float(loss) * len(part)
-    return total / len(rows)
-
-
-class SoFar(NamedTuple):
-    """The lowest validation loss, epochs since, the state it came of, and epochs in all."""
-
-    least: float = math.inf
-    since: int = 0
-    best: Sequence[dict[str, Any]] = ()
-    epoch: int = 0
-
-
-class BestEpoch(KeepsEpoch):
-    """Keeps the epoch of the lowest validation loss, and stops when none has come for a while.
-
-    Parameters
-    ----------
-    loss : callable
-        The validation loss of a net; forgotten at the end, that the net may be pickled.
-    patience : int
-        Epochs without a lower loss after which training stops.
-    """
-
-    def __init__(self, loss: Callable[[Any], float] | None, patience: int) -> None:
-        self.loss, self.patience = loss, patience
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Forget earlier trainings."""
-        self.so_far_ = SoFar()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give what the rest of the training depends on."""
-        so_far = self.so_far_
-        return {"least": so_far.least, "since": so_far.since, "best": so_far.best}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.so_far_ = SoFar(**state)
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Record the loss; keep the parameters, or count."""
-        assert self.loss is not None
-        before, epoch, loss = self.so_far_, len(net.history), self.loss(net)
-        if not math.isfinite(loss):
-            raise divergence(epoch, ["validation"], net.settings_)
-        better = loss < before.least
-        net.history.record("valid_loss", loss)
-        net.history.record("valid_loss_best", better)
-        # all in one assignment, which no interrupt can part
-        if better:
-            self.so_far_ = SoFar(loss, 0, states(net), epoch)
-            return
-        self.so_far_ = before._replace(since=before.since + 1, epoch=epoch)
-        if self.so_far_.since >= self.patience:
-            raise StopTraining
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Go back to the best epoch."""
-        self.go_back(net)
-        self.loss = None
-        self.so_far_ = SoFar()
-
-    @property
-    def epoch_(self) -> int:  # type: ignore[override]
-        """Number of epochs that are complete."""
-        return self.so_far_.epoch
-
-    def go_back(self, net: Any) -> None:
-        """Put a net into the state of the best epoch."""
-        load_states(net, self.so_far_.best)
-
-    def describe(self) -> str:
-        """Say which epoch is kept."""
-        n = self.epoch_
-        return f"epoch {n - self.so_far_.since}, the best of {n}"
 
 
 def default_callbacks(

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from .._utils.files import whole_file
 from ..nn.encoders import has_user_modules
-from .callbacks import BestEpoch
-from .interrupts import OwnCallback
+from .stopping import KeepEpoch, Kept, OwnCallback, callback_of
 
-FORMAT = 2
+FORMAT = 3
 FIELDS = {"format": int, "fingerprint": str, "seeds": list, "complete": bool, "state": dict}
 
 
@@ -126,13 +125,13 @@ def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> Non
 
 def training_state(net: NeuralNet) -> dict[str, Any]:
     """Give all that the rest of a training depends on, as tensors and plain Python values."""
-    schedule, best = _schedule(net), _best_epoch(net)
+    schedule, keeper = _schedule(net), callback_of(net, KeepEpoch)
     return {
         "network": net.module_.state_dict(),
         "criterion": net.criterion_.state_dict(),
         "optimizer": net.optimizer_.state_dict(),
         "schedule": None if schedule is None else schedule.state_dict(),
-        "best": None if best is None else best.state_dict(),
+        "kept": None if keeper is None else list(keeper.kept_),
         "generators": [generator.get_state() for generator in net.batches_.generators],
         "global": _global_generators(net) if has_user_modules(net.module_) else None,
         "history": [{k: _plain(k, v) for k, v in dict(e).items()} for e in net.history],
@@ -144,11 +143,11 @@ def restore_training(net: NeuralNet, state: dict[str, Any]) -> None:
     net.module_.load_state_dict(state["network"])
     net.criterion_.load_state_dict(state["criterion"])
     net.optimizer_.load_state_dict(state["optimizer"])
-    schedule, best = _schedule(net), _best_epoch(net)
+    schedule, keeper = _schedule(net), callback_of(net, KeepEpoch)
     if schedule is not None:
         schedule.load_state_dict(state["schedule"])
-    if best is not None:
-        best.load_state_dict(state["best"])
+    if keeper is not None:
+        keeper.kept_ = Kept(*state["kept"])
     for generator, own in zip(net.batches_.generators, state["generators"], strict=True):
         generator.set_state(own)
     if state["global"] is not None:  # within `seeded`, which puts the user's own back
@@ -166,12 +165,8 @@ def _global_generators(net: NeuralNet) -> dict[str, Tensor]:
 
 
 def _schedule(net: NeuralNet) -> Any:
-    found = (cb for _, cb in net.callbacks_ if isinstance(cb, LRScheduler))
-    return next((callback.lr_scheduler_ for callback in found), None)
-
-
-def _best_epoch(net: NeuralNet) -> BestEpoch | None:
-    return next((cb for _, cb in net.callbacks_ if isinstance(cb, BestEpoch)), None)
+    callback = callback_of(net, LRScheduler)
+    return None if callback is None else callback.lr_scheduler_
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -17,9 +17,9 @@ from ..nn.fusion import FusionNetwork
 from ..nn.mediator import MediatorNetwork
 from .batches import BatchIterator, TrainingTensors
 from .checkpoint import Checkpoint
-from .interrupts import KeepsEpoch
 from .net import FrontDoorNet
 from .settings import OPTIMIZERS, TrainingSettings
+from .stopping import EarlyStop
 
 Network = FrontDoorNetwork | MediatorNetwork | FusionNetwork
 
@@ -34,7 +34,7 @@ class TrainingJob:
     settings: TrainingSettings
     generator: torch.Generator
     held_out: TrainingTensors | None = None
-    """Rows that early stopping watches, for callbacks that score them too."""
+    """Rows that early stopping watches; without any there is none."""
     checkpoint: Checkpoint | None = None
     """Where the training is kept after each epoch, and goes on from."""
     net_class: type[FrontDoorNet] = FrontDoorNet
@@ -47,12 +47,6 @@ class TrainingJob:
             return 1
         n_rows = len(self.rows)
         return max(1, min(-(-n_rows // size), n_rows // 2))  # batch norm can't train on one row
-
-    @property
-    def keeps_best(self) -> bool:
-        """Whether a callback of its own keeps an epoch: early stopping does."""
-        entries = (e[1] if isinstance(e, tuple) else e for e in self.settings.callbacks)
-        return any(isinstance(callback, KeepsEpoch) for callback in entries)
 
     def batches(self) -> BatchIterator:
         """Make the iterator over the batches of any number of epochs."""
@@ -88,6 +82,7 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = (
     `callbacks` are called before those of the settings, `last` after them.
     """
     settings = job.settings
+    stops = [] if job.held_out is None else [("early_stop", EarlyStop(settings.n_iter_no_change))]
     net = job.net_class(
         job.network,
         criterion=job.criterion,
@@ -100,7 +95,7 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = (
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         train_split=None,
-        callbacks=[*callbacks, *settings.callbacks, *last],
+        callbacks=[*callbacks, *stops, *settings.callbacks, *last],
         verbose=settings.verbose,
         device=str(job.rows.y.device),
         use_caching=False,

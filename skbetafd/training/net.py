@@ -14,9 +14,9 @@ from torch import Tensor
 from ..nn.criterion import Batch
 from .batches import BatchIterator, TrainingTensors
 from .divergence import divergence
-from .interrupts import StopTraining, may_stop
 from .schedule import OWN_SCHEDULE, clip_gradients
 from .settings import TrainingSettings
+from .stopping import NEVER_INTERRUPT, StopTraining
 
 SKORCH_S = "__cuda_dependent_attributes__"
 """Where earlier pickles, by skorch's own way, have the module."""
@@ -83,18 +83,20 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
                 vars(callback).pop("lr_scheduler_", None)  # it holds the weights once more
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Call the callbacks; one of the user's may stop the training after an epoch."""
+        """Call the callbacks; at an epoch's end one may stop the training, once all are called."""
         if method_name != "on_epoch_end":
             super().notify(method_name, **kwargs)
             return
-        self.on_epoch_end(self, **kwargs)
+        stopped = False
         for _, callback in self.callbacks_:
             try:
                 callback.on_epoch_end(self, **kwargs)
-            except KeyboardInterrupt as stop:
-                if may_stop(callback, stop):
-                    raise StopTraining from stop
-                raise
+            except KeyboardInterrupt as error:
+                if isinstance(callback, NEVER_INTERRUPT) and not isinstance(error, StopTraining):
+                    raise
+                stopped = True  # the error itself would hold on to the last step's graph
+        if stopped:
+            raise StopTraining
 
     def __getstate__(self) -> dict[str, Any]:
         # skorch pickles the module by itself, and classes of a notebook are lost on its workers

@@ -10,8 +10,8 @@ from skorch.callbacks import Callback, EpochTimer
 from .callbacks import default_callbacks
 from .checkpoint import EpochCheckpoint
 from .divergence import check_finite_predictions
-from .interrupts import LastEpoch, StopTraining, is_stop, settle_interrupt
 from .job import TrainingJob, make_net, own_draws, own_rates
+from .stopping import KeepEpoch, StopTraining, callback_of, is_stop, settle_interrupt
 
 
 def train(job: TrainingJob, *, keep_interrupted: bool = False) -> NeuralNet:
@@ -43,25 +43,24 @@ def train(job: TrainingJob, *, keep_interrupted: bool = False) -> NeuralNet:
     ValueError
         If it diverges.
     """
+    keep_interrupted = keep_interrupted and job.checkpoint is None
     batches = job.batches()
     n_steps = job.settings.max_epochs * job.n_batches
     s = job.settings
     rates = [*own_rates(job.network).values(), s.learning_rate]
     own = default_callbacks(s.verbose, s.lr_schedule, rates, n_steps)
-    net = make_net(job, own, _keeping(job, keep_interrupted=keep_interrupted))
+    last: list[tuple[str, Callback]] = []
+    if keep_interrupted or job.held_out is not None:
+        last.append(("keep_epoch", KeepEpoch()))
+    if job.checkpoint is not None:
+        last.append(("epoch_checkpoint", EpochCheckpoint(job.checkpoint)))
+    net = make_net(job, own, last)
     net.batches_ = batches
     with own_draws(job):
         _run(net, job, keep_interrupted=keep_interrupted)
         check_finite_predictions(net, job.rows)
     net.release()
     return net
-
-
-def _keeping(job: TrainingJob, *, keep_interrupted: bool) -> list[tuple[str, Callback]]:
-    """Make the callback that keeps each epoch, where none of the job's own does."""
-    if job.checkpoint is not None:
-        return [("epoch_checkpoint", EpochCheckpoint(job.checkpoint))]
-    return [("last_epoch", LastEpoch())] if keep_interrupted and not job.keeps_best else []
 
 
 def train_one_pass(
@@ -115,10 +114,12 @@ def _run(net: NeuralNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
         if not is_stop(net, error):
             if checkpoint is not None and checkpoint.path.exists():
                 error.add_note(f"The same call goes on after the last epoch in {checkpoint.path}.")
-            if checkpoint is not None or not keep_interrupted:
+            if not keep_interrupted:
                 net.notify("on_train_end", X=rows, y=None)
                 raise
-            settle_interrupt(net)
+            settle_interrupt([net])
     if checkpoint is not None:
         checkpoint.save(net, complete=True)
+    if job.held_out is not None:
+        callback_of(net, KeepEpoch).go_back(net)
     net.notify("on_train_end", X=rows, y=None)

@@ -39,6 +39,9 @@ class TrainingSettings:
     max_grad_norm: float | None = None
     """The largest Euclidean norm of a network's gradient; None leaves it as it is."""
 
+    n_iter_no_change: int = 1
+    """Epochs without a lower loss of the held-out rows, if any, after which training stops."""
+
     name: str = ""
     """Of what is fitted, where there is more than one, for messages."""
 

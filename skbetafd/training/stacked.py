@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from skorch import NeuralNet
@@ -17,11 +17,11 @@ from ..nn.encoders import Encoder
 from ..nn.front_door import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from .divergence import check_finite_predictions
-from .interrupts import StopTraining, cut, keeper_of, last_epoch, warn_of_interrupt
 from .job import TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
 from .one_network import train
 from .schedule import clip_stacked_gradients, schedule_policy
+from .stopping import KeepEpoch, StopTraining, callback_of, settle_interrupt
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -55,7 +55,7 @@ def train_all(
         if len(group) == 1:
             trained = [train(group[0], keep_interrupted=keep)]
         else:
-            trained = _Stack(group).train(verbose, keep_interrupted=keep)
+            trained = _Stack(group, keep_interrupted=keep).train(verbose)
         for i, net in zip(members, trained, strict=True):
             nets[i] = net
     return nets
@@ -111,23 +111,13 @@ def _stacked(networks: Sequence[FrontDoorNetwork]) -> FrontDoorNetwork:
     return network
 
 
-class _Kept(NamedTuple):
-    """The last complete epoch of a stack: its number, the networks in it and their parameters."""
-
-    epoch: int
-    running: list[int]
-    parameters: list[Tensor]
-
-
 class _Stack:
     """Jobs of one shape, their parameters stacked along a new first axis."""
 
-    def __init__(self, jobs: Sequence[TrainingJob]) -> None:
-        self.jobs = list(jobs)
-        self.keep_interrupted = False
-        self.kept = _Kept(0, [], [])
+    def __init__(self, jobs: Sequence[TrainingJob], *, keep_interrupted: bool) -> None:
+        self.jobs, self.keep_interrupted = list(jobs), keep_interrupted
         self.batches = [job.batches() for job in jobs]
-        self.nets = [make_net(job, [("epoch_timer", EpochTimer())]) for job in jobs]
+        self.nets = [self._net(job) for job in jobs]
         self.running = list(range(len(jobs)))
         self.network = _stacked([_front_door(job)[0] for job in jobs])
         settings = jobs[0].settings
@@ -141,9 +131,15 @@ class _Stack:
         policy, arguments = schedule_policy(settings.lr_schedule, settings.learning_rate, n_steps)
         self.schedule = policy(self.optimizer, **arguments)
 
-    def train(self, verbose: int, *, keep_interrupted: bool) -> list[NeuralNet]:
+    def _net(self, job: TrainingJob) -> FrontDoorNet:
+        last = [("keep_epoch", KeepEpoch())] if self._keeps(job) else []
+        return make_net(job, [("epoch_timer", EpochTimer())], last)
+
+    def _keeps(self, job: TrainingJob) -> bool:
+        return self.keep_interrupted or job.held_out is not None
+
+    def train(self, verbose: int) -> list[NeuralNet]:
         """Run all epochs; a network that a callback stops leaves the stack."""
-        self.keep_interrupted = keep_interrupted
         self._notify("on_train_begin")
         max_epochs = self.jobs[0].settings.max_epochs
         label = f"fit {len(self.jobs)} networks"
@@ -156,28 +152,20 @@ class _Stack:
                 if not self.running:
                     break
         except KeyboardInterrupt:
-            if not keep_interrupted or self.kept.epoch == 0:
+            if not self.keep_interrupted:
                 self._notify("on_train_end")
                 raise
-            self._settle_interrupt()
-        self._write_back(self.running)
+            settle_interrupt([self.nets[i] for i in self.running])
+        else:
+            self._write_back(self.running)
+        for net, job in zip(self.nets, self.jobs, strict=True):
+            if job.held_out is not None:
+                callback_of(net, KeepEpoch).go_back(net)
         self._notify("on_train_end")
         for net, job in zip(self.nets, self.jobs, strict=True):
             check_finite_predictions(net, job.rows)
             net.release()
         return self.nets
-
-    @torch.no_grad()
-    def _settle_interrupt(self) -> None:
-        """Go back to the last complete epoch; what stops early goes to its best by itself."""
-        epoch, self.running, parameters = self.kept
-        for parameter, kept in zip(self.network.parameters(), parameters, strict=True):
-            parameter.data = kept
-        for i in self.running:
-            cut(self.nets[i], keeper_of(self.nets[i]).epoch_ if self.jobs[i].keeps_best else epoch)
-        own = all(self.jobs[i].keeps_best for i in self.running)
-        which = "each one's best epoch" if own else f"{last_epoch(epoch)},"
-        warn_of_interrupt(self.nets[self.running[0]], f"the networks of {which} are kept")
 
     def _datasets(self, i: int) -> dict[str, Any]:
         job = self.jobs[i]
@@ -221,7 +209,7 @@ class _Stack:
 
     def _end_epoch(self) -> None:
         called = [i for i in self.running if self.jobs[i].settings.callbacks]
-        self._write_back(called)
+        self._write_back([i for i in self.running if i in called or self._keeps(self.jobs[i])])
         stopped = []
         for i in self.running:
             try:
@@ -229,12 +217,8 @@ class _Stack:
             except StopTraining:
                 stopped.append(i)
         self._read_back(called)
-        n = len(self.nets[self.running[0]].history)
         if stopped:
             self._drop(stopped)
-        if self.keep_interrupted and self.running:
-            parameters = [p.detach().clone() for p in self.network.parameters()]
-            self.kept = _Kept(n, list(self.running), parameters)
 
     @torch.no_grad()
     def _write_back(self, which: Sequence[int]) -> None:

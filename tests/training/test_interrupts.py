@@ -4,7 +4,6 @@ import copy
 import itertools
 import pickle
 import signal
-import threading
 import warnings
 from functools import cache
 
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from sklearn.ensemble import BaggingClassifier
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EpochTimer
 
@@ -23,13 +21,15 @@ from skbetafd import (
     PerModality,
     diagnose,
     load,
+    unimodal_gap,
 )
 from skbetafd._utils import files
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
 from skbetafd.estimators import front_door
 from skbetafd.fitting import trainer
-from skbetafd.training.callbacks import BestEpoch
+from skbetafd.training import stopping
 from skbetafd.training.net import FrontDoorNet
+from skbetafd.training.stopping import EarlyStop, KeepEpoch
 
 SMALL = {"max_epochs": 6, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
 SLOW = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}
@@ -118,13 +118,7 @@ def kept(clf, X, y, said="interrupted"):
 
 def test_the_last_complete_epoch_is_kept_and_said(X, y):
     spy = Spy()
-    clf = kept(
-        make(callbacks=[spy, Interrupt(4)]),
-        X,
-        y,
-        "interrupted in epoch 4 of 6 epochs: the network of epoch "
-        "3, the last complete one, is kept",
-    )
+    clf = kept(make(callbacks=[spy, Interrupt(4)]), X, y, "after 3 of 6 epochs: .* of epoch 3")
     assert clf.n_iter_ == len(clf.history_) == 3
     assert all("train_loss" in entry for entry in clf.history_)
     assert same(weights_of(clf.module_), spy.weights[-1])
@@ -141,7 +135,7 @@ def assert_references_are_of_the_network(clf, X):
 def test_the_best_epoch_of_early_stopping_is_kept_and_said(X, noise):
     spy = Spy()
     losses = make(**SLOW).fit(X, noise).history_[:4, "valid_loss"]
-    said = f"in epoch 5 of 6 epochs: the network of epoch {1 + np.argmin(losses)}, the best of 4"
+    said = f"after 4 of 6 epochs: what is kept is of epoch {1 + np.argmin(losses)}"
     clf = kept(make(**SLOW, callbacks=[spy, Interrupt(5)]), X, noise, said)
     assert clf.n_iter_ == 4
     assert clf.best_epoch_ == 1 + np.argmin(clf.history_[:, "valid_loss"]) < 4
@@ -165,8 +159,8 @@ MOMENTS = {
     "a step": (torch.optim.AdamW, "step"),
     "the end of an epoch's steps": (FrontDoorNet, "record_epoch"),
     "the timer": (EpochTimer, "on_epoch_end"),
-    "the validation loss": (trainer, "held_out_loss"),
-    "the end of the validation": (BestEpoch, "on_epoch_end"),
+    "the validation loss": (stopping, "held_out_loss"),
+    "the end of the validation": (EarlyStop, "on_epoch_end"),
 }
 
 
@@ -230,8 +224,7 @@ def test_whenever_it_comes_weights_history_and_best_epoch_agree(
 def test_members_in_a_stack_are_kept_and_said(X, noise):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", interrupting(torch.optim.AdamW.step, 10))
-        said = "the networks of epoch 2, the last complete one, are kept"
-        clf = kept(make(n_members=2), X, noise, said)
+        clf = kept(make(n_members=2), X, noise, "what is kept is of epoch 2")
     assert [len(member.net.history) for member in clf.members_] == [2, 2]
 
 
@@ -239,7 +232,7 @@ def test_members_one_by_one_are_kept_only_if_the_last_is_interrupted(X, y):
     clf = make(n_members=2).fit(X, y)
     clf.set_params(callbacks=[Interrupt(3, network=1)])
     assert_as_before(clf, lambda: clf.fit(X, y))
-    kept(clf.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "network of epoch 2, the last")
+    kept(clf.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "of epoch 2")
     assert [len(member.net.history) for member in clf.members_] == [6, 2]
 
 
@@ -307,42 +300,34 @@ def test_save_leaves_the_old_file(X, y, monkeypatch, tmp_path):
 
 
 SEARCHES = {
-    "GridSearchCV": lambda clf, X, y: GridSearchCV(clf, {"beta": [0, 1]}, cv=2).fit(X, y),
-    "cross_val_score": lambda clf, X, y: cross_val_score(clf, X, y, cv=2),
-    "BaggingClassifier": lambda clf, X, y: BaggingClassifier(
-        clf.set_params(modalities=[4, 3]), n_estimators=2
-    ).fit(np.hstack(list(X.values())), y),
-    "a Pipeline in a search": lambda clf, X, y: GridSearchCV(
-        make_pipeline(PerModality("passthrough"), clf), {}, cv=2
+    "FrontDoorMultiModalClassifierCV": lambda callbacks, X, y: FrontDoorMultiModalClassifierCV(
+        **SMALL, callbacks=callbacks, cv=2
     ).fit(X, y),
-    "FrontDoorMultiModalClassifierCV": lambda clf, X, y: FrontDoorMultiModalClassifierCV(
-        **SMALL, callbacks=clf.callbacks, cv=2
-    ).fit(X, y),
-    "diagnose": lambda clf, X, y: diagnose(
-        X, y, cv=2, network_params={"batch_size": 16, "callbacks": clf.callbacks}
+    "diagnose": lambda callbacks, X, y: diagnose(
+        X, y, cv=2, network_params={"batch_size": 16, "callbacks": callbacks}
     ),
+    "unimodal_gap": lambda callbacks, X, y: unimodal_gap(make(callbacks=callbacks), X, y, cv=2),
 }
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.filterwarnings("error:Training was interrupted")
-def test_a_search_is_not_continued_with_a_network_that_was_cut_short(search, X, y):
-    fits = Interrupt(3, network=1)
+def test_the_own_search_and_diagnostics_end_with_an_interrupt(search, X, y):
     with pytest.raises(KeyboardInterrupt):
-        SEARCHES[search](make(callbacks=[fits]), X, y)
+        SEARCHES[search]([Interrupt(3, network=1)], X, y)
 
 
-def test_in_a_pipeline_the_network_is_kept(X, y):
-    pipeline = make_pipeline(PerModality("passthrough"), make(callbacks=[Interrupt(3)]))
-    kept(pipeline, X, y, "the network of epoch 2")
-    assert pipeline[-1].n_iter_ == 2
+def test_a_search_of_scikit_learn_goes_on_with_what_is_kept_as_with_its_own_networks(X, y):
+    pipeline = make_pipeline(PerModality("passthrough"), make(callbacks=[Interrupt(3, network=3)]))
+    search = kept(GridSearchCV(pipeline, {}, cv=2), X, y, "of epoch 2")
+    assert search.best_estimator_[-1].n_iter_ == 2
 
 
 def test_the_refit_of_the_own_search_is_kept(X, y):
     search = FrontDoorMultiModalClassifierCV(
         **SMALL, n_references=8, cv=2, callbacks=[Interrupt(3, network=3)]
     )
-    kept(search, X, y, "the network of epoch 2")
+    kept(search, X, y, "of epoch 2")
     assert search.n_iter_ == 2 and search.scores_.shape[0] == 2
 
 
@@ -357,71 +342,63 @@ def test_a_memory_does_not_remember_it(X, y, monkeypatch, tmp_path):
 
 
 def test_baselines_keep_the_last_of_their_networks_alone(X, y):
-    joint = kept(FusionClassifier(**SMALL, callbacks=[Interrupt(3)]), X, y, "network of epoch 2")
+    joint = kept(FusionClassifier(**SMALL, callbacks=[Interrupt(3)]), X, y, "of epoch 2")
     assert joint.n_iter_ == 2
     late = LateFusionClassifier(**SMALL).fit(X, y)
     late.set_params(callbacks=[Interrupt(3)])
     assert_as_before(late, lambda: late.fit(X, y))
-    kept(late.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "the network of epoch 2")
+    kept(late.set_params(callbacks=[Interrupt(3, network=2)]), X, y, "of epoch 2")
 
 
 class Signal(Callback):
-    """Sends the signal of Ctrl-C in the third epoch, or in the first call of a stream."""
+    """Sends the signal of Ctrl-C at the end of the third epoch or of one of its batches."""
 
-    def __init__(self, moment, epoch=3):
-        self.moment = moment
-        self.epoch = epoch
+    def __init__(self, event):
+        setattr(self, event, self.send)
 
-    def _send(self, net, moment):
-        if (moment, len(net.history)) == (self.moment, self.epoch):
+    def send(self, net, **kwargs):
+        if len(net.history) == 3:
             signal.raise_signal(signal.SIGINT)
-
-    def on_batch_end(self, net, **kwargs):
-        self._send(net, "on_batch_end")
-
-    def on_epoch_end(self, net, **kwargs):
-        self._send(net, "on_epoch_end")
 
 
 @pytest.fixture
-def sigint(request):
+def sigint():
     # a job in the background of a shell inherits that the signal is ignored
     earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, earlier))
-    assert threading.current_thread() is threading.main_thread()
+    yield
+    signal.signal(signal.SIGINT, earlier)
 
 
-IN_A_CALLBACK = pytest.mark.parametrize("moment", ["on_batch_end", "on_epoch_end"])
+def test_a_real_signal_is_such_an_interrupt(X, y, sigint):
+    assert kept(make(callbacks=[Signal("on_batch_end")]), X, y, "after 2 of 6").n_iter_ == 2
 
 
-@IN_A_CALLBACK
-def test_a_real_signal_is_such_an_interrupt(moment, X, y, sigint):
-    clf = kept(make(callbacks=[Signal(moment)]), X, y, "interrupted in epoch 3")
-    assert clf.n_iter_ == 2
+def test_while_a_callback_runs_at_an_epoch_s_end_it_is_that_callback_s_stop(X, y, sigint):
+    assert make(callbacks=[Signal("on_epoch_end")]).fit(X, y).n_iter_ == 3
 
 
-@IN_A_CALLBACK
-def test_a_real_signal_while_a_callback_runs_is_raised_where_interrupts_are(
-    moment, X, y, sigint, tmp_path
-):
-    callbacks = [Signal(moment)]
-    assert_as_before(
-        search := FrontDoorMultiModalClassifierCV(**SMALL, cv=2, callbacks=callbacks),
-        lambda: search.fit(X, y),
-    )
+def test_with_a_checkpoint_it_is_raised_with_the_file_s_name(X, y, tmp_path):
     with pytest.raises(KeyboardInterrupt) as caught:
-        make(callbacks=callbacks, checkpoint_dir=tmp_path).fit(X, y)
+        make(callbacks=[Interrupt(3)], checkpoint_dir=tmp_path).fit(X, y)
     (kept,) = tmp_path.iterdir()
-    assert caught.value.__notes__ == [f"The same call goes on after the last epoch in {kept}."]
-    with pytest.raises(KeyboardInterrupt):
-        make(callbacks=[Signal(moment, 1)]).partial_fit(X, y, classes=np.unique(y))
+    assert str(kept) in caught.value.__notes__[0]
 
 
 def test_keeping_epochs_changes_no_bit_and_is_not_in_the_pickle(X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clf = make().fit(X, y)
-    for _, callback in clf.net_.callbacks_:
-        assert not any(torch.is_tensor(v) for v in vars(callback).values())
-    found = [cb for _, cb in clf.net_.callbacks_ if type(cb).__name__ == "LastEpoch"]
-    assert len(found) == 1 and found[0].epoch_ == 0 and found[0].kept_ == (0, [])
+    (keeper,) = (cb for _, cb in clf.net_.callbacks_ if isinstance(cb, KeepEpoch))
+    assert keeper.kept_ == (0, 0, ())
+    clf._keep_interrupted = False
+    assert_array_equal(clf.predict_proba(X), clf.fit(X, y).predict_proba(X))
+
+
+def test_every_callback_sees_the_epoch_in_which_one_stops(X, y):
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    spies = [Spy(), Spy()]
+    clf = make(callbacks=[spies[0], Stop(), spies[1]]).fit(X, y)
+    assert clf.n_iter_ == len(spies[0].weights) == len(spies[1].weights) == 1

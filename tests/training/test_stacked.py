@@ -37,7 +37,7 @@ def make(seed=0, **parameters):
     return FrontDoorMultiModalClassifier(**SMALL | {"random_state": seed} | parameters)
 
 
-def fit_together(fits, verbose=0, **options):
+def fit_together(fits, verbose=0):
     """Classifiers fitted in one call, from (classifier, arguments of fit)."""
     classifiers = [copy.deepcopy(classifier) for classifier, _ in fits]
     named = ("X", "y", "sample_weight", "mediator")
@@ -45,7 +45,7 @@ def fit_together(fits, verbose=0, **options):
         classifier._request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
         for classifier, (_, arguments) in zip(classifiers, fits, strict=True)
     ]
-    for classifier, result in zip(classifiers, fit_all(requests, verbose, **options), strict=True):
+    for classifier, result in zip(classifiers, fit_all(requests, verbose), strict=True):
         classifier._adopt(result)
     return classifiers
 
@@ -83,9 +83,9 @@ def stacks(monkeypatch):
     sizes = []
     build = stacked._Stack.__init__
 
-    def counted(self, jobs):
+    def counted(self, jobs, **options):
         sizes.append(len(jobs))
-        build(self, jobs)
+        build(self, jobs, **options)
 
     monkeypatch.setattr(stacked._Stack, "__init__", counted)
     return sizes
@@ -406,28 +406,6 @@ def test_a_callback_that_changes_the_network_has_its_effect(make_callback, tmp_p
     make(5, callbacks=[checkpoint]).fit(*data)
     fits = [(make(s, callbacks=[make_callback(checkpoint)]), data) for s in (0, 1)]
     assert_together_equals_alone(fits)
-
-
-class StopBefore(Callback):
-    """An interrupt between epochs 2 and 3, as by the user."""
-
-    def on_epoch_begin(self, net, **kwargs):
-        if len(net.history) == 3:
-            raise KeyboardInterrupt
-
-
-def test_an_interrupt_keeps_the_networks_and_says_so():
-    data = rows(60)
-    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 4"):
-        (alone,) = fit_alone([(make(0, max_epochs=4, callbacks=[StopBefore()]), data)])
-    assert alone.n_iter_ == 2
-    fits = [(make(s, max_epochs=4, callbacks=[StopBefore()] * (s == 0)), data) for s in (0, 1)]
-    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 4"):
-        try:
-            together = fit_together(fits, keep_interrupted=True)
-        except KeyboardInterrupt:  # else it would end the whole run of pytest
-            pytest.fail("the networks are lost")
-    assert together[0].n_iter_ == 2
 
 
 def test_a_network_that_diverges_is_an_error():
