@@ -4,6 +4,9 @@ import os
 
 # Before SciPy's import: lets scikit-learn run check_array_api_input instead of skipping it.
 os.environ["SCIPY_ARRAY_API"] = "1"
+# Before NumPy's import: arrays and networks are tiny, more threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +20,7 @@ from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 # No clock: machines differ. The same examples each run, and no database in the checkout.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 settings.load_profile("tests")
-torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
+torch.set_num_threads(1)
 
 
 @pytest.hookimpl(wrapper=True)

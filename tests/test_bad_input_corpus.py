@@ -23,6 +23,8 @@ from bad_inputs.good import CLASSIFIERS, fitted, unfitted
 
 import skbetafd
 
+pytestmark = pytest.mark.slow
+
 CASES = [*of_classifiers.CASES, *of_data.CASES, *of_graphs.CASES, *of_plots.CASES]
 FOREIGN = re.compile(
     r"(?<![\w'\"])_[a-z]\w+|site-packages|object has no attribute|is not (iterable|subscriptable)|"

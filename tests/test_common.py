@@ -22,21 +22,25 @@ OTHER_FOLDS = (
     "the folds of repeated rows are others; scikit-learn exempts TunedThresholdClassifierCV too"
 )
 
-ESTIMATORS = [
+MAIN = [
     FrontDoorMultiModalClassifier(),
+    DiscreteFrontDoorClassifier(),
+    DiscreteFrontDoorClassifier(beta=0),
+    PerModality(StandardScaler()),
+]
+OTHERS = [
     FrontDoorMultiModalClassifier(predominant=0, **FULL_BATCH),
     FrontDoorMultiModalClassifierCV(
         betas=(0, 1), cv=2, max_epochs=50, hidden_dim=16, predominant=0
     ),
-    DiscreteFrontDoorClassifier(),
-    DiscreteFrontDoorClassifier(beta=0),
-    PerModality(StandardScaler()),
     *(
         kind(**parameters)
         for kind in (FusionClassifier, UnimodalClassifier, LateFusionClassifier)
         for parameters in ({}, FULL_BATCH)
     ),
 ]
+
+pytestmark = pytest.mark.filterwarnings("ignore::skbetafd.VacuousAdjustmentWarning")
 
 
 def expected_failed_checks(estimator):
@@ -46,7 +50,12 @@ def expected_failed_checks(estimator):
     return {WEIGHTS: MINI_BATCH} if mini_batches else {}
 
 
-@pytest.mark.filterwarnings("ignore::skbetafd.VacuousAdjustmentWarning")
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
+@parametrize_with_checks(MAIN, expected_failed_checks=expected_failed_checks)
 def test_sklearn_s_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(OTHERS, expected_failed_checks=expected_failed_checks)
+def test_sklearn_s_own_checks_of_the_others(estimator, check):
     check(estimator)

@@ -31,6 +31,7 @@ def test_the_main_job_prints_its_table_and_saves_its_picture(tmp_path, monkeypat
     assert "quickstart" in out.err
 
 
+@pytest.mark.slow
 def test_without_matplotlib_the_main_job_says_so(tmp_path, monkeypatch, capsys):
     real_import = builtins.__import__
 
@@ -56,6 +57,7 @@ def test_help_says_what_the_main_job_is_and_does_not_start_it(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("example", [EXAMPLE], ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_the_example_runs(example, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(example))

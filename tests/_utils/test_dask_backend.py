@@ -22,6 +22,7 @@ dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 pytestmark = [
+    pytest.mark.slow,
     # Dask leaves the closing of sockets and loops to the garbage collector, its own and of a
     # worker that was killed; they then surface in whatever test is running
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_notebook_s_bars_are_asked_for_only_where_a_bar_is_shown():
     code = (
         "import sys, numpy as np, skbetafd, skbetafd.plots\n"

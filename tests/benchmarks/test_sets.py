@@ -1,11 +1,11 @@
 import io
 import tarfile
 
+import describe_sets
 import numpy as np
 import pandas as pd
 import pytest
 from data import real_set, sets, signals
-from describe_sets import folds, worth
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -61,15 +61,16 @@ def test_registry_has_every_set_and_refuses_others():
 def test_folds_keep_groups_together():
     y, groups = np.tile([0, 1], 10), np.repeat(np.arange(10), 2)
     X = MultiModalArray({"a": np.arange(20.0)[:, None]})
-    for train, test in folds(real_set.RealSet(X, y, groups, "a")):
+    for train, test in describe_sets.folds(real_set.RealSet(X, y, groups, "a")):
         assert not set(groups[train]) & set(groups[test])
 
 
-def test_worth_scores_each_modality_alone_and_all():
+def test_worth_scores_each_modality_alone_and_all(monkeypatch):
+    monkeypatch.setattr(describe_sets, "ENOUGH_ROWS", 80)
     y = np.tile([0, 1], 20)
     noise = np.random.default_rng(0).normal(size=(40, 2))
     X = MultiModalArray({"label": y[:, None] + noise[:, :1] / 9, "noise": noise[:, 1:]})
-    scores = worth(real_set.RealSet(X, y, None, "label"))
+    scores = describe_sets.worth(real_set.RealSet(X, y, None, "label"))
     assert scores["label"] == scores["all"] == 1
     assert scores["noise"] < 0.8
 

@@ -125,6 +125,7 @@ def test_scores_with_other_columns_are_refused(tmp_path, n_rows):
         run.done(path, budget=1)
 
 
+@pytest.mark.slow
 def test_every_variant_says_how_the_confounder_is_planted():
     split = tracks.task("interventional", "kar/mor", "correlated with the content", 0)
     laws = tracks.VARIANTS["correlated with the content"].by_class
@@ -135,6 +136,7 @@ def test_every_variant_says_how_the_confounder_is_planted():
     assert not np.array_equal(broken[1], redrawn[1])
 
 
+@pytest.mark.slow
 def test_missing_auxiliaries_leave_the_predominant_modality_alone():
     split = tracks.task("clean", "kar/mor", "no confounder", 0)
     X, _ = split.tests["50% missing"]

@@ -9,6 +9,11 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ["quickstart", "why_and_when", "comparison"]
 PAGES = [DOCS / f"{name}.md" for name in NAMES] + sorted((DOCS / "user_guide").glob("*.md"))
+SLOW = "quickstart choosing_beta saving_and_deploying mediator_and_criterion explaining".split()
+MARKED = [
+    pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in SLOW))
+    for page in PAGES
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 AS_PRINTED = ELLIPSIS | NORMALIZE_WHITESPACE
 
@@ -22,7 +27,7 @@ def run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert OutputChecker().check_output(told, said, AS_PRINTED), f"{block[1]}\nprints\n{said}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", MARKED)
 def test_the_python_blocks_run_and_print_what_follows_them(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # what they save
     run(page, capsys)

@@ -14,6 +14,7 @@ def blocks(language):
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+@pytest.mark.slow
 def test_the_python_blocks_run_one_after_another(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")

@@ -55,6 +55,7 @@ def test_with_many_rows_the_prediction_is_the_exact_mixture(model):
     np.testing.assert_allclose(clf.predict_proba(list(GRID)), population, atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_error_falls_as_the_square_root_of_the_number_of_rows():
     sizes = [100, 1000, 10_000, 100_000]
     errors = np.zeros((8, len(sizes)))

@@ -299,6 +299,7 @@ def test_cv_may_be_an_iterable_of_splits(X, y):
     assert_array_equal(once.scores_, found.scores_)
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(X, y):
     one, two = (
         make(n_jobs=n, param_grid={"hidden_dim": [4, 8]}, scoring="neg_log_loss").fit(X, y)

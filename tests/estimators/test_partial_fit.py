@@ -21,6 +21,7 @@ def passes(clf, X, y, n_passes, n_parts, **parameters):
     return clf
 
 
+@pytest.mark.slow
 def test_a_stream_reaches_what_a_fit_reaches_and_keeps_classes_that_stay_away():
     digits = load_multiple_features(("kar", "mor"))
     train, test = next(

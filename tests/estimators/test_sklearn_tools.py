@@ -97,6 +97,7 @@ def test_a_tool_fits_predicts_and_scores_on_the_container(tool, X, y, quick):
     "tool",
     [tool for tool in FITTED_ON_THE_CONTAINER if tool not in ("dummy", "pipeline of all columns")],
 )
+@pytest.mark.slow
 def test_a_tool_gives_on_the_container_what_it_gives_on_the_flat_array(tool, X, flat, y, quick):
     def with_widths(**parameters):
         return quick(**{"modalities": WIDTHS} | parameters)
@@ -116,6 +117,7 @@ def test_voting_averages_seeing_and_doing(X, y, quick):
     assert_allclose(voting.predict_proba(X), (see + do) / 2, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_grid_search_with_two_processes_equals_one(X, y, quick):
     one, two = (
         GridSearchCV(quick(), BETAS, cv=3, n_jobs=n_jobs, scoring="neg_log_loss").fit(X, y)
@@ -125,6 +127,7 @@ def test_grid_search_with_two_processes_equals_one(X, y, quick):
     assert two.best_params_ == one.best_params_
 
 
+@pytest.mark.slow
 def test_large_data_reach_two_processes_as_read_only_memory_maps(y, quick):
     # joblib maps arrays from 1 MB on
     rng = np.random.default_rng(0)

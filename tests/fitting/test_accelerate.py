@@ -16,6 +16,8 @@ import skbetafd
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.training import accelerated
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 
 SCRIPT = Path(__file__).with_name("two_processes.py")

@@ -237,6 +237,7 @@ def test_numpy_integers_are_random_states_too(X, y, quick, fits, tmp_path):
     assert len(fits) == 1
 
 
+@pytest.mark.slow
 def test_a_fit_of_another_process_is_taken(X, y, quick, fits, tmp_path):
     classifier = quick(memory=str(tmp_path / "cache"))
     with open(tmp_path / "task.pkl", "wb") as file:

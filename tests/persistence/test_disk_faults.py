@@ -17,6 +17,8 @@ from skbetafd import __main__ as main_job
 from skbetafd.persistence import export
 from skbetafd.training.net import FrontDoorNet
 
+pytestmark = pytest.mark.slow
+
 ROOM = 4096
 """Bytes, less than any of the files needs."""
 

@@ -91,6 +91,7 @@ def test_rows_that_no_prediction_is_for_get_nan(session):
     assert np.isnan(proba).all(axis=1).tolist() == [True, True, False]
 
 
+@pytest.mark.slow
 def test_a_mediated_model_with_integer_labels(mediated, tmp_path):
     mediated.to_onnx(tmp_path / "model.onnx", beta=0.5)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -115,6 +116,7 @@ def test_the_torch_module_predicts_as_the_library(effect, beta, strings, mediate
             clf.effect = before
 
 
+@pytest.mark.slow
 def test_torch_export_has_a_dynamic_batch(mediated):
     X = [torch.tensor(rows(9)[0]["audio"])] * 2
     module = mediated.to_torch()
@@ -140,6 +142,7 @@ def test_labels_beyond_int64_come_as_positions():
     assert clf.to_torch().labels.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_sparse_modality_is_read_from_dense_rows(tmp_path):
     rng = np.random.default_rng(0)
     words = np.where(rng.random((30, 12)) < 0.3, rng.random((30, 12)), 0).astype(np.float32)
@@ -197,6 +200,7 @@ class Rows(nn.Module):
         return self.layer(x).reshape(len(x) if self.constant else x.shape[0], 3)
 
 
+@pytest.mark.slow
 def test_a_module_of_the_user_s_is_exported_for_any_number_of_rows(tmp_path):
     X, label = rows(30)
     path = tmp_path / "model.onnx"
@@ -225,6 +229,7 @@ class Talking(nn.Module):
         return x
 
 
+@pytest.mark.slow
 def test_what_a_module_warns_of_in_the_export_is_told(tmp_path):
     X, label = rows(30)
     encoder = nn.Sequential(nn.Linear(X["audio"].shape[1], 4), Talking())

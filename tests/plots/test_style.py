@@ -64,6 +64,7 @@ def test_without_matplotlib_the_error_names_who_needs_it_and_the_extra(no_matplo
         get_axes(None, Display())
 
 
+@pytest.mark.slow
 def test_importing_the_displays_does_not_import_matplotlib():
     code = "import skbetafd.plots, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -167,6 +167,7 @@ def test_predictions_leave_the_warning_filters_alone_which_threads_share(kind, m
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.slow
 def test_a_child_process_predicts_and_fits_as_its_parent_does(method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this platform has no {method}")

@@ -213,6 +213,7 @@ def test_files_leave_the_process_as_it_was(clf, tmp_path):
     assert_untouched(work)
 
 
+@pytest.mark.slow
 def test_an_export_leaves_the_process_as_it_was_also_if_it_fails(tmp_path):
     """Where the directory is missing, that is found when all else is done."""
     clf = FrontDoorMultiModalClassifier(**QUICK).fit(X, Y)

@@ -10,6 +10,8 @@ from sklearn.model_selection import GridSearchCV
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"max_epochs": 4, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
 
 

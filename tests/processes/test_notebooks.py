@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_search_in_other_processes_takes_modules_and_callbacks_of_a_notebook():
     cells = (Path(__file__).parent / "notebook.py").read_text("utf-8")

@@ -16,6 +16,8 @@ from sklearn.exceptions import NotFittedError
 
 from skbetafd import FrontDoorMultiModalClassifier, load
 
+pytestmark = pytest.mark.slow
+
 N = 24
 RNG = np.random.default_rng(0)
 LABEL = np.arange(N) % 3

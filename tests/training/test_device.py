@@ -79,6 +79,7 @@ def refusing(monkeypatch, place, name, ask):
 
 
 @pytest.mark.parametrize("library", MOST)
+@pytest.mark.slow
 def test_the_machine_s_own_memory_is_an_error_that_says_what_to_change(data, monkeypatch, library):
     clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
     before = clf.predict_proba(data[0])
