@@ -4,42 +4,54 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO
 
 UNFINISHED = ".skbetafd-*.tmp"
 """Name of what is being written; a process that is killed leaves it behind."""
-ORDINARY = 0o666
-"""Mode of a new file, of which the umask takes its part."""
-NO_FILE = "is a directory; the path of a file is needed"
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
-    """Give the path, if the system can know a file by it."""
+    """Return the path, if it can name a file.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no path, or holds what no name of a file does.
+    """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a string or path-like, got {path!r}")
-    if "\0" in str(path):
-        raise ValueError(f"path must not hold a null character, got {path!r}")
     try:
-        os.fsencode(path)
-    except UnicodeEncodeError as error:
-        raise ValueError(f"path must be text that can name a file, got {path!r}") from error
+        valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise ValueError(f"path must be text that can name a file, got {path!r}")
     return Path(path)
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
-    """Give what the path leads to, if a file can be written there."""
+    """Return what the path leads to, if a file can take its place.
+
+    Raises
+    ------
+    OSError
+        With the path, if its directory is missing, or if it is a directory, a device or a link
+        that leads back to itself.
+    """
     checked_path(path)
     with _naming(path):
-        if os.path.basename(os.fspath(path)) in ("", "."):  # Path would drop it
-            raise IsADirectoryError(errno.EISDIR, NO_FILE)
         target = Path(os.path.realpath(path))
-        _check_ordinary(target)
+        if not target.parent.is_dir():
+            raise OSError(errno.ENOENT, f"there is no directory {str(target.parent)!r}")
+        if target.is_dir() or os.path.basename(path) in ("", "."):  # Path would drop it
+            raise OSError(errno.EISDIR, "is a directory; the path of a file is needed")
+        if os.path.lexists(target) and not target.is_file():
+            raise OSError(errno.EINVAL, "is no ordinary file")
     return target
 
 
@@ -63,12 +75,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     own = f"{os.getpid()}-{threading.get_ident()}"
     unfinished = target.with_name(UNFINISHED.replace("*", own))
     with _naming(path):
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else ORDINARY
-        file = open(unfinished, "wb", opener=partial(os.open, mode=mode))
         try:
-            with file:
-                if target.exists() and stat.S_IMODE(unfinished.stat().st_mode) != mode:
-                    unfinished.chmod(mode)  # what the umask has taken
+            with open(unfinished, "wb") as file:
+                if target.exists():
+                    shutil.copymode(target, unfinished)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -85,37 +95,14 @@ def remove_unfinished(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_ordinary(target: Path) -> None:
-    """Refuse what would be lost if a file took its place."""
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, NO_FILE)
-    if target.is_symlink():
-        raise OSError(errno.ELOOP, "is a link that leads back to itself")
-    if not target.parent.is_dir():
-        missing = f"there is no directory {str(target.parent)!r} to write {target.name!r} to"
-        raise FileNotFoundError(errno.ENOENT, missing)
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise OSError(errno.EINVAL, "is no ordinary file")
-
-
 @contextmanager
 def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Put the path that the user gave into an error of the file system."""
     try:
         yield
-    except Exception as error:
-        cause = _of_the_system(error)
-        if cause is None:
-            raise
-        reason = cause.strerror or str(cause)
-        raise OSError(cause.errno or errno.EIO, reason, os.fspath(path)) from error
-
-
-def _of_the_system(error: BaseException | None) -> OSError | None:
-    """Find the system's error; torch.save may raise another one while it handles that."""
-    while error is not None and not isinstance(error, OSError):
-        error = error.__context__
-    return error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, os.fspath(path)) from error
 
 
 def _sync_directory(directory: Path) -> None:

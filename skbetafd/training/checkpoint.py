@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ class Checkpoint:
             "complete": complete,
             "state": training_state(net),
         }
+        made = BytesIO()  # of a full disk, torch's own writer would not say
+        torch.save(content, made)
         with whole_file(self.path) as file:
-            torch.save(content, file)
+            file.write(made.getbuffer())
 
     def resume(self, net: NeuralNet) -> bool:
         """Bring a net to where the file left it, if there is one; tell whether that is the end."""

@@ -47,7 +47,7 @@ def test_a_file_and_then_its_folder_are_on_the_disk_before_and_after_it_takes_it
     assert path.read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("mine"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("error", [RuntimeError("mine"), KeyboardInterrupt()])
 def test_an_error_that_is_not_the_system_s_comes_out_as_it_is(path, error):
     with pytest.raises(type(error)) as caught, whole_file(path) as file:
         file.write(b"ha")
@@ -57,18 +57,15 @@ def test_an_error_that_is_not_the_system_s_comes_out_as_it_is(path, error):
     assert path.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("call", ["builtins.open", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_whatever_the_system_refuses_the_old_file_stays_and_the_error_names_it(
     path, call, number, monkeypatch
 ):
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number), "another name")
 
-    if call == "open":
-        monkeypatch.setattr("builtins.open", refuse)
-    else:
-        monkeypatch.setattr(os, call, refuse)
+    monkeypatch.setattr(call, refuse)
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
         write(path)
     monkeypatch.undo()
@@ -109,21 +106,26 @@ def test_a_hard_link_is_replaced_and_not_written_through(path):
     assert path.read_bytes() == b"old" and path.with_name("link").read_bytes() == b"new"
 
 
-def test_a_link_that_leads_back_to_itself_is_named(path):
-    one, two = path.with_name("one"), path.with_name("two")
-    one.symlink_to(two)
-    two.symlink_to(one)
-    with pytest.raises(OSError, match=f"leads back to itself: '{one}'"):
-        write(one)
-    assert one.is_symlink() and two.is_symlink()
-
-
-@pytest.mark.parametrize("ending", ["none/", "none/.", "file/"])
-def test_a_path_that_ends_as_a_folder_s_is_refused(path, ending):
-    given = f"{path.parent}/{ending}"
-    with pytest.raises(IsADirectoryError, match=f"is needed: '{given}'"):
-        write(given)
-    assert os.listdir(path.parent) == ["file"] and path.read_bytes() == b"old"
+def test_a_path_that_leads_to_no_place_for_a_file_is_refused_by_its_name(path):
+    folder = path.parent
+    os.mkfifo(folder / "pipe")
+    for one, other in (("one", "two"), ("two", "one")):
+        (folder / one).symlink_to(folder / other)
+    before = sorted(os.listdir(folder))
+    for given, error in {
+        folder: IsADirectoryError,
+        f"{folder}/new/": IsADirectoryError,
+        f"{path}/": IsADirectoryError,
+        f"{path}/.": IsADirectoryError,
+        folder / "none" / "file": FileNotFoundError,
+        folder / "one": OSError,  # leads back to itself
+        folder / "pipe": OSError,
+        "/dev/null": OSError,
+    }.items():
+        with pytest.raises(error, match=re.escape(f": '{given}'")):
+            write(given)
+        assert sorted(os.listdir(folder)) == before and path.read_bytes() == b"old"
+    assert not os.path.isfile("/dev/null")
 
 
 def test_a_path_from_a_working_folder_that_is_gone_is_named(tmp_path):
@@ -141,21 +143,6 @@ def test_a_path_that_can_name_no_file_is_told(tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"can name a file, got {path!r}")) as caught:
         write(path)
     assert type(caught.value) is ValueError
-
-
-def test_a_device_is_not_replaced(path):
-    os.mkfifo(path.with_name("pipe"))
-    for special in (path.with_name("pipe"), "/dev/null"):
-        with pytest.raises(OSError, match=f"no ordinary file: '{special}'"):
-            write(special)
-    assert not os.path.isfile("/dev/null")
-
-
-def test_a_folder_or_one_that_is_missing_is_named(path):
-    with pytest.raises(IsADirectoryError, match=f"is needed: '{path.parent}'"):
-        write(path.parent)
-    with pytest.raises(FileNotFoundError, match=f"'{path.parent}/none/file'"):
-        write(path.parent / "none" / "file")
 
 
 def test_a_name_as_long_as_the_system_allows_can_be_written(path):
