@@ -191,13 +191,12 @@ class Baseline(AccuracyMixin, NetworkClassifier):
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
-            views = self._views(request.names)
+            views = self._views(request.rows.names)
             self.parts_ = [
                 fit_part(
                     request,
                     view,
                     self._make_rule,
-                    int(self.verbose),
                     keep_interrupted=self._keep_interrupted and at == len(views),
                 )
                 for at, view in enumerate(views, start=1)

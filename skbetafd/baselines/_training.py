@@ -51,26 +51,26 @@ def fit_part(
     request: FitRequest,
     columns: tuple[int, ...],
     make_rule: Callable[[], Rule],
-    verbose: int,
     *,
     keep_interrupted: bool = False,
 ) -> Part:
     """Train one network on some modalities of a request, on the rows that have any of them."""
-    used = np.flatnonzero(request.present[:, list(columns)].any(axis=1))
-    part = request.rows(used)
-    part = replace(
-        part,
-        names=tuple(request.names[m] for m in columns),
-        arrays=[part.arrays[m] for m in columns],
-        encodings=tuple(request.encodings[m] for m in columns),
-        present=part.present[:, list(columns)],
+    rows, spec = request.rows, request.spec
+    rows = rows.take(np.flatnonzero(rows.present[:, list(columns)].any(axis=1)))
+    rows = replace(
+        rows,
+        names=tuple(rows.names[m] for m in columns),
+        arrays=[rows.arrays[m] for m in columns],
+        present=rows.present[:, list(columns)],
     )
+    spec = replace(spec, encodings=tuple(spec.encodings[m] for m in columns))
+    part = FitRequest(rows, spec, request.run)
     rule = make_rule()
     with fitting():
-        trainer = Trainer(part, rule, part.groups, verbose, keep_interrupted)
+        trainer = Trainer(part, rule, keep_interrupted)
         net = rule.fit(trainer)
     rule, network = net.criterion_, net.module_.eval()
-    temperature = trainer.temperature(rule, network) if part.parameters["calibrate"] else 1.0
+    temperature = trainer.temperature(rule, network) if spec.parameters["calibrate"] else 1.0
     return Part(columns, trainer.scalers, rule, network, net.history, temperature)
 
 
@@ -84,53 +84,48 @@ class Trainer:
         Rows and parameters.
     rule : Rule
         The rule that asks for training.
-    groups : ndarray of shape (n_samples,) or None
-        Rows of one group stay on one side of the inner split.
-    verbose : int
-        As the estimator's.
     keep_interrupted : bool, default=False
         Whether a network whose training is interrupted is of use: the last to be trained is.
     """
 
     request: FitRequest
     rule: Rule
-    groups: np.ndarray | None
-    verbose: int
     keep_interrupted: bool = False
 
     def __post_init__(self) -> None:
-        p = self.parameters = self.request.parameters
+        p = self.parameters = self.request.spec.parameters
+        self.verbose = self.request.run.verbose
         self.device = resolve_device(p["device"])
         self.dtype = getattr(torch, data_dtype(p["dtype"]))
         holds_out = p["early_stopping"] or p["calibrate"] or self.rule.needs_validation
-        rows = np.arange(len(self.request.y))
+        rows = np.arange(len(self.request.rows))
         fit, held = self._split() if holds_out else (rows, None)
-        check_left_present(self.request.present[fit], self.request.names, NO_SPLIT)
+        check_left_present(self.request.rows.present[fit], self.request.rows.names, NO_SPLIT)
         self.scalers = fitted_scalers(
-            (array[fit] for array in self.request.arrays),
-            self.request.weight[fit],
-            self.request.encodings,
+            (array[fit] for array in self.request.rows.arrays),
+            self.request.rows.weight[fit],
+            self.request.spec.encodings,
             standardize=p["standardize"],
             device=self.device,
         )
         self.rows = self._tensors(fit)
         self.validation = None if held is None else self._tensors(held)
-        self.generator = torch.Generator("cpu").manual_seed(self.request.seeds[1])
+        self.generator = torch.Generator("cpu").manual_seed(self.request.spec.seeds[1])
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        request, fraction = self.request, self.parameters["validation_fraction"]
-        seed, classes = request.seeds[0], request.classes
-        return inner_split(request.y, self.groups, fraction, seed, NO_SPLIT, classes)
+        rows, fraction = self.request.rows, self.parameters["validation_fraction"]
+        seed = self.request.spec.seeds[0]
+        return inner_split(rows.y, rows.groups, fraction, seed, NO_SPLIT, rows.classes)
 
     def _tensors(self, rows: np.ndarray) -> TrainingTensors:
-        request, where = self.request, (self.device, self.dtype)
-        weight = request.weight[rows] / request.weight[rows].mean()
+        data, where = self.request.rows, (self.device, self.dtype)
+        weight = data.weight[rows] / data.weight[rows].mean()
         return TrainingTensors(
             [
                 scaler.training_input(array[rows], *where)
-                for array, scaler in zip(request.arrays, self.scalers, strict=True)
+                for array, scaler in zip(data.arrays, self.scalers, strict=True)
             ],
-            torch.tensor(request.y[rows], device=self.device),
+            torch.tensor(data.y[rows], device=self.device),
             torch.tensor(weight, dtype=self.dtype, device=self.device),
         )
 
@@ -138,8 +133,8 @@ class Trainer:
         """Make a network with fresh initial values."""
         p = self.parameters
         return FusionNetwork(
-            network_inputs(self.request.encodings, self.scalers),
-            self.request.n_classes,
+            network_inputs(self.request.spec.encodings, self.scalers),
+            len(self.request.rows.classes),
             hidden_dim=p["hidden_dim"],
             code_dim=p["knowledge_dim"],
             generator=self.generator,

@@ -35,6 +35,7 @@ from ..inputs.columns import ungrouped
 from ..inputs.missing import check_complete
 from ..inputs.row_sources import dense_rows
 from ..inputs.torch_dataset import labelled
+from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import log_proba_path
 from ..nn.front_door import Codes, FrontDoorNetwork
 from ..nn.mediator import MediatorNetwork, mediated_log_proba_path
@@ -494,10 +495,10 @@ class FrontDoorMultiModalClassifier(
             request = self._request(X, y, sample_weight, mediator, groups)
             if tasks is not None:
                 tasks.begin()
-                request = replace(request, watcher=tasks)
+                request = replace(request, run=replace(request.run, watcher=tasks))
             result = self._learn(request)
             self._adopt(result)
-            self._mass = result.mass / len(request.y) * request.mass
+            self._mass = result.mass / len(request.rows) * request.rows.mass
             remove_checkpoints(request)
             if tasks is not None:
                 tasks.end()
@@ -512,19 +513,18 @@ class FrontDoorMultiModalClassifier(
         return FitTasks(self, context, {"X": X, "y": y, "metadata": metadata})
 
     def _learn(self, request: FitRequest) -> FitResult:
-        verbose, keep = int(self.verbose), self._keep_interrupted
         if self.memory is not None:
             reason = self._why_not_remembered(request)
             if reason is None:
-                return fit_cached(request, self.memory, verbose, keep_interrupted=keep)
+                return fit_cached(request, self.memory)
             warnings.warn(f"memory is not used{reason}.", UserWarning, stacklevel=stack_level())
-        return fit_all([request], verbose, keep_interrupted=keep)[0]
+        return fit_all([request])[0]
 
     def _why_not_remembered(self, request: FitRequest) -> str | None:
         """Say why `memory` can't keep this fit; None if it can."""
         modules = [
             name
-            for name, encoding in zip(request.names, request.encodings, strict=True)
+            for name, encoding in zip(request.rows.names, request.spec.encodings, strict=True)
             if encoding.module is not None
         ]
         if modules:
@@ -551,17 +551,17 @@ class FrontDoorMultiModalClassifier(
         request = super()._request(X, y, sample_weight, mediator, groups)
         if start is not None and earlier is not None:
             check_same_data(self, *earlier)
-            start.check_encodings(request.names, request.encodings)
-            request = replace(request, start=start, mediator=start.ordered(request.mediator))
-        self._remember_reading()
-        self._mediator = None if request.mediator is None else request.mediator.described()
-        if not self.early_stopping:
-            request = replace(request, groups=None)
+            start.check_readings(request.rows.names, request.spec.readings)
+            rows = replace(request.rows, mediator=start.ordered(request.rows.mediator))
+            request = replace(request, rows=rows, spec=replace(request.spec, start=start))
+        self._standardize = self.standardize
+        observed = request.rows.mediator
+        self._mediator = None if observed is None else observed.described()
         if self.checkpoint_dir is not None:
             seeded = isinstance(self.random_state, Integral)
             request = with_checkpoints(request, self.checkpoint_dir, seeded=seeded)
         if mediator is None:
-            self._warn_of_one_modality(request)
+            self._warn_of_one_modality(request.rows)
         return request
 
     @classmethod
@@ -588,14 +588,14 @@ class FrontDoorMultiModalClassifier(
         if self.early_stopping and "valid_loss" in self.history_[0]:
             self.best_epoch_ = 1 + int(np.argmin(self.history_[:, "valid_loss"]))
 
-    def _warn_of_one_modality(self, request: FitRequest) -> None:
-        if len(request.names) == 1 and self.beta > 0:
-            name = request.names[0]
+    def _warn_of_one_modality(self, rows: TrainingRows) -> None:
+        if len(rows.names) == 1 and self.beta > 0:
+            name = rows.names[0]
             flat = self._layout.flat
             stray = ungrouped(getattr(self, "feature_names_in_", ())) if flat else []
             said = f", of which {stray[0]!r} has no 'modality__' before it" if stray else ""
             warnings.warn(
-                f"X is one modality ({name!r}, {request.arrays[0].shape[1]} columns{said}): "
+                f"X is one modality ({name!r}, {rows.arrays[0].shape[1]} columns{said}): "
                 "there is nothing to tell knowledge from context, and beta is without effect. "
                 "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
                 "modalities= or, in a DataFrame, as modality__column; in a Pipeline, PerModality "

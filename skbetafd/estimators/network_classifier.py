@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock
-from ..fitting.encodings import may_be_padded, resolve_encodings
-from ..fitting.request import NOT_IN_FIT, FitRequest, data_dtype, draw_seeds
+from ..fitting.encodings import may_be_padded, readings_of, resolve_encodings
+from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtype, draw_seeds
 from ..fitting.scaling import ModalityScaler
 from ..inputs.training_rows import numeric_rows, training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
@@ -140,22 +140,16 @@ class NetworkClassifier(Portable):
         if first:
             rate = self.encoder_learning_rate
             self._encodings = resolve_encodings(self.encoders, rate, names, shapes, rows.arrays)
+            self._readings = readings_of(names, self._encodings)
         self.modality_names_, self.modality_slices_ = list(names), self._layout.slices
-        return FitRequest(
-            names=names,
-            arrays=rows.arrays,
-            encodings=self._encodings,
-            present=rows.present,
-            y=rows.y,
-            n_classes=len(rows.classes),
-            classes=rows.classes,
-            mass=rows.mass,
-            weight=rows.weight,
-            mediator=rows.mediator,
-            groups=rows.groups,
-            parameters=self._fit_parameters(),
-            seeds=draw_seeds(private_generator(self.random_state), int(self.n_members)),
+        run = FitRun(int(self.verbose), keep_interrupted=self._keep_interrupted)
+        spec = FitSpec(
+            self._encodings,
+            self._readings,
+            self._fit_parameters(),
+            draw_seeds(private_generator(self.random_state), int(self.n_members)),
         )
+        return FitRequest(rows, spec, run)
 
     @classmethod
     def _fit_parameter_names(cls) -> set[str]:

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from .._utils.all_or_nothing import all_or_nothing
-from ..fitting.encoder_identity import Reading, readings_of
 from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
 from ..fitting.warm_start import Start
@@ -33,7 +32,6 @@ class PartialFitMixin(NetworkClassifier):
     _stream: Stream
     _mass: float
     _standardize: bool
-    _readings: tuple[Reading, ...]
 
     def _adopt(self, result: FitResult) -> None:
         raise NotImplementedError
@@ -103,13 +101,13 @@ class PartialFitMixin(NetworkClassifier):
             begun = hasattr(self, "members_")
             request = self._stream_request(X, y, classes, sample_weight, begun=begun)
             if begun:
-                request = replace(request, start=Start.of(self))
+                request = replace(request, spec=replace(request.spec, start=Start.of(self)))
             stream, mass = getattr(self, "_stream", None), self._mass if begun else 0.0
             if stream is None:
-                stream = Stream.begun(request.seeds, self.members_ if begun else [], mass)
-            stream, result = stream.learn(request, int(self.verbose))
+                stream = Stream.begun(request.spec.seeds, self.members_ if begun else [], mass)
+            stream, result = stream.learn(request)
             self._adopt(result)
-            self._mass = mass + request.mass
+            self._mass = mass + request.rows.mass
             self._stream = stream
         return self
 
@@ -147,17 +145,13 @@ class PartialFitMixin(NetworkClassifier):
         else:
             X, self._layout = read_training_input(self, X, self.modalities)
         request = self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)
-        mass = request.mass + (self._mass if begun else 0.0)
+        mass = request.rows.mass + (self._mass if begun else 0.0)
         if not SMALLEST_MASS < mass < LARGEST_MASS:
             raise ValueError(
                 f"partial_fit counts rows by the sum of their weights, which is {mass:.3g} so "
                 f"far and must be from {SMALLEST_MASS:g} to {LARGEST_MASS:g}: scale sample_weight"
             )
-        refuse_large_sources(request.names, request.arrays)
+        refuse_large_sources(request.rows.names, request.rows.arrays)
         if not begun:
-            self._remember_reading()
+            self._standardize = self.standardize
         return request
-
-    def _remember_reading(self) -> None:
-        """Keep how this fit reads the modalities, which a further one is compared with."""
-        self._standardize, self._readings = self.standardize, readings_of(self._encodings)

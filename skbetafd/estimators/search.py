@@ -13,6 +13,7 @@ import numpy as np
 from .._utils.messages import named
 from .._utils.sklearn_compat import safe_indexing
 from ..fitting.fit import fit_all
+from ..fitting.request import FitRun
 from ..inputs.multimodal_array import MultiModalArray
 from .front_door import FrontDoorMultiModalClassifier
 from .scorers import as_number
@@ -58,9 +59,9 @@ def run_together(
         aligned = [_rows(value, task.train) for value in rows.aligned.values()]
         with named(task.name):
             request = task.classifier._request(rows.X[task.train], *aligned)
-        requests.append(replace(request, name=task.name))
+        requests.append(replace(request, run=FitRun(verbose, task.name)))
     folds = []
-    for task, result in zip(tasks, fit_all(requests, verbose), strict=True):
+    for task, result in zip(tasks, fit_all(requests), strict=True):
         task.classifier._adopt(result)
         with named(task.name):
             path = task.classifier.log_beta_path(rows.X[task.test], betas)

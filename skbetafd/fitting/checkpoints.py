@@ -32,25 +32,35 @@ def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> Fi
         If a file there is of another fit, or can't be read; it is left alone. Or if a callback
         has a state that no checkpoint holds.
     """
-    check_resumable(request.parameters["callbacks"])
+    spec = request.spec
+    check_resumable(spec.parameters["callbacks"])
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise ValueError(f"checkpoint_dir must be a directory, got the file {str(directory)!r}")
     directory.mkdir(parents=True, exist_ok=True)
-    fingerprint, seeds = _fingerprint(request, seeded=seeded), request.seeds
-    paths = [directory / f"network-{member}.pt" for member in range(len(request.seeds[1::2]))]
+    seeds = spec.seeds
+    fingerprint = fit_key(
+        request,
+        callbacks=callback_names(spec.parameters["callbacks"]),
+        seeds=seeds if seeded else len(seeds),
+    )
+    paths = [directory / f"network-{member}.pt" for member in range(len(seeds[1::2]))]
     for path in paths:
         content = read_checkpoint(path)
         if content is not None:
             check_same_fit(path, content, fingerprint)
             seeds = tuple(content["seeds"])
     checkpoints = tuple(Checkpoint(path, fingerprint, seeds) for path in paths)
-    return replace(request, seeds=seeds, checkpoints=checkpoints)
+    return replace(
+        request,
+        spec=replace(spec, seeds=seeds),
+        run=replace(request.run, checkpoints=checkpoints),
+    )
 
 
 def remove_checkpoints(request: FitRequest) -> None:
     """Remove what a completed fit needs no longer."""
-    for checkpoint in request.checkpoints:
+    for checkpoint in request.run.checkpoints:
         checkpoint.path.unlink(missing_ok=True)
         remove_unfinished(checkpoint.path.parent)
 
@@ -63,13 +73,3 @@ def remove_fold_checkpoints(directory: Any) -> None:
         remove_unfinished(own)
         if own.is_dir() and not any(own.iterdir()):
             own.rmdir()
-
-
-def _fingerprint(request: FitRequest, *, seeded: bool) -> str:
-    classes = None if request.classes is None else request.classes.tolist()
-    return fit_key(
-        request,
-        parameters={"callbacks": callback_names(request.parameters["callbacks"])},
-        seeds=request.seeds if seeded else (len(request.seeds),),
-        classes=classes,
-    )

@@ -1,10 +1,12 @@
-"""Which encoder reads a modality: by the shape of its rows, or as the user says."""
+"""Which encoder reads a modality, and what tells it from another fit's encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 
@@ -13,10 +15,31 @@ from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import quoted
 from ..inputs.row_sources import chunks_of
 from ..nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
+from .scaling import is_frozen
 
 KINDS = ("linear", "mlp", "conv1d", "conv2d", "sequence")
 AXES = {"conv1d": (2,), "sequence": (2,), "conv2d": (2, 3)}
 """Axes that a row must have; the others read any."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a modality is read, in plain values."""
+
+    kind: str
+    shape: tuple[int, ...]
+    module: str = ""
+    """Of a user's module, its text."""
+    frozen: bool = False
+    state: str = ""
+    """Of a frozen module, the hash of its state."""
+    tensors: tuple[tuple[Any, ...], ...] = field(default=(), compare=False)
+    """Of a user's module: name, dtype, shape and whether it is trained, of each tensor."""
+
+    def __str__(self) -> str:
+        if not self.module:
+            return repr(self.kind)
+        return f"the {'frozen' if self.frozen else 'trained'} module {self.module}"
 
 
 def resolve_encodings(
@@ -76,9 +99,7 @@ def _encoding(
 ) -> Encoding:
     if isinstance(encoder, torch.nn.Module) or (callable(encoder) and not isinstance(encoder, str)):
         _check_rate(name, rate)
-        encoding = Encoding("module", shape, encoder, rate)
-        try_module(name, encoding)
-        return encoding
+        return Encoding("module", shape, encoder, rate)
     if not isinstance(encoder, str):
         raise TypeError(
             f"encoders[{name!r}] must be a kind, a torch module or what makes one, got {encoder!r}"
@@ -97,8 +118,10 @@ def _encoding(
     return Encoding(kind, shape)
 
 
-def try_module(name: str, encoding: Encoding) -> None:
-    """Have a module read two rows of zeros.
+def reading_of(name: str, encoding: Encoding) -> Reading:
+    """Describe how a modality is read, once a user's module has read two rows of zeros.
+
+    What makes modules is described by what it makes under a fixed seed.
 
     Raises
     ------
@@ -107,6 +130,37 @@ def try_module(name: str, encoding: Encoding) -> None:
     ValueError
         If the module can't be made, can't read rows of that shape, or returns no features.
     """
+    kind, shape = encoding.kind, tuple(encoding.shape)
+    if encoding.module is None:
+        return Reading(kind, shape)
+    module, frozen = _tried_module(name, encoding), is_frozen(encoding.module)
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return Reading(
+        kind,
+        shape,
+        str(module),
+        frozen,
+        joblib.hash(plain_tensors(module.state_dict())) if frozen else "",
+        tuple((n, str(v.dtype), tuple(v.shape), v.requires_grad) for n, v in tensors),
+    )
+
+
+def readings_of(names: Sequence[str], encodings: Sequence[Encoding]) -> tuple[Reading, ...]:
+    """Describe how each modality is read, see `reading_of`."""
+    return tuple(map(reading_of, names, encodings))
+
+
+def plain_tensors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn tensors into dtype, shape and bytes: NumPy has no bfloat16, and pickles differ."""
+    return {name: _plain(v) if isinstance(v, torch.Tensor) else v for name, v in values.items()}
+
+
+def _plain(value: torch.Tensor) -> tuple[Any, ...]:
+    flat = value.detach().cpu().contiguous().flatten()
+    return str(value.dtype), tuple(value.shape), flat.view(torch.uint8).numpy()
+
+
+def _tried_module(name: str, encoding: Encoding) -> torch.nn.Module:
     generator = torch.Generator("cpu").manual_seed(0)
     try:
         module = user_module(encoding, generator)
@@ -128,6 +182,7 @@ def try_module(name: str, encoding: Encoding) -> None:
             f"encoders: the module of modality {name!r} can't read float rows of shape "
             f"(n, {', '.join(map(str, encoding.shape))}) and return (n, ...) features: {error}"
         ) from error
+    return module
 
 
 def _check_rate(name: str, rate: Any) -> None:

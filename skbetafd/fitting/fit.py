@@ -15,29 +15,23 @@ from .request import FitRequest, FitResult
 from .trainer import Preparation
 
 
-def fit_all(
-    requests: Sequence[FitRequest], verbose: int = 0, *, keep_interrupted: bool = False
-) -> list[FitResult]:
-    """Fit several classifiers; their networks are trained together where shapes allow.
-
-    `keep_interrupted` is for a single one, see `train_all`.
-    """
+def fit_all(requests: Sequence[FitRequest]) -> list[FitResult]:
+    """Fit several classifiers; their networks are trained together where shapes allow."""
+    keep_interrupted = all(request.run.keep_interrupted for request in requests)
     with fitting():
-        prepared = [Preparation(request, verbose) for request in requests]
+        prepared = [Preparation(request) for request in requests]
         verbose = min(p.verbose for p in prepared)
         jobs = [job for p in prepared for job in p.jobs]
         nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))
         return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
 
 
-def fit_cached(
-    request: FitRequest, memory: Any, verbose: int = 0, *, keep_interrupted: bool = False
-) -> FitResult:
+def fit_cached(request: FitRequest, memory: Any) -> FitResult:
     """Fit one classifier, or take what an equal request learned out of a joblib.Memory."""
     memory = check_memory(str(memory) if isinstance(memory, Path) else memory)
-    fit_one = memory.cache(_fit_one, ignore=["request", "verbose", "keep_interrupted"])
+    fit_one = memory.cache(_fit_one, ignore=["request"])
     try:
-        return fit_one(fit_key(request), request, verbose, keep_interrupted)
+        return fit_one(fit_key(request), request)
     except _FitInterruptedError as interrupted:
         return interrupted.result
 
@@ -50,8 +44,8 @@ class _FitInterruptedError(Exception):
         self.result = result
 
 
-def _fit_one(key: str, request: FitRequest, verbose: int, keep_interrupted: bool) -> FitResult:
-    result = fit_all([request], verbose, keep_interrupted=keep_interrupted)[0]
+def _fit_one(key: str, request: FitRequest) -> FitResult:
+    result = fit_all([request])[0]
     if any(member.net.interrupted_ for member in result.members):
         raise _FitInterruptedError(result)
     return result

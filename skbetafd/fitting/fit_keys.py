@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from importlib.metadata import version
-from numbers import Real
-from types import NoneType
 from typing import Any
 
 import joblib
@@ -16,36 +14,52 @@ import torch
 from ..inputs.row_sources import SparseRows, chunks_of
 from ..training.accelerated import check_same_call, from_first, join_processes
 from ..training.device import resolve_device
-from .encoder_identity import described, plain_state, plain_tensor
+from .encodings import plain_tensors
 from .request import FitRequest
-from .scaling import is_frozen
 
 
 def fit_key(request: FitRequest, **replaced: Any) -> str:
     """Hash all that decides what a fit learns, and the versions of torch and of this library.
 
-    `replaced` are fields that count in another form.
+    `replaced` are parts that count in another form.
     """
-    parameters = {**request.parameters}
-    parameters["device"] = str(resolve_device(parameters["device"]))
-    parameters |= replaced.pop("parameters", {})
-    plain: dict[str, Any] = {
-        "arrays": [content_sum(array) for array in request.arrays],
-        "encodings": tuple(map(described, request.encodings)),
-        "start": _plain_start(request.start),
-        "parameters": parameters,
-        "watcher": None,
-        "checkpoints": (),
-        "classes": None,
-        "mass": 0.0,
-        "name": "",
+    spec = request.spec
+    modules = [e.module for e in spec.encodings if isinstance(e.module, torch.nn.Module)]
+    parts = {
+        **comparable(request),
+        "device": str(resolve_device(spec.parameters["device"])),
+        "callbacks": spec.parameters["callbacks"],
+        "seeds": spec.seeds,
+        "start": _plain_start(spec.start),
+        "first weights": [plain_tensors(module.state_dict()) for module in modules],
+        "tensors of modules": [reading.tensors for reading in spec.readings],
+        **replaced,
     }
-    same = replace(request, **{**plain, **replaced})
-    return joblib.hash((same, version("skbetafd"), torch.__version__))
+    return joblib.hash((parts, version("skbetafd"), torch.__version__))
+
+
+def comparable(request: FitRequest) -> dict[str, Any]:
+    """Return what fits of the same in several processes have in common, by what errors call it."""
+    rows, spec = request.rows, request.spec
+    data = {f"modality {name!r}": a for name, a in zip(rows.names, rows.arrays, strict=True)}
+    data |= {"y": rows.y, "sample_weight": rows.weight, "presence": rows.present}
+    if rows.mediator is not None:
+        data["mediator"] = rows.mediator.values
+    if rows.groups is not None and spec.parameters["early_stopping"]:
+        data["groups"] = rows.groups
+    encoders = zip(rows.names, spec.readings, spec.encodings, strict=True)
+    return {
+        "modalities": rows.names,
+        **{name: content_sum(value) for name, value in data.items()},
+        "continuous mediator": rows.mediator is not None and rows.mediator.continuous,
+        "classes": rows.classes.tolist(),
+        **{f"encoder of modality {n!r}": (reading, e.learning_rate) for n, reading, e in encoders},
+        **{n: v for n, v in spec.parameters.items() if n not in ("device", "callbacks")},
+    }
 
 
 def content_sum(array: Any) -> tuple[Any, ...]:
-    """Give shape, dtype and a hash of the values, of a source some rows at a time."""
+    """Return shape, dtype and a hash of the values, of a source some rows at a time."""
     digest = hashlib.blake2b(digest_size=16)
     if isinstance(array, SparseRows):
         matrix = array.matrix.tocsr()
@@ -64,39 +78,21 @@ def _plain_start(start: Any) -> Any:
     return (
         start.predominant,
         start.scores,
-        [(d, {k: plain_tensor(v) for k, v in arrays.items()}) for d, arrays in scalers],
-        [{k: plain_tensor(v) for k, v in network.items()} for network in start.networks],
+        [(description, plain_tensors(arrays)) for description, arrays in scalers],
+        [plain_tensors(network) for network in start.networks],
     )
 
 
 def joined(request: FitRequest) -> tuple[torch.device, FitRequest]:
-    """Give the device and, of several processes, the request with the first one's seeds."""
-    device = request.parameters["device"]
-    if not request.parameters["accelerate"]:
-        return resolve_device(device), request
-    if request.checkpoints:
+    """Return the device and, of several processes, the request with the first one's seeds."""
+    spec = request.spec
+    if not spec.parameters["accelerate"]:
+        return resolve_device(spec.parameters["device"]), request
+    if request.run.checkpoints:
         raise ValueError(
             "checkpoint_dir can't be used with accelerate=True: the processes would write to the "
             "same files"
         )
-    device = join_processes(device)
-    check_same_call(_fingerprint(request))
-    return device, replace(request, seeds=from_first(lambda: request.seeds))
-
-
-def _fingerprint(request: FitRequest) -> dict[str, Any]:
-    """Give what processes must have in common, by the names that an error calls it."""
-    rows = dict(zip(request.names, request.arrays, strict=True))
-    data = {f"modality {name!r}": array for name, array in rows.items()}
-    data |= {"y": request.y, "sample_weight": request.weight, "presence": request.present}
-    if request.mediator is not None:
-        data["mediator"] = np.asarray(request.mediator.values)
-    frozen: dict[str, Any] = {}
-    for name, encoding in zip(request.names, request.encodings, strict=True):
-        module = encoding.module
-        if isinstance(module, torch.nn.Module) and is_frozen(module):
-            state = plain_state(module)
-            frozen |= {f"{key} of modality {name!r}": joblib.hash(v) for key, v in state.items()}
-    sums = {name: content_sum(value) for name, value in data.items()} | frozen
-    simple = {n: v for n, v in request.parameters.items() if isinstance(v, (Real, str, NoneType))}
-    return {**sums, **{name: v for name, v in simple.items() if name != "device"}}
+    device = join_processes(spec.parameters["device"])
+    check_same_call(comparable(request))
+    return device, replace(request, spec=replace(spec, seeds=from_first(lambda: spec.seeds)))

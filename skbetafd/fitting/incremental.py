@@ -106,15 +106,15 @@ class Stream:
         earlier = [(Codes(*m.references[:3]), m.references.log_mass.exp() * mass) for m in members]
         return cls(seeds, 0, list(members), None, earlier)
 
-    def learn(self, request: FitRequest, verbose: int) -> tuple[Stream, FitResult]:
+    def learn(self, request: FitRequest) -> tuple[Stream, FitResult]:
         """Pass once over the rows of a request and a replay; this stream stays as it is."""
         drawn = np.random.SeedSequence([*self.seeds, self.n_calls]).generate_state(len(self.seeds))
         seeds = self.seeds if not self.n_calls else tuple(int(seed) for seed in drawn)
         with fitting():
-            prepared = Preparation(replace(request, seeds=seeds), verbose)
+            prepared = Preparation(replace(request, spec=replace(request.spec, seeds=seeds)))
             before: list[Any] = [m.net for m in self.members] or [None] * len(prepared.jobs)
             rows = prepared.rows.dense()
-            sample = RowSample.of(rows, request.mass, seeds[0])
+            sample = RowSample.of(rows, request.rows.mass, seeds[0])
             if self.sample is not None:
                 kept = self.sample.like(rows)
                 rows = kept.replayed_with(rows, seeds[0])

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._utils.sklearn_compat import Interval, StrOptions
-from ..inputs.mediator import ObservedMediator
+from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import ReferenceSet
 from ..nn.encoders import Encoding
 from ..training.checkpoint import Checkpoint
 from ..training.net import NeuralNet
+from .encodings import Reading
 from .scaling import ModalityScaler
 from .warm_start import Start
 
@@ -44,59 +45,49 @@ NOT_IN_FIT = frozenset(
 read at prediction, and those whose effect is in its rows, weights, seeds, encodings or start."""
 
 
-@dataclass(frozen=True, repr=False)
-class FitRequest:
-    """All that a fit depends on: the rows of positive weight, and the parameters it uses."""
+@dataclass(frozen=True)
+class FitSpec:
+    """What decides, together with the rows, what a fit learns."""
 
-    names: tuple[str, ...]
-    arrays: list[np.ndarray]
-    """Modalities, numeric, of shape (n_samples, width)."""
     encodings: tuple[Encoding, ...]
     """How each modality is read."""
-    present: np.ndarray
-    """Which modality a row has, shape (n_samples, n_modalities), bool."""
-    y: np.ndarray
-    """Class indices, shape (n_samples,)."""
-    n_classes: int
-    weight: np.ndarray
-    """Row weights with mean 1, shape (n_samples,)."""
-    mediator: ObservedMediator | None
+    readings: tuple[Reading, ...]
+    """The same in plain values, to compare fits by."""
     parameters: dict[str, Any]
     """Of the classifier, without those that fit does not use; callbacks are a checked list."""
     seeds: tuple[int, ...]
     """Of the probe (and the inner split), then of network and references of every member."""
-    classes: np.ndarray | None = None
-    """Labels, for messages and checkpoints; they make no difference to what is learned."""
-    mass: float = 0.0
-    """Sum of the row weights as they came; it makes no difference to what is learned."""
-    groups: np.ndarray | None = None
-    """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
     start: Start | None = None
     """What the networks start from, instead of random weights."""
-    watcher: Any = None
-    """A `FitTasks` that is told of the epochs; it makes no difference to what is learned."""
-    checkpoints: tuple[Checkpoint, ...] = ()
-    """Of each member's network, if any; they make no difference to what is learned."""
 
+
+@dataclass(frozen=True)
+class FitRun:
+    """What makes no difference to what a fit learns."""
+
+    verbose: int = 0
     name: str = ""
     """Of a fold, for messages."""
+    watcher: Any = None
+    """A `FitTasks` that is told of the epochs."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Of each member's network, if any."""
+    keep_interrupted: bool = False
+    """Whether the networks of an interrupted training are of use, see `train_all`."""
 
-    def rows(self, some: np.ndarray) -> FitRequest:
-        """Cut the request to some rows; their weights stay as they are."""
-        observed = self.mediator
-        return replace(
-            self,
-            arrays=[array[some] for array in self.arrays],
-            present=self.present[some],
-            y=self.y[some],
-            weight=self.weight[some],
-            mediator=None if observed is None else observed._replace(values=observed.values[some]),
-            groups=None if self.groups is None else self.groups[some],
-        )
+
+@dataclass(frozen=True, repr=False)
+class FitRequest:
+    """All that a fit depends on."""
+
+    rows: TrainingRows
+    """Those of positive weight."""
+    spec: FitSpec
+    run: FitRun
 
     def __repr__(self) -> str:
         # joblib.Memory writes this beside a result
-        return f"FitRequest({self.names}, {len(self.y)} rows, {self.parameters})"
+        return f"FitRequest({self.rows.names}, {len(self.rows)} rows, {self.spec.parameters})"
 
 
 class Member(NamedTuple):
@@ -120,7 +111,7 @@ class FitResult:
 
 
 def data_dtype(dtype: str) -> str:
-    """Give the precision of data and parameters; bfloat16 is for the forward pass alone."""
+    """Return the precision of data and parameters; bfloat16 is for the forward pass alone."""
     return "float32" if dtype == "bfloat16" else dtype
 
 

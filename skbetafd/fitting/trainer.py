@@ -13,6 +13,7 @@ import torch
 
 from ..inputs.modality_names import modality_position
 from ..inputs.row_sources import ROWS_AT_ONCE
+from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import ReferenceSet
 from ..nn.config import build_network
 from ..nn.front_door import Codes, FrontDoorNetwork
@@ -28,7 +29,7 @@ from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings
 from .fit_keys import joined
 from .probe import probe_scores
-from .request import FitRequest, FitResult, Member, data_dtype
+from .request import FitRequest, FitResult, FitSpec, Member, data_dtype
 from .scaling import ModalityScaler, fitted_scalers, is_frozen, network_inputs
 from .splits import check_left_present, inner_split
 
@@ -49,19 +50,19 @@ def presence_tensor(
     return torch.tensor(present[:, order], dtype=dtype, device=device)
 
 
-def _hold_out(request: FitRequest) -> tuple[FitRequest, FitRequest | None]:
-    """Part a request into the rows to train on and those that early stopping watches, if any."""
-    if not request.parameters["early_stopping"]:
-        return request, None
-    fraction, seed = request.parameters["validation_fraction"], request.seeds[0]
-    sides = inner_split(request.y, request.groups, fraction, seed, NO_SPLIT, request.classes)
-    fit, held = (request.rows(side) for side in sides)
+def _hold_out(rows: TrainingRows, spec: FitSpec) -> tuple[TrainingRows, TrainingRows | None]:
+    """Part rows into the rows to train on and those that early stopping watches, if any."""
+    if not spec.parameters["early_stopping"]:
+        return rows, None
+    fraction, seed = spec.parameters["validation_fraction"], spec.seeds[0]
+    sides = inner_split(rows.y, rows.groups, fraction, seed, NO_SPLIT, rows.classes)
+    fit, held = (rows.take(side) for side in sides)
     check_left_present(fit.present, fit.names, NO_SPLIT, together=True)
     return fit, _normalised(held)
 
 
-def _normalised(request: FitRequest) -> FitRequest:
-    return replace(request, weight=request.weight / request.weight.mean())
+def _normalised(rows: TrainingRows) -> TrainingRows:
+    return replace(rows, weight=rows.weight / rows.weight.mean())
 
 
 def training_settings(
@@ -96,24 +97,26 @@ def criterion(parameters: dict[str, Any], *, mediated: bool) -> FrontDoorLoss | 
 class Preparation:
     """One request on the device, with a job for each member."""
 
-    def __init__(self, request: FitRequest, verbose: int) -> None:
+    def __init__(self, request: FitRequest) -> None:
         self.device, request = joined(request)
-        request, held_out = _hold_out(request)
-        self.mass = float(request.weight.sum())
-        request = _normalised(request) if held_out is not None else request
-        self.request, self.parameters = request, request.parameters
+        rows, self.spec, run = request.rows, request.spec, request.run
+        rows, held_out = _hold_out(rows, self.spec)
+        self.mass = float(rows.weight.sum())
+        self.data = _normalised(rows) if held_out is not None else rows
+        self.parameters = self.spec.parameters
         self.accelerate = self.parameters["accelerate"]
-        self.verbose = verbose if not self.accelerate or process_index()[0] == 0 else 0
+        self.verbose = run.verbose if not self.accelerate or process_index()[0] == 0 else 0
         self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
         self.predominant, self.scores = self._once(self._find_predominant)
-        frozen = any(is_frozen(encoding.module) for encoding in request.encodings)
+        frozen = any(is_frozen(encoding.module) for encoding in self.spec.encodings)
         # a frozen module stays on its process's device
         self.scalers = self._scalers() if frozen else self._once(self._scalers)
-        self.rows = self._training_rows(request)
-        self.held_out = None if held_out is None else self._training_rows(held_out)
-        callbacks, seeds = self.parameters["callbacks"], request.seeds[1::2]
-        checkpoints = request.checkpoints or [None] * len(seeds)
-        watching = [] if request.watcher is None else [request.watcher.callback(self)]
+        self.rows = self._tensors(self.data)
+        self.held_out = None if held_out is None else self._tensors(held_out)
+        callbacks, seeds = self.parameters["callbacks"], self.spec.seeds[1::2]
+        checkpoints = run.checkpoints or [None] * len(seeds)
+        watching = [] if run.watcher is None else [run.watcher.callback(self)]
+        self.name = run.name
         copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
         self.jobs = [
             self._job(member, seed, own, self.verbose, checkpoint)
@@ -126,41 +129,40 @@ class Preparation:
         return from_first(make) if self.accelerate else make()
 
     def _find_predominant(self) -> tuple[int, np.ndarray | None]:
-        request, names = self.request, list(self.request.names)
-        if request.start is not None:
-            request.start.check(self.parameters, names)
-            return request.start.predominant, request.start.scores
+        rows, start, names = self.data, self.spec.start, list(self.data.names)
+        if start is not None:
+            start.check(self.parameters, names)
+            return start.predominant, start.scores
         if self.parameters["predominant"] != "auto" or "auto" in names:
             return modality_position(self.parameters["predominant"], names), None
-        scores = probe_scores(request.arrays, request.y, request.weight, request.seeds[0])
+        scores = probe_scores(rows.arrays, rows.y, rows.weight, self.spec.seeds[0])
         return int(scores.argmax()), scores
 
     def _scalers(self) -> list[ModalityScaler]:
-        request = self.request
-        if request.start is not None:
-            return request.start.scalers
+        if self.spec.start is not None:
+            return self.spec.start.scalers
         return fitted_scalers(
-            request.arrays,
-            request.weight,
-            request.encodings,
+            self.data.arrays,
+            self.data.weight,
+            self.spec.encodings,
             standardize=self.parameters["standardize"],
             device=self.device,
         )
 
-    def _training_rows(self, request: FitRequest) -> TrainingTensors:
+    def _tensors(self, rows: TrainingRows) -> TrainingTensors:
         where = (self.device, self.dtype)
         xs: list[Any] = [
             scaler.training_input(array, *where)
-            for array, scaler in zip(request.arrays, self.scalers, strict=True)
+            for array, scaler in zip(rows.arrays, self.scalers, strict=True)
         ]
-        if request.mediator is not None:
-            values = request.mediator.values
+        if rows.mediator is not None:
+            values = rows.mediator.values
             xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))
         return TrainingTensors(
             xs,
-            torch.tensor(request.y, device=self.device),
-            torch.tensor(request.weight, dtype=self.dtype, device=self.device),
-            presence_tensor(request.present, self.predominant, *where),
+            torch.tensor(rows.y, device=self.device),
+            torch.tensor(rows.weight, dtype=self.dtype, device=self.device),
+            presence_tensor(rows.present, self.predominant, *where),
         )
 
     def _job(
@@ -173,13 +175,13 @@ class Preparation:
     ) -> TrainingJob:
         p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        settings = training_settings(p, callbacks, verbose, self.request.name)
+        settings = training_settings(p, callbacks, verbose, self.name)
         network = self._network(generator).to(self.device, self.dtype)
-        if self.request.start is not None:
-            self.request.start.load(network, member)
+        if self.spec.start is not None:
+            self.spec.start.load(network, member)
         job = TrainingJob(
             network,
-            criterion(p, mediated=self.request.mediator is not None),
+            criterion(p, mediated=self.data.mediator is not None),
             self.rows,
             settings,
             generator,
@@ -192,16 +194,15 @@ class Preparation:
         return job
 
     def _network(self, generator: torch.Generator) -> FrontDoorNetwork | MediatorNetwork:
-        request, p = self.request, self.parameters
-        observed, mediator = request.mediator, None
+        p, observed, mediator = self.parameters, self.data.mediator, None
         if observed is not None:
             mediator = {
                 "mediator_dim": observed.values.shape[1],
                 "n_mediator_samples": p["n_mediator_samples"] if observed.continuous else None,
             }
         config = {name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")}
-        config |= {"n_classes": request.n_classes, "predominant": self.predominant}
-        inputs = network_inputs(request.encodings, self.scalers)
+        config |= {"n_classes": len(self.data.classes), "predominant": self.predominant}
+        inputs = network_inputs(self.spec.encodings, self.scalers)
         return build_network({**config, "mediator": mediator}, inputs, generator)
 
     def finish(
@@ -216,7 +217,7 @@ class Preparation:
         has for each network.
         """
         rows = self.rows if rows is None else rows
-        seeds = self.request.seeds[2::2][: len(nets)]
+        seeds = self.spec.seeds[2::2][: len(nets)]
         codes_of: Sequence[Any] = more or [None] * len(nets)
         members = [
             self._member(net, seed, rows, codes)
@@ -241,9 +242,9 @@ class Preparation:
         rows: TrainingTensors,
         more: tuple[Codes, torch.Tensor] | None,
     ) -> ReferenceSet:
-        p, mediated = self.parameters, self.request.mediator is not None
+        p, mediated = self.parameters, self.data.mediator is not None
         weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
-        xs = rows.xs[: len(self.request.arrays)]
+        xs = rows.xs[: len(self.data.arrays)]
         if len(weight) > REFERENCE_ROWS:
             generator = torch.Generator("cpu").manual_seed(seed)
             some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]

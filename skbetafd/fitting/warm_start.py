@@ -11,9 +11,8 @@ import torch
 
 from ..inputs.mediator import ObservedMediator
 from ..inputs.modality_names import modality_position
-from ..nn.encoders import Encoding
 from ..nn.mediator import MediatorNetwork
-from .encoder_identity import Reading, check_same_readings, readings_of
+from .encodings import Reading
 from .scaling import ModalityScaler
 
 LEARNED = (
@@ -85,9 +84,24 @@ class Start:
             raise ValueError(f"warm_start: the earlier fit has {said} observed mediator")
         return None if mediator is None else mediator.with_levels_of(self.mediator)
 
-    def check_encodings(self, names: Sequence[str], encodings: Sequence[Encoding]) -> None:
-        """Refuse other encoders, naming the modality."""
-        check_same_readings(names, self.readings, readings_of(encodings))
+    def check_readings(self, names: Sequence[str], readings: Sequence[Reading]) -> None:
+        """Check that the encoders are the earlier fit's, but for what is learned.
+
+        Raises
+        ------
+        ValueError
+            Naming the modality.
+        """
+        for name, old, own in zip(names, self.readings, readings, strict=True):
+            if old == own:
+                continue
+            what = f"{own}, the earlier fit by {old}"
+            if str(old) == str(own):
+                what = f"a frozen module with other weights or buffers, {own.module}"
+            raise ValueError(
+                f"encoders: warm_start needs the encoders of the earlier fit, but modality "
+                f"{name!r} is now read by {what}"
+            )
 
     def check(self, parameters: dict[str, Any], names: list[str]) -> None:
         """Refuse parameters that contradict what is kept.

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..fitting.encoder_identity import readings_of
-from ..fitting.encodings import resolve_encodings
+from ..fitting.encodings import readings_of, resolve_encodings
 from ..fitting.request import Member
 from ..fitting.scaling import ModalityScaler, network_inputs
 from ..fitting.trainer import criterion, training_settings
@@ -73,6 +72,7 @@ def restored_from(
     _set_search(estimator, document["search"])
     _set_description(estimator, document, layout)
     estimator._encodings = _encodings(document["encodings"], layout, modules)
+    estimator._readings = readings_of(layout.names, estimator._encodings)
     _set_learned(estimator, document, leaves, device)
     check_restorable(estimator)
     again, _ = described(estimator)
@@ -247,7 +247,6 @@ def _set_learned(
         members.append(Member(net, _references(network, leaves, f"members.{i}.references.")))
     estimator._scalers, estimator.members_ = scalers, members
     estimator._standardize = parameters["standardize"]
-    estimator._readings = readings_of(estimator._encodings)
     estimator.net_, estimator.references_ = members[0]
     estimator.history_ = estimator.net_.history
     estimator.n_iter_ = len(estimator.history_)

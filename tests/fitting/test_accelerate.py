@@ -98,7 +98,7 @@ def test_only_the_first_process_speaks_and_tells_that_members_are_not_stacked(
         ("other rows", "ValueError: process 1 fits with another modality 'b' than process 0"),
         ("other labels", "ValueError: process 1 fits with another y than process 0"),
         ("other parameters", "ValueError: process 1 fits with another dropout than process 0"),
-        ("other frozen module", "ValueError: process 1 fits with another weight of modality 'a'"),
+        ("other frozen module", "ValueError: process 1 fits with another encoder of modality 'a'"),
         ("small batches", "none"),
         ("diverged", "ValueError: Training diverged"),
         ("first's error", "ZeroDivisionError"),

@@ -27,9 +27,9 @@ def fits(monkeypatch):
     seen = []
     fit_all = fitting.fit_all
 
-    def counted(requests, verbose=0, **options):
+    def counted(requests):
         seen.extend(requests)
-        return fit_all(requests, verbose, **options)
+        return fit_all(requests)
 
     monkeypatch.setattr(fitting, "fit_all", counted)
     monkeypatch.setattr("skbetafd.estimators.front_door.fit_all", counted)

@@ -13,7 +13,7 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, load
 from skbetafd.fitting import fit_keys
-from skbetafd.fitting.fit_keys import _fingerprint
+from skbetafd.fitting.fit_keys import comparable
 from skbetafd.inputs import numeric
 from skbetafd.inputs.mediator import read_mediator
 
@@ -336,8 +336,8 @@ def test_a_stream_refuses_a_stored_modality_that_would_be_too_large(tmp_path, mo
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_processes_must_share_is_known_of_stored_modalities(kind, tmp_path):
     clf = make()
-    one = _fingerprint(clf._request(stored(kind, tmp_path), Y, None))
-    other = _fingerprint(clf._request(stored(kind, tmp_path, A + 1), Y, None))
+    one = comparable(clf._request(stored(kind, tmp_path), Y, None))
+    other = comparable(clf._request(stored(kind, tmp_path, A + 1), Y, None))
     assert {name for name in one if one[name] != other[name]} == {"modality 'a'"}
 
 
@@ -345,10 +345,10 @@ def test_processes_compare_a_frozen_module_with_a_bfloat16_tensor():
     def prints(value):
         module = frozen(0)
         module.register_buffer("low", torch.tensor(value, dtype=torch.bfloat16))
-        return _fingerprint(make(encoders={"a": module})._request(X, Y, None))
+        return comparable(make(encoders={"a": module})._request(X, Y, None))
 
     one, other = prints(1.0), prints(2.0)
-    assert {name for name in one if one[name] != other[name]} == {"low of modality 'a'"}
+    assert {name for name in one if one[name] != other[name]} == {"encoder of modality 'a'"}
 
 
 def test_an_inner_split_names_the_label_that_is_rare():

@@ -39,13 +39,13 @@ def make(seed=0, **parameters):
 
 def fit_together(fits, verbose=0):
     """Classifiers fitted in one call, from (classifier, arguments of fit)."""
-    classifiers = [copy.deepcopy(classifier) for classifier, _ in fits]
+    classifiers = [copy.deepcopy(classifier).set_params(verbose=verbose) for classifier, _ in fits]
     named = ("X", "y", "sample_weight", "mediator")
     requests = [
         classifier._request(**dict.fromkeys(named) | dict(zip(named, arguments, strict=False)))
         for classifier, (_, arguments) in zip(classifiers, fits, strict=True)
     ]
-    for classifier, result in zip(classifiers, fit_all(requests, verbose), strict=True):
+    for classifier, result in zip(classifiers, fit_all(requests), strict=True):
         classifier._adopt(result)
     return classifiers
 
