@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
@@ -37,9 +37,9 @@ from ..inputs.validation import read_training_input
 from ..training.accelerated import from_first, join_processes
 from ..training.device import training_memory
 from .front_door import FrontDoorMultiModalClassifier
-from .prediction import check_betas
+from .prediction import checked_betas
 from .scorers import told_of_classes
-from .search import Fold, FoldTask, SearchRows, run_together, score_fold
+from .search import FittedFold, FoldTask, SearchRows, run_together, score_fold
 
 NOT_SEARCHED = {"accelerate", "beta", "modalities", "verbose", "checkpoint_dir"}
 
@@ -241,33 +241,6 @@ dtype, device, accelerate, random_state, verbose
         """The β at which this estimator predicts: the best one, once there is a fit."""
         return getattr(self, "beta_", 1.0)
 
-    def set_params(self, **params: Any) -> FrontDoorMultiModalClassifierCV:
-        """Set parameters by name; ``beta`` is none of them, as it is what is searched.
-
-        Parameters
-        ----------
-        **params : dict
-            New values.
-
-        Returns
-        -------
-        FrontDoorMultiModalClassifierCV
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter.
-        """
-        if "beta" in params:
-            raise ValueError(
-                f"Invalid parameter 'beta' for estimator {type(self).__name__}, got beta="
-                f"{params['beta']!r}: it is chosen by cross-validation among betas. Set betas, "
-                "for a choice, or predict at other values by beta_path(X, betas)"
-            )
-        super().set_params(**params)
-        return self
-
     @with_callbacks
     def fit(
         self,
@@ -311,7 +284,7 @@ dtype, device, accelerate, random_state, verbose
             if told is not None:
                 told.begin()
             earlier = self._forget()
-            betas = self._checked_betas()
+            betas = checked_betas(self, self.betas)
             settings, candidates = self._candidates(max(betas))
             check = clone(candidates[0]).set_params(modalities=self.modalities)
             held = groups if any(c.early_stopping for c in candidates) else None
@@ -341,12 +314,17 @@ dtype, device, accelerate, random_state, verbose
             table = np.reshape(scores, (len(candidates), -1, len(betas)))
             self._choose(settings, betas, table, seconds)
             if self.refit:
-                best = clone(FrontDoorMultiModalClassifier(**self._refit_parameters()))
+                best = clone(candidates[self.best_index_ // len(betas)]).set_params(
+                    beta=self.best_params_["beta"],
+                    modalities=self.modalities,
+                    memory=self.memory,
+                    checkpoint_dir=self._directory("refit"),
+                )
                 best.__dict__.update(earlier)
                 best._keep_interrupted = self._keep_interrupted
                 with nullcontext() if told is None else told.subtask("refit", best):
                     best.fit(X, y, sample_weight, mediator, held)
-                self._take_over(best)
+                self.__dict__.update(best._learned())
             if self.checkpoint_dir is not None:
                 remove_fold_checkpoints(self.checkpoint_dir)
             if told is not None:
@@ -362,11 +340,20 @@ dtype, device, accelerate, random_state, verbose
         routed: Bunch,
     ) -> list[FoldTask]:
         """Give what is to be fitted: every candidate on every split."""
-        splitter = check_cv(self.cv, y, classifier=True)
-        splits = self._splits(lambda: list(splitter.split(container, y, **routed.splitter.split)))
+
+        def split() -> list[Any]:
+            splitter = check_cv(self.cv, y, classifier=True)
+            return list(splitter.split(container, y, **routed.splitter.split))
+
+        if self.accelerate:
+            if effective_n_jobs(self.n_jobs) > 1:
+                raise ValueError(
+                    f"n_jobs={self.n_jobs!r} starts processes beside those of accelerate=True"
+                )
+            join_processes(self.device)
+        splits = from_first(split) if self.accelerate else split()
         if not splits:
             raise ValueError(f"cv gave no split, got cv={self.cv!r}; is it a used generator?")
-        _check_rows(splits, len(container))
         return [
             FoldTask(
                 clone(candidate).set_params(
@@ -390,30 +377,22 @@ dtype, device, accelerate, random_state, verbose
             delattr(self, name)
         return learned if "members_" in learned else {}
 
-    def _checked_betas(self) -> list[float]:
-        betas = list(self.betas)
-        check_betas(self, betas)
-        return betas
-
     def _candidates(
         self, beta: float
     ) -> tuple[list[dict[str, Any]], list[FrontDoorMultiModalClassifier]]:
         """Give the settings of all but β, and an unfitted classifier for each."""
         names = FrontDoorMultiModalClassifier._get_param_names()
         own = {name: getattr(self, name) for name in names if name not in ("beta", "memory")}
-        own |= {
-            "beta": beta,
-            "modalities": None,
-            "checkpoint_dir": None,
-        }  # the folds are cut from a container
+        # the folds are cut from a container
+        own |= {"beta": beta, "modalities": None, "checkpoint_dir": None}
+        searchable = own.keys() - NOT_SEARCHED
         settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
         for setting in settings:
-            wrong = [name for name in setting if name not in own or name in NOT_SEARCHED]
+            wrong = setting.keys() - searchable
             if wrong:
                 raise ValueError(
-                    f"param_grid has {wrong[0]!r}, which is "
-                    + ("searched by betas" if wrong[0] == "beta" else "not searchable")
-                    + f"; searchable are {', '.join(sorted(own.keys() - NOT_SEARCHED))}"
+                    f"param_grid has {min(wrong)!r}, which is not searchable; beside betas, "
+                    f"{', '.join(sorted(searchable))} are"
                 )
         candidates = [FrontDoorMultiModalClassifier(**{**own, **s}) for s in settings]
         for candidate in candidates:
@@ -466,18 +445,7 @@ dtype, device, accelerate, random_state, verbose
             )
         )
 
-    def _splits(self, split: Callable[[], list[Any]]) -> list[Any]:
-        if not self.accelerate:
-            return split()
-        if effective_n_jobs(self.n_jobs) > 1:
-            raise ValueError(
-                "accelerate=True trains in the processes of accelerate launch, and n_jobs starts "
-                f"others: one of them, got n_jobs={self.n_jobs!r}"
-            )
-        join_processes(self.device)
-        return from_first(split)
-
-    def _run(self, rows: SearchRows, tasks: list[FoldTask], betas: list[float]) -> list[Fold]:
+    def _run(self, rows: SearchRows, tasks: list[FoldTask], betas: list[float]) -> list[FittedFold]:
         with lasting_backend() as remote:
             # one fit a share: what a lost worker repeats, and the same whatever the cluster
             n = len(tasks) if remote else min(effective_n_jobs(self.n_jobs), len(tasks))
@@ -506,19 +474,10 @@ dtype, device, accelerate, random_state, verbose
         self.scores_ = scores[self.best_index_ // len(betas)]
         self.n_splits_ = scores.shape[1]
 
-    def _take_over(self, best: FrontDoorMultiModalClassifier) -> None:
-        learned = {k: v for k, v in vars(best).items() if k not in best.get_params(deep=False)}
-        self.__dict__.update(learned)
-
     def _directory(self, name: str) -> Path | None:
         """Give a fit of the search its own directory."""
         directory = self.checkpoint_dir
         return None if directory is None else Path(directory) / name
-
-    def _refit_parameters(self) -> dict[str, Any]:
-        names = FrontDoorMultiModalClassifier._get_param_names()
-        own = {name: getattr(self, name) for name in names} | self.best_params_
-        return own | {"checkpoint_dir": self._directory("refit")}
 
     @property
     def partial_fit(self) -> Any:
@@ -535,15 +494,3 @@ dtype, device, accelerate, random_state, verbose
                 f"with best_params_, {self.best_params_}"
             )
         return hasattr(self, "net_")
-
-
-def _check_rows(splits: Sequence[Any], n_rows: int) -> None:
-    """Refuse a splitter's positions that no row has."""
-    for fold, parts in enumerate(splits):
-        for part in parts:
-            rows = np.arange(n_rows)[part] if np.asarray(part).dtype == bool else np.asarray(part)
-            beyond = rows[(rows < -n_rows) | (rows >= n_rows)]
-            if len(beyond):
-                raise ValueError(
-                    f"cv gave row {beyond.tolist()[0]} in fold {fold}, but X has {n_rows} rows"
-                )

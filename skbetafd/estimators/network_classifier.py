@@ -99,6 +99,11 @@ class NetworkClassifier(Portable):
             name_details=[f"shape of a row: {shape}" for shape in self._layout.shapes],
         )
 
+    def _learned(self) -> dict[str, Any]:
+        """Return the attributes that are no parameters."""
+        parameters = self._get_param_names()
+        return {name: value for name, value in vars(self).items() if name not in parameters}
+
     def _device_in_use(self) -> torch.device | None:
         fitted = any(name in vars(self) for name in ("members_", "parts_"))
         return next(self.module_.parameters()).device if fitted else None

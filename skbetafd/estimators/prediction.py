@@ -167,21 +167,22 @@ class BetaPathMixin(AccuracyMixin):
             If a β is outside [0, 1], or there is none.
         """
         check_is_fitted(self)
-        try:
-            betas = list(betas)
-        except TypeError:
-            raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
-        check_betas(self, betas)
+        betas = checked_betas(self, betas)
         validate_parameters(self, READ_AT_PREDICTION, effect=self.effect)
         return self._log_path(X, betas)
 
 
-def check_betas(estimator: Any, betas: list[float]) -> None:
-    """Refuse an empty list, and values outside [0, 1]."""
+def checked_betas(estimator: Any, betas: Any) -> list[float]:
+    """Return the values of β as a list; there must be one, and all must be from 0 to 1."""
+    try:
+        betas = list(betas)
+    except TypeError:
+        raise TypeError(f"betas must be a sequence of numbers, got {betas!r}") from None
     if not betas:
         raise ValueError(f"betas must hold at least one value, got {betas!r}")
     for beta in betas:
         validate_parameters(estimator, {"betas": READ_AT_PREDICTION["beta"]}, betas=beta)
+    return betas
 
 
 def normalised(proba: np.ndarray) -> np.ndarray:

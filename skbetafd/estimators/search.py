@@ -43,7 +43,7 @@ class FoldTask(NamedTuple):
     """Of the fold and setting, for messages."""
 
 
-class Fold(NamedTuple):
+class FittedFold(NamedTuple):
     """A fitted classifier and its log-probabilities at every β of the test rows."""
 
     classifier: FrontDoorMultiModalClassifier
@@ -52,12 +52,12 @@ class Fold(NamedTuple):
 
 def run_together(
     rows: SearchRows, tasks: Sequence[FoldTask], betas: list[float], verbose: int
-) -> list[Fold]:
+) -> list[FittedFold]:
     """Fit the classifiers of several folds, their networks together where shapes allow."""
     requests = []
     for task in tasks:
-        aligned = [_rows(value, task.train) for value in rows.aligned.values()]
         with named(task.name):
+            aligned = [_rows(value, task.train) for value in rows.aligned.values()]
             request = task.classifier._request(rows.X[task.train], *aligned)
         requests.append(replace(request, run=FitRun(verbose, task.name)))
     folds = []
@@ -65,7 +65,7 @@ def run_together(
         task.classifier._adopt(result)
         with named(task.name):
             path = task.classifier.log_beta_path(rows.X[task.test], betas)
-        folds.append(Fold(task.classifier, path))
+        folds.append(FittedFold(task.classifier, path))
     return folds
 
 
@@ -73,7 +73,7 @@ def score_fold(
     scorer: Any,
     rows: SearchRows,
     task: FoldTask,
-    fold: Fold,
+    fold: FittedFold,
     betas: list[float],
     params: dict[str, Any],
     scoring: Any,
@@ -100,7 +100,7 @@ def _rows(values: Any, rows: np.ndarray) -> Any:
 
 
 def _at_beta(
-    fold: Fold, X_test: MultiModalArray, position: int, beta: float
+    fold: FittedFold, X_test: MultiModalArray, position: int, beta: float
 ) -> FrontDoorMultiModalClassifier:
     """Copy a fold's classifier, at one β, with its prediction for the test rows known."""
     view = copy(fold.classifier)

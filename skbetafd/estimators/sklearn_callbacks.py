@@ -77,4 +77,4 @@ class FitTasks:
         )
         view = copy(self.estimator)
         view._adopt(prepared.finish([still]))
-        return {k: v for k, v in vars(view).items() if k not in view.get_params(deep=False)}
+        return view._learned()

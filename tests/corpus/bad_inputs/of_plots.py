@@ -167,7 +167,7 @@ OTHERS = [
         ({"method": "median"}, InvalidParameterError, "'method'", "'median'"),
         ({"by_class": True, "scoring": "neg_log_loss"}, ValueError, "by_class", "'neg_log_loss'"),
         ({"confidence_level": 0}, InvalidParameterError, "'confidence_level'", "0"),
-        ({"estimator": "clf"}, TypeError, "estimator", "'clf'"),
+        ({"estimator": "clf"}, TypeError, "clf is not an estimator"),
     ),
     *of(
         "OverlapDisplay",
