@@ -17,7 +17,7 @@ from ..fitting.scaling import ModalityScaler
 from ..inputs.training_rows import numeric_rows, training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
-from ..training.user_callbacks import check_callbacks
+from ..training.callbacks import check_callbacks
 from .pickling import Portable
 
 

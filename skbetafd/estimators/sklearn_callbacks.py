@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy, deepcopy
-from types import SimpleNamespace
+from copy import copy
 from typing import Any
 
 from ..fitting.trainer import Preparation
@@ -69,12 +68,7 @@ class FitTasks:
         return AroundEpoch(begin, end)
 
     def _as_if_ended(self, prepared: Preparation, net: Any) -> dict[str, Any]:
-        """Give the attributes of an estimator whose only network is as it is now."""
-        still = SimpleNamespace(
-            module_=deepcopy(net.module_),
-            history=copy(net.history),
-            settings_=net.settings_,
-        )
+        """Give the attributes of an estimator with this network, which goes on to be trained."""
         view = copy(self.estimator)
-        view._adopt(prepared.finish([still]))
+        view._adopt(prepared.finish([net]))
         return view._learned()

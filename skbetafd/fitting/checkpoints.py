@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .._utils.files import remove_unfinished
-from ..training.checkpoint import Checkpoint, check_same_fit, read_checkpoint
-from ..training.user_callbacks import callback_names, check_resumable
+from ..training.callbacks import callback_names, check_resumable
+from ..training.checkpoint import Checkpoint, read_checkpoint
 from .fit_keys import fit_key
 from .request import FitRequest
 
@@ -46,9 +46,8 @@ def with_checkpoints(request: FitRequest, directory: Any, *, seeded: bool) -> Fi
     )
     paths = [directory / f"network-{member}.pt" for member in range(len(seeds[1::2]))]
     for path in paths:
-        content = read_checkpoint(path)
+        content = read_checkpoint(path, fingerprint)
         if content is not None:
-            check_same_fit(path, content, fingerprint)
             seeds = tuple(content["seeds"])
     checkpoints = tuple(Checkpoint(path, fingerprint, seeds) for path in paths)
     return replace(

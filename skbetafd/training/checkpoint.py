@@ -14,15 +14,19 @@ from torch import Tensor
 
 from .._utils.files import whole_file
 from ..nn.encoders import has_user_modules
-from .stopping import KeepEpoch, Kept, OwnCallback, callback_of
+from .stopping import KeepEpoch, OwnCallback, callback_of
 
 FORMAT = 3
-FIELDS = {"format": int, "fingerprint": str, "seeds": list, "complete": bool, "state": dict}
+FIELDS = {"format", "fingerprint", "seeds", "complete", "state"}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where the training of one network is kept, and which fit it belongs to."""
+    """Where the training of one network is kept, and which fit it belongs to.
+
+    skorch's own Checkpoint would not do: it writes several files, which a kill can part, and
+    neither generators nor schedule.
+    """
 
     path: Path
     fingerprint: str
@@ -45,15 +49,11 @@ class Checkpoint:
             file.write(made.getbuffer())
 
     def resume(self, net: NeuralNet) -> bool:
-        """Bring a net to where the file left it, if there is one; tell whether that is the end."""
-        content = read_checkpoint(self.path)
+        """Bring a net to where the file left it, if there is one; return whether it is complete."""
+        content = read_checkpoint(self.path, self.fingerprint)
         if content is None:
             return False
-        check_same_fit(self.path, content, self.fingerprint)
-        try:
-            restore_training(net, content["state"])
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(_said_of(self.path, error)) from error
+        restore_training(net, content["state"])
         return bool(content["complete"])
 
 
@@ -68,13 +68,13 @@ class EpochCheckpoint(OwnCallback):
         self.checkpoint.save(net, complete=False)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read a file, without pickle; None where there is none.
+def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Read the checkpoint of a fit, without pickle; None where there is none.
 
     Raises
     ------
     ValueError
-        If it is broken or no checkpoint of this library.
+        If the file is broken, no checkpoint of this version, or one of another fit.
     OSError
         If the system can't read it; or it is a directory.
     """
@@ -86,37 +86,16 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
         with file:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises depends on where a file is broken
-        raise ValueError(_said_of(path, error)) from error
-    if not _is_checkpoint(content):
+        raise ValueError(
+            f"checkpoint {str(path)!r} can't be read ({type(error).__name__}): it is broken or no "
+            "checkpoint; delete it to begin anew"
+        ) from error
+    same_fields = isinstance(content, dict) and content.keys() == FIELDS
+    if not same_fields or content["format"] != FORMAT:
         raise ValueError(
             f"{str(path)!r} is no checkpoint of this version of skbetafd; choose another "
             "checkpoint_dir or delete it"
         )
-    return content
-
-
-def _said_of(path: Path, error: Exception) -> str:
-    return (
-        f"checkpoint {str(path)!r} can't be read ({type(error).__name__}): it is broken or no "
-        "checkpoint; delete it to begin anew"
-    )
-
-
-def _is_checkpoint(content: Any) -> bool:
-    if not isinstance(content, dict) or content.keys() != FIELDS.keys():
-        return False
-    kinds = all(isinstance(content[name], kind) for name, kind in FIELDS.items())
-    return kinds and content["format"] == FORMAT and all(type(s) is int for s in content["seeds"])
-
-
-def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> None:
-    """Refuse the checkpoint of another fit.
-
-    Raises
-    ------
-    ValueError
-        If the fingerprints differ.
-    """
     if content["fingerprint"] != fingerprint:
         raise ValueError(
             f"checkpoint {str(path)!r} is of another fit, perhaps one that runs now: its data, "
@@ -124,17 +103,25 @@ def check_same_fit(path: Path, content: dict[str, Any], fingerprint: str) -> Non
             "and skbetafd differ; finish that fit, choose another checkpoint_dir, or delete the "
             "file"
         )
+    return content
+
+
+def _stateful(net: NeuralNet) -> dict[str, Any]:
+    """Give what of a net in training has torch's ``state_dict`` and ``load_state_dict``."""
+    keeper = callback_of(net, KeepEpoch)
+    return {
+        "network": net.module_,
+        "criterion": net.criterion_,
+        "optimizer": net.optimizer_,
+        "schedule": callback_of(net, LRScheduler).lr_scheduler_,
+        **({} if keeper is None else {"kept": keeper}),
+    }
 
 
 def training_state(net: NeuralNet) -> dict[str, Any]:
     """Give all that the rest of a training depends on, as tensors and plain Python values."""
-    schedule, keeper = _schedule(net), callback_of(net, KeepEpoch)
     return {
-        "network": net.module_.state_dict(),
-        "criterion": net.criterion_.state_dict(),
-        "optimizer": net.optimizer_.state_dict(),
-        "schedule": None if schedule is None else schedule.state_dict(),
-        "kept": None if keeper is None else list(keeper.kept_),
+        **{name: part.state_dict() for name, part in _stateful(net).items()},
         "generators": [generator.get_state() for generator in net.batches_.generators],
         "global": _global_generators(net) if has_user_modules(net.module_) else None,
         "history": [{k: _plain(k, v) for k, v in dict(e).items()} for e in net.history],
@@ -143,33 +130,21 @@ def training_state(net: NeuralNet) -> dict[str, Any]:
 
 def restore_training(net: NeuralNet, state: dict[str, Any]) -> None:
     """Put a net, whose training has begun, into the state of another."""
-    net.module_.load_state_dict(state["network"])
-    net.criterion_.load_state_dict(state["criterion"])
-    net.optimizer_.load_state_dict(state["optimizer"])
-    schedule, keeper = _schedule(net), callback_of(net, KeepEpoch)
-    if schedule is not None:
-        schedule.load_state_dict(state["schedule"])
-    if keeper is not None:
-        keeper.kept_ = Kept(*state["kept"])
+    for name, part in _stateful(net).items():
+        part.load_state_dict(state[name])
     for generator, own in zip(net.batches_.generators, state["generators"], strict=True):
         generator.set_state(own)
     if state["global"] is not None:  # within `seeded`, which puts the user's own back
         torch.set_rng_state(state["global"]["cpu"])
         if "cuda" in state["global"]:
             torch.cuda.set_rng_state(state["global"]["cuda"], net.device)
-    del net.history[:]
-    net.history.extend(state["history"])
+    net.history[:] = state["history"]
 
 
 def _global_generators(net: NeuralNet) -> dict[str, Tensor]:
     device = next(net.module_.parameters()).device
     states = {"cpu": torch.get_rng_state()}
     return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
-
-
-def _schedule(net: NeuralNet) -> Any:
-    callback = callback_of(net, LRScheduler)
-    return None if callback is None else callback.lr_scheduler_
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ from ..nn.criterion import Batch
 from ..nn.encoders import Encoder
 from ..nn.front_door import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
+from .callbacks import callback_kinds
 from .divergence import check_finite_predictions
 from .job import TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
@@ -70,9 +71,7 @@ def _why_alone(job: TrainingJob) -> str | None:
         return "its encoders that are not fully connected can't be stacked"
     if job.checkpoint is not None:
         return "it has a checkpoint of its own"
-    for entry in job.settings.callbacks:
-        callback = entry[1] if isinstance(entry, tuple) else entry
-        kind = callback if isinstance(callback, type) else type(callback)
+    for kind in callback_kinds(job.settings.callbacks):
         if issubclass(kind, (ParamMapper, LoadInitState)):
             return f"{kind.__name__} acts on the parameters of one network"
         for hook in BATCH_HOOKS:

@@ -109,6 +109,14 @@ class KeepEpoch(OwnCallback):
         """Let go of it."""
         self.kept_ = Kept()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is kept."""
+        return self.kept_._asdict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Keep that."""
+        self.kept_ = Kept(**state)
+
     def go_back(self, net: Any) -> None:
         """Put a net into the state of the epoch that is kept."""
         for module, state in zip((net.module_, net.criterion_), self.kept_.states, strict=True):

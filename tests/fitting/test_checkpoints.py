@@ -13,7 +13,6 @@ from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, MultiModalArray
-from skbetafd.training.checkpoint import FORMAT
 
 EPOCHS = 5
 
@@ -244,49 +243,25 @@ def test_what_is_read_at_prediction_makes_no_other_fit(X, y, make, tmp_path):
     assert_same_fit(clf, make(beta=0.5, effect="population").fit(X, y), X)
 
 
-FORGED = {
-    "nothing but a format": {"format": FORMAT},
-    "a tensor": {"format": torch.ones(3), **dict.fromkeys(("fingerprint", "seeds", "state"))},
-    "seeds": {"format": FORMAT, "fingerprint": "", "seeds": ["x"], "complete": False, "state": {}},
-}
-
-
-@pytest.mark.parametrize("name", FORGED)
-def test_what_is_no_checkpoint_is_told(name, X, y, make, tmp_path):
-    torch.save(FORGED[name], tmp_path / "network-0.pt")
-    with pytest.raises(ValueError, match=r"network-0.pt' is no checkpoint of this version"):
-        make(checkpoint_dir=tmp_path).fit(X, y)
-
-
 def test_a_folder_in_the_place_of_a_checkpoint_is_told(X, y, make, tmp_path):
     (tmp_path / "network-0.pt").mkdir()
     with pytest.raises(IsADirectoryError, match=r"directory: '.*network-0.pt'"):
         make(checkpoint_dir=tmp_path).fit(X, y)
 
 
-@pytest.mark.parametrize("name", ["network", "optimizer", "generators", "history"])
-def test_a_checkpoint_whose_state_is_damaged_is_told(name, X, y, make, tmp_path):
-    clf = make(checkpoint_dir=tmp_path)
-    interrupted(clf, (X, y, {}), 3)
-    path = tmp_path / "network-0.pt"
-    content = torch.load(path, weights_only=True)
-    del content["state"][name]
-    torch.save(content, path)
-    with pytest.raises(ValueError, match=r"network-0.pt' can't be read \(KeyError\)"):
-        clf.fit(X, y)
-    assert not hasattr(clf, "net_")
+ANOTHER_FORMAT = {"format": 99, "fingerprint": "", "seeds": [], "complete": False, "state": {}}
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", "truncated", "another format"])
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", "truncated", [1], ANOTHER_FORMAT])
 def test_a_broken_checkpoint_is_refused_by_its_path_and_left_alone(content, X, y, make, tmp_path):
     path = tmp_path / "network-0.pt"
     interrupted(make(checkpoint_dir=tmp_path), (X, y, {}), 3)
     if content == "truncated":
         content = path.read_bytes()[:-500]
-    if content == "another format":
-        torch.save({"format": 99}, path)
-    else:
+    if isinstance(content, bytes):
         path.write_bytes(content)
+    else:
+        torch.save(content, path)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"network-0\.pt'"):
         make(checkpoint_dir=tmp_path).fit(X, y)
