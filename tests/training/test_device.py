@@ -1,179 +1,121 @@
-"""Where memory does not reach, fewer rows are predicted, or an error says why."""
+"""Where memory does not reach, fewer rows are predicted, or the error notes what to change."""
 
 import warnings
 
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier
 from skbetafd.estimators import front_door
 from skbetafd.nn.front_door import FrontDoorNetwork
 
-REFUSED = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has none. Of the allocated memory"
-SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0}
+SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0, "dtype": "float64"}
 
 
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=(100, 4)), rng.normal(size=(100, 3))], np.arange(100) % 3
+def full_device():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-def holding(monkeypatch, most):
-    """Make the prediction refuse more rows than `most`, as a device does."""
-    path = front_door.log_proba_path
-    asked = []
-
-    def limited(network, xs, *rest):
-        asked.append(len(xs[0]))
-        if len(xs[0]) > most:
-            raise torch.OutOfMemoryError(REFUSED)
-        return path(network, xs, *rest)
-
-    monkeypatch.setattr(front_door, "log_proba_path", limited)
-    return asked
-
-
-@pytest.mark.parametrize("most", [60, 7, 1])
-def test_a_prediction_falls_to_rows_that_fit_and_says_how_many(data, monkeypatch, most):
-    clf = FrontDoorMultiModalClassifier(**SMALL, dtype="float64").fit(*data)
-    expected = clf.predict_proba(data[0])
-    asked = holding(monkeypatch, most)
-    with pytest.warns(
-        UserWarning, match=r"did not hold 65536 rows at once: .* (\d+) at once"
-    ) as said:
-        found = clf.predict_proba(data[0])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert len(said) == 1
-    assert f"Set predict_batch_size={asked[-2]} " in str(said[0].message)
-    assert sum(n for n in asked if n <= most) == 100
-
-
-def test_what_fits_is_predicted_without_a_word(data, monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL, predict_batch_size=7).fit(*data)
-    asked = holding(monkeypatch, 7)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clf.predict(data[0])
-    assert asked == [7] * 14 + [2]
-
-
-def test_a_device_that_holds_not_one_row_is_an_error(data, monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
-    holding(monkeypatch, 0)
-    with pytest.raises(torch.OutOfMemoryError, match=r"one row: CUDA out of memory.*device='cpu'"):
-        clf.predict(data[0])
-
-
-MOST = {
-    "torch": (lambda: torch.empty(2**50), "DefaultCPUAllocator: can't allocate memory: you tried"),
-    "numpy": (lambda: np.empty(2**50), "Unable to allocate 8.00 PiB"),
+FULL = {
+    "device": (full_device, torch.OutOfMemoryError),
+    "machine, by torch": (lambda: torch.empty(2**50), RuntimeError),
+    "machine, by numpy": (lambda: np.empty(2**50), MemoryError),
 }
 
 
-def refusing(monkeypatch, place, name, ask):
-    """Have a function ask for more memory than any machine has."""
-    monkeypatch.setattr(place, name, lambda *_, **__: ask())
+def limit(monkeypatch, place, name, most, ask=full_device):
+    """Have a function of rows ask for memory that is not there at more of them than `most`."""
+    function, asked = getattr(place, name), []
+
+    def limited(first, xs, *rest):
+        asked.append(len(xs[0]))
+        if len(xs[0]) > most:
+            ask()
+        return function(first, xs, *rest)
+
+    monkeypatch.setattr(place, name, limited)
+    return asked
 
 
-@pytest.mark.parametrize("library", MOST)
-@pytest.mark.slow
-def test_the_machine_s_own_memory_is_an_error_that_says_what_to_change(data, monkeypatch, library):
-    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
-    before = clf.predict_proba(data[0])
-    ask, said = MOST[library]
-    with monkeypatch.context() as patch:
-        refusing(patch, torch.optim.AdamW, "step", ask)
-        with pytest.raises(
-            MemoryError, match=f"machine's memory does not hold this fit: {said}"
-        ) as e:
-            clf.fit(*data)
-        assert "smaller batch_size" in str(e.value) and "device" not in str(e.value)
-    np.testing.assert_array_equal(clf.predict_proba(data[0]), before)
-    refusing(monkeypatch, front_door, "log_proba_path", ask)
-    with pytest.raises(MemoryError, match=f"does not hold a prediction of one row: {said}") as e:
-        clf.predict(data[0])
-    assert "device" not in str(e.value)
+@pytest.mark.parametrize(
+    ("most", "memory"), [(60, "device"), (7, "machine, by torch"), (1, "device")]
+)
+def test_a_prediction_falls_to_rows_that_fit_and_warns_how_many(X, y, monkeypatch, most, memory):
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y)
+    expected = clf.predict_proba(X)
+    asked = limit(monkeypatch, front_door, "log_proba_path", most, FULL[memory][0])
+    with pytest.warns(UserWarning, match="did not hold 65536 rows") as caught:
+        found = clf.predict_proba(X)
+    assert_allclose(found, expected, rtol=1e-12)
+    (warning,) = caught
+    fitting = max(n for n in asked if n <= most)
+    assert f"predict_batch_size={fitting} " in str(warning.message)
+    assert warning.filename == __file__
+    assert sum(n for n in asked if n <= most) == len(y)
 
 
-def test_a_prediction_on_a_cpu_falls_to_rows_that_fit_too(data, monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL, dtype="float64").fit(*data)
-    expected = clf.predict_proba(data[0])
-    path = front_door.log_proba_path
-
-    def limited(network, xs, *rest):
-        torch.empty(2**50 if len(xs[0]) > 30 else 1)
-        return path(network, xs, *rest)
-
-    monkeypatch.setattr(front_door, "log_proba_path", limited)
-    words = r"machine's memory did not hold .*25 at once"
-    with pytest.warns(UserWarning, match=words) as told:
-        found = clf.predict_proba(data[0])
-    assert told[0].filename == __file__
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+def test_what_fits_is_predicted_without_a_warning(X, y, monkeypatch):
+    clf = FrontDoorMultiModalClassifier(**SMALL, predict_batch_size=7).fit(X, y)
+    asked = limit(monkeypatch, front_door, "log_proba_path", 7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.predict(X)
+    assert asked == [7] * 17 + [1]
 
 
-def test_another_error_of_torch_is_none_of_memory(data, monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
-    asked = []
+@pytest.mark.parametrize("memory", FULL)
+def test_the_error_of_a_memory_that_holds_not_one_row_notes_what_to_change(
+    X, y, monkeypatch, memory
+):
+    ask, kind = FULL[memory]
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y)
+    limit(monkeypatch, front_door, "log_proba_path", 0, ask)
+    with pytest.raises(kind) as caught:
+        clf.predict(X)
+    assert "members or references" in caught.value.__notes__[0]
 
-    def broken(*_):
-        asked.append(1)
+
+def test_another_error_of_torch_is_none_of_memory(X, y, monkeypatch):
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y)
+
+    def broken():
         raise RuntimeError("mat1 and mat2")
 
-    monkeypatch.setattr(front_door, "log_proba_path", broken)
+    asked = limit(monkeypatch, front_door, "log_proba_path", 0, broken)
     with pytest.raises(RuntimeError, match=r"^mat1 and mat2$"):
-        clf.predict(data[0])
-    assert asked == [1]
+        clf.predict(X)
+    assert asked == [len(y)]
 
 
-def test_codes_and_baselines_fall_to_fewer_rows_too(data, monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL).fit(*data)
-    expected = clf.codes(data[0])["knowledge"]
-    encode = FrontDoorNetwork.encode
-
-    def limited(self, xs):
-        if len(xs[0]) > 30:
-            raise torch.OutOfMemoryError(REFUSED)
-        return encode(self, xs)
-
-    monkeypatch.setattr(FrontDoorNetwork, "encode", limited)
-    with pytest.warns(UserWarning, match="25 at once"):
-        found = clf.codes(data[0])["knowledge"]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-    joint = FusionClassifier(**SMALL).fit(*data)
-    expected = joint.predict_proba(data[0])
-    whole = type(joint)._log_proba
-
-    def narrow(self, arrays):
-        if len(arrays[0]) > 30:
-            raise torch.OutOfMemoryError(REFUSED)
-        return whole(self, arrays)
-
-    monkeypatch.setattr(FusionClassifier, "_log_proba", narrow)
-    with pytest.warns(UserWarning, match="25 at once"):
-        found = joint.predict_proba(data[0])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+def test_codes_and_baselines_fall_to_fewer_rows_too(X, y, monkeypatch):
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y)
+    joint = FusionClassifier(**SMALL).fit(X, y)
+    expected = clf.codes(X)["knowledge"], joint.predict_proba(X)
+    limit(monkeypatch, FrontDoorNetwork, "encode", 30)
+    limit(monkeypatch, FusionClassifier, "_log_proba", 30)
+    with pytest.warns(UserWarning, match="30 at once"):
+        found = clf.codes(X)["knowledge"]
+    with pytest.warns(UserWarning, match="30 at once"):
+        found = found, joint.predict_proba(X)
+    assert_allclose(found[0], expected[0], rtol=1e-12)
+    assert_allclose(found[1], expected[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
     "estimator",
     [FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV, FusionClassifier],
 )
-def test_a_fit_that_the_device_can_t_hold_says_what_to_change(data, monkeypatch, estimator):
-    clf = estimator(**SMALL, batch_size=50).fit(*data)
-    before = clf.predict_proba(data[0])
-
-    def full(*_, **__):
-        raise torch.OutOfMemoryError(REFUSED)
-
+@pytest.mark.parametrize("memory", FULL)
+def test_the_error_of_a_fit_notes_what_to_change(X, y, monkeypatch, memory, estimator):
+    ask, kind = FULL[memory]
+    clf = estimator(**SMALL, batch_size=50).fit(X, y)
+    before = clf.predict_proba(X)
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", full)
-        with pytest.raises(torch.OutOfMemoryError, match=r"allocate 2\.00 GiB\. The rows") as got:
-            clf.fit(*data)
-    message = str(got.value)
-    assert "50 of them are a batch" in message and "device='cpu'" in message
-    np.testing.assert_array_equal(clf.predict_proba(data[0]), before)
+        patch.setattr(torch.optim.AdamW, "step", lambda *_, **__: ask())
+        with pytest.raises(kind) as caught:
+            clf.fit(X, y)
+    assert "50 of them are a batch" in caught.value.__notes__[0]
+    assert_array_equal(clf.predict_proba(X), before)
