@@ -152,7 +152,7 @@ BAD_X = {
     "objects as modality": (
         TypeError,
         video(np.full((N, 3), 1.5, dtype=object)),
-        ["'video' is an array of Python objects, first 1.5", "astype(float)"],
+        ["'video' holds object", "1.5", "row 0, column 0", "astype(float)"],
     ),
     "an object array of arrays": (
         TypeError,
@@ -168,12 +168,12 @@ BAD_X = {
     "text of numbers": (
         ValueError,
         video(np.full((N, 2), "1.5")),
-        ["'video'", "<U3", "'1.5'", "; astype(float) makes numbers of it"],
+        ["'video'", "<U3", "'1.5'", "astype(float)"],
     ),
     "objects that are text of numbers": (
         TypeError,
         video(np.full((N, 2), "1.5", dtype=object)),
-        ["'video'", "'1.5'", "; astype(float) makes numbers of it"],
+        ["'video'", "'1.5'", "astype(float)"],
     ),
     "bytes": (ValueError, video(np.full((N, 2), b"loud")), ["'video'", "b'loud'"]),
     "text in a pandas frame": (
@@ -214,7 +214,7 @@ BAD_X = {
     "NaN in a sparse modality": (
         ValueError,
         video(sparse.csr_array(changed(VIDEO, (7, 2), np.nan))),
-        ["'video' contains NaN at row 7, column 2", "stores nothing but NaN"],
+        ["'video' contains NaN at row 7, column 2"],
     ),
     "infinity in a sparse modality": (
         ValueError,
@@ -456,10 +456,7 @@ def test_a_tensor_that_is_no_array_is_refused_by_its_name(tensor, words):
 def test_text_is_told_in_the_same_words_whatever_holds_it(kind):
     with pytest.raises((TypeError, ValueError)) as caught:
         make().fit({**GOOD, "note": kind(["good day to you", "so then"] * (N // 2))}, LABEL)
-    assert "'good day to you' at row 0, column 0; real numbers are needed; encode it" in str(
-        caught.value
-    )
-    assert "astype" not in str(caught.value)
+    assert "'good day to you' at row 0, column 0; real numbers are needed" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -467,26 +464,22 @@ def test_text_is_told_in_the_same_words_whatever_holds_it(kind):
     [
         {"audio": AUDIO[0], "video": VIDEO[0]},
         {"audio": AUDIO[0].tolist(), "video": VIDEO[:1]},
-        [AUDIO[0], VIDEO[0]],
     ],
-    ids=["arrays", "lists", "no names"],
+    ids=["arrays", "lists"],
 )
 def test_one_row_without_an_axis_is_told_to_be_reshaped(X):
     clf = make().fit(GOOD, LABEL)
-    with pytest.raises(ValueError, match=r"'audio'.*\(4,\), which is one row.*reshape\(1, -1\)"):
+    with pytest.raises(ValueError, match=r"'audio'.*\(4,\).*reshape\(1, -1\)"):
         clf.predict(X)
-    with pytest.raises(ValueError, match=r"X is a ndarray of shape \(7,\).*reshape\(1, -1\)"):
+    with pytest.raises(ValueError, match=r"(?s)got 1D array.*reshape\(1, -1\)"):
         clf.predict(FLAT[0])
 
 
 @pytest.mark.parametrize("y", [LABEL, LABEL.tolist(), pd.Series(LABEL), LABEL.astype(str), None])
-def test_labels_in_the_place_of_the_modalities_are_told_and_not_printed(y):
+def test_labels_in_the_place_of_the_modalities_are_refused(y):
     for call in (make().fit, make().partial_fit):
-        with pytest.raises(
-            ValueError, match=r"^(Expected 2D|X is None).*; X comes first"
-        ) as caught:
+        with pytest.raises(ValueError, match=r"Expected (2D array|a 2-dimensional)"):
             call(y, GOOD, **({"classes": [0, 1, 2]} if call.__name__ == "partial_fit" else {}))
-        assert len(str(caught.value)) < 220
 
 
 def test_the_numbers_of_tensors_with_a_gradient_are_taken():
@@ -701,17 +694,17 @@ BAD_AT_PREDICT = {
     "one modality's array": (
         ValueError,
         AUDIO,
-        ["X is one table", "modalities 'audio' (4), 'video' (3)", "a list or a dict"],
+        ["X has 4 features", "expecting 7", "'audio': 4, 'video': 3"],
     ),
     "one modality's frame": (
         ValueError,
         pd.DataFrame(AUDIO, columns=list("abcd")),
-        ["X is one table", "'audio' (4), 'video' (3)"],
+        ["X has 4 features", "expecting 7", "'audio': 4, 'video': 3"],
     ),
     "one modality of a higher rank": (
         ValueError,
         np.zeros((N, 2, 5)),
-        ["X has shape (60, 2, 5)", "'audio' (4), 'video' (3)"],
+        ["X has shape (60, 2, 5)"],
     ),
     "a wider table": (ValueError, np.c_[FLAT, FLAT], ["X has 14 features", "expecting 7"]),
     "higher rank of another size": (
@@ -740,7 +733,7 @@ BAD_AT_PREDICT = {
         ["'video' contains 1e+300 at row 7, column 2, too large for float32"],
     ),
     "text": (ValueError, video(VIDEO.astype(str)), ["'video'", "<U"]),
-    "objects": (TypeError, video(VIDEO.astype(object)), ["'video' is an array of Python objects"]),
+    "objects": (TypeError, video(VIDEO.astype(object)), ["'video' holds object"]),
     "complex numbers": (ValueError, video(VIDEO + 1j), ["'video'", "complex128"]),
     "infinity in a sparse modality": (
         ValueError,

@@ -15,8 +15,8 @@ from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import AccuracyMixin, normalised
 from ..fitting.splits import EARLY_STOPPING
-from ..inputs.missing import present_rows
-from ..inputs.row_sources import dense_rows
+from ..inputs.modality import rows_together
+from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..nn.modes import predicting
 from ..training.device import in_parts, training_memory
@@ -233,25 +233,25 @@ class Baseline(AccuracyMixin, NetworkClassifier):
         check_is_fitted(self)
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        arrays, _ = self._read(X, self.module_)
+        rows = self._read(X, self.module_)
         parts = in_parts(
-            lambda rows: self._log_proba([a[rows] for a in arrays]),
-            len(arrays[0]),
-            dense_rows(arrays, size),
+            lambda some: self._log_proba(rows.take(some)),
+            len(rows),
+            rows_together(rows.arrays, size),
         )
         log_proba = np.concatenate(parts)
         refuse_overflow(log_proba)
         return log_proba
 
-    def _log_proba(self, arrays: list[np.ndarray]) -> np.ndarray:
+    def _log_proba(self, rows: NumericRows) -> np.ndarray:
         """Log of the mean probability over the networks that have something to read in a row."""
         log_proba, counts = [], []
         for part in self.parts_:
-            own = [arrays[m] for m in part.columns]
+            own = [rows.arrays[m] for m in part.columns]
             with predicting():
                 xs = self._standardised(own, part.scalers, part.network)
                 log_proba.append(part.log_proba(xs).cpu().numpy())
-            counts.append(np.any([present_rows(a) for a in own], axis=0))
+            counts.append(rows.present[:, list(part.columns)].any(axis=1))
         if len(log_proba) == 1:
             return log_proba[0]
         weight = np.stack(counts)[:, :, None] / np.sum(counts, axis=0)[:, None]

@@ -324,4 +324,4 @@ def _with_rows(
     """Take the rows `rows`, and of the modality `name` the rows `shown`."""
     if shown is rows:
         return X[rows]
-    return X._like({**dict(X[rows].items()), name: X[shown][name]})
+    return X[rows]._with_values({name: X[shown][name]})

@@ -18,7 +18,7 @@ from ..baselines._fusion import RULES
 from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups, read_targets
 from ..inputs.multimodal_array import MultiModalArray
-from ..inputs.training_rows import numeric_rows
+from ..inputs.numeric import numeric_rows
 from ..inputs.validation import read_training_input
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._predominance import ranking_of, resampled_means, right_alone

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.sklearn_compat import accepts_sample_weight
 from ..estimators.scorers import Predicted, as_number, scorer_of
 from ..inputs.labels import check_sample_weight, one_label_per_row
-from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.validation import read_prediction_input, read_training_input
 from ._unwrap import outermost
@@ -121,7 +120,7 @@ def _prediction_of_nothing(evaluation: Evaluation, method: str) -> np.ndarray:
 
 def has_something(X: MultiModalArray) -> np.ndarray:
     """Tell the rows that have any modality, shape (n,), bool."""
-    return np.any([present_in(value) for value in X.values()], axis=0)
+    return np.any(list(X.present.values()), axis=0)
 
 
 class Score:

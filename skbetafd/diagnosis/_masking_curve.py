@@ -15,7 +15,7 @@ from .._utils.sklearn_compat import checked_arguments
 from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
-from ..inputs.numeric import dense_modalities
+from ..inputs.numeric import numeric_rows
 from ._evaluation import Evaluation, Score, read_evaluation
 from ._replacement import CONSTRAINTS, CodeMasks, InputMasks
 from ._unwrap import inside
@@ -186,9 +186,10 @@ def _predominant(
     if given is None and fitted is not None:
         return fitted
     if given is None:
-        arrays = dense_modalities(evaluation.X, np.float64, padded=evaluation.X.names)
+        rows = numeric_rows(evaluation.X, np.float64, padded=names)
+        rows.check_size()
         y = np.unique(evaluation.y, return_inverse=True)[1]
-        scores = probe_scores(arrays, y, np.ones(len(y)), rng.randint(2**31 - 1))
+        scores = probe_scores(rows.arrays, y, np.ones(len(y)), rng.randint(2**31 - 1))
         return names[scores.argmax()]
     asked = names[modality_position(given, names)]
     if fitted is not None and asked != fitted:

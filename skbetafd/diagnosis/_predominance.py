@@ -9,7 +9,6 @@ import numpy as np
 from .._utils.messages import named
 from ..baselines import UnimodalClassifier
 from ..fitting.probe import probe_predict
-from ..inputs.missing import present_in
 from ..inputs.multimodal_array import MultiModalArray
 from ._diagnosis import IMBALANCED, PROBE_BELOW
 from ._splits import Fold, rows_of
@@ -34,7 +33,7 @@ def right_alone(
     for fold in folds:
         for m, name in enumerate(X.names):
             bar.set_description(f"{fold.name}, {name!r} alone")
-            there = present_in(X[name])
+            there = X._faces[name].present
             train, test = fold.train[there[fold.train]], fold.test[there[fold.test]]
             if len(test):
                 with named(f"{fold.name}, modality {name!r}"):

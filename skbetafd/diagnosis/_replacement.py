@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, StrOptions, is_dataframe, safe_indexing
+from .._utils.sklearn_compat import Interval, StrOptions
 from ..estimators.network_classifier import NetworkClassifier
 from ..estimators.scorers import Predicted
-from ..inputs.missing import check_complete, present_in
+from ..inputs.missing import check_complete
 from ..inputs.multimodal_array import MultiModalArray
-from ..inputs.numeric import dense_modalities
+from ..inputs.numeric import numeric_rows
 from ._evaluation import Evaluation, known_predictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")
@@ -70,7 +70,7 @@ class Replacement:
             rng = private_generator(random_state)
             self.orders = [rng.permutation(n) for _ in range(n_repeats)]
         if method == "missing":
-            complete = np.all([present_in(value) for value in evaluation.X.values()], axis=0)
+            complete = np.all(list(evaluation.X.present.values()), axis=0)
             # a PerModality can't tell the width of an output of which it has no row
             self.rows = np.append(np.arange(n), complete.argmax())
 
@@ -88,7 +88,7 @@ class Replacement:
             versions = [MultiModalArray(spare, present=dict.fromkeys(removed, absent))]
         else:
             versions = [
-                with_values(X, {n: safe_indexing(X[n], order) for n in removed})
+                X._with_values({name: X._faces[name][order].value for name in removed})
                 for order in self.orders
             ]
         return [known_predictions(self.evaluation, version) for version in versions]
@@ -96,13 +96,7 @@ class Replacement:
     def _by_mean(self, removed: Collection[str]) -> MultiModalArray:
         X = self.evaluation.X
         rows = {name: np.tile(self.means[name], (len(X), 1)) for name in removed}
-        return with_values(X, {name: in_the_form_of(X[name], r) for name, r in rows.items()})
-
-
-def with_values(X: MultiModalArray, values: dict[str, Any]) -> MultiModalArray:
-    """Give `X` with other arrays for some modalities."""
-    data = {name: values.get(name, value) for name, value in X.items()}
-    return MultiModalArray(data if X.named else list(data.values()))
+        return X._with_values({name: X._faces[name].like(r) for name, r in rows.items()})
 
 
 def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
@@ -117,24 +111,16 @@ def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:
     """Mean of each modality over the rows that have it, flat, shape (width,)."""
     try:
-        arrays = dense_modalities(X, np.float64, padded=X.names)
+        rows = numeric_rows(X, np.float64, padded=X.names)
+        arrays = rows.dense()
     except (TypeError, ValueError) as error:
         raise type(error)(f"{NO_MEAN} ({error})") from error
     means = {}
-    for name, array in zip(X.names, arrays, strict=True):
-        some = present_in(array)
+    for (name, array), some in zip(arrays.items(), rows.present.T, strict=True):
         if not some.any():
             raise ValueError(f"modality {name!r} is NaN in every row: it has no mean")
         means[name] = array[some].mean(axis=0, dtype=np.float64)
     return means
-
-
-def in_the_form_of(value: Any, rows: np.ndarray) -> Any:
-    """Give rows (n_samples, width) the shape of the modality `value`, and a frame's columns."""
-    shaped = rows.reshape(value.shape)
-    if is_dataframe(value) and hasattr(value, "index"):
-        return type(value)(shaped, index=value.index, columns=value.columns)
-    return shaped
 
 
 class InputMasks:
@@ -142,7 +128,7 @@ class InputMasks:
 
     def __init__(self, evaluation: Evaluation, predominant: str) -> None:
         self.evaluation, X = evaluation, evaluation.X
-        arrays = dict(zip(X.names, dense_modalities(X, np.float64, padded=X.names), strict=True))
+        arrays = numeric_rows(X, np.float64, padded=X.names).dense()
         self.arrays = {name: array for name, array in arrays.items() if name != predominant}
         self.means = modality_means(X)
         widths = [array.shape[1] for array in self.arrays.values()]
@@ -154,10 +140,10 @@ class InputMasks:
         pieces = zip(self.arrays.items(), np.split(masked, self.ends), strict=True)
         values = {}
         for (name, array), columns in pieces:
-            there = present_in(array)[:, None]
+            there = X._faces[name].present[:, None]
             held = np.where(columns & there, self.means[name], array)
-            values[name] = in_the_form_of(X[name], held)
-        return known_predictions(self.evaluation, with_values(X, values))
+            values[name] = X._faces[name].like(held)
+        return known_predictions(self.evaluation, X._with_values(values))
 
 
 class CodeMasks(ExitStack):

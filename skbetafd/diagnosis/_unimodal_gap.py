@@ -20,7 +20,6 @@ from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import checked_arguments
 from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups
-from ..inputs.missing import present_in
 from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.validation import read_training_input
@@ -152,8 +151,8 @@ def unimodal_gap(
     y, _ = read_labels(X, y)
     groups = None if groups is None else read_groups(groups, len(y))
     splits = stratified_splits(cv, y, groups, private_generator(random_state))
-    for name, value in X.items():
-        if not any(present_in(value)[test].any() for _, test in splits):
+    for name, there in X.present.items():
+        if not any(there[test].any() for _, test in splits):
             raise ValueError(f"modality {name!r} is NaN in every test row")
     accuracies, joint = np.full((3, len(splits), len(X.names)), np.nan), np.empty(len(splits))
     for number, (train, test) in enumerate(splits):
@@ -192,7 +191,7 @@ def _fold(
     right = joint.predict(X[test]) == y[test]
     accuracies = np.full((3, len(X.names)), np.nan)
     for m, name in enumerate(X.names):
-        there = present_in(X[name])
+        there = X._faces[name].present
         having, asked = there[train], there[test]
         if not asked.any():
             continue

@@ -33,7 +33,8 @@ from ..fitting.trainer import presence_tensor
 from ..fitting.warm_start import Start, check_same_data
 from ..inputs.columns import ungrouped
 from ..inputs.missing import check_complete
-from ..inputs.row_sources import dense_rows
+from ..inputs.modality import rows_together
+from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import log_proba_path
@@ -679,10 +680,10 @@ class FrontDoorMultiModalClassifier(
 
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
-        arrays, having = self._read(X, self.module_)
-        check_complete(self.modality_names_, having, "overlap")
+        rows = self._read(X, self.module_)
+        check_complete(rows.names, rows.present, "overlap")
         with predicting():
-            xs, _ = self._tensors(arrays, having)
+            xs, _ = self._tensors(rows)
             codes = self.module_.encode(xs)
             references = self.references_.to(codes.knowledge.device)
             parts = support(self.module_, codes, references, self.effect)
@@ -705,19 +706,17 @@ class FrontDoorMultiModalClassifier(
         """Work through the rows as tensors, `predict_batch_size` at once, or fewer if wide."""
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        arrays, having = self._read(X, self.module_, mediated=mediated)
+        rows = self._read(X, self.module_, mediated=mediated)
         return in_parts(
-            lambda rows: work(*self._tensors([a[rows] for a in arrays], having[rows])),
-            len(having),
-            dense_rows(arrays, size),
+            lambda some: work(*self._tensors(rows.take(some))),
+            len(rows),
+            rows_together(rows.arrays, size),
         )
 
-    def _tensors(
-        self, arrays: list[np.ndarray], having: np.ndarray
-    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
-        xs = self._standardised(arrays, self._scalers, self.module_)
+    def _tensors(self, rows: NumericRows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        xs = self._standardised(rows.arrays, self._scalers, self.module_)
         predominant = self.modality_names_.index(self.predominant_)
-        return xs, presence_tensor(having, predominant, xs[0].device, xs[0].dtype)
+        return xs, presence_tensor(rows.present, predominant, xs[0].device, xs[0].dtype)
 
     def _mean_path(
         self, xs: list[torch.Tensor], present: torch.Tensor | None, betas: list[float]

@@ -14,7 +14,9 @@ from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock
 from ..fitting.encodings import may_be_padded, readings_of, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtype, draw_seeds
 from ..fitting.scaling import ModalityScaler
-from ..inputs.training_rows import numeric_rows, training_rows
+from ..inputs.modality import Modality
+from ..inputs.numeric import NumericRows, numeric_rows
+from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
 from ..training.callbacks import check_callbacks
@@ -171,21 +173,19 @@ class NetworkClassifier(Portable):
         named = zip(self._layout.names, self._encodings, strict=True)
         return [name for name, encoding in named if encoding.kind == "sequence"]
 
-    def _read(
-        self, X: Any, network: torch.nn.Module, *, mediated: bool = False
-    ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Rows as numeric arrays of the network's precision, and which modalities each has."""
+    def _read(self, X: Any, network: torch.nn.Module, *, mediated: bool = False) -> NumericRows:
+        """Rows as numeric arrays of the network's precision."""
         padded = self._padded()
         X = read_prediction_input(self, X, self._layout, padded=padded)
         weights = next(network.parameters())
         dtype = str(weights.dtype).removeprefix("torch.")
         rows = numeric_rows(X, dtype, padded=padded)
         rows.check_presence(training=False, mediated=mediated)
-        return rows.arrays, rows.present
+        return rows
 
     @staticmethod
     def _standardised(
-        arrays: list[np.ndarray], scalers: list[ModalityScaler], network: torch.nn.Module
+        arrays: list[Modality], scalers: list[ModalityScaler], network: torch.nn.Module
     ) -> list[torch.Tensor]:
         """Rows as the network reads them, on its device."""
         weights = next(network.parameters())
@@ -224,11 +224,11 @@ class NetworkClassifier(Portable):
             For bad rows, as in `predict`.
         """
         check_is_fitted(self)
-        arrays, _ = self._read(X, self.module_)
-        rows = dict(zip(self.modality_names_, arrays, strict=True))
+        rows = self._read(X, self.module_)
+        arrays = dict(zip(rows.names, rows.arrays, strict=True))
         codes = {}
         for name, (encoder, *_) in self._code_encoders().items():
             with predicting():
-                xs = self._standardised([rows[name]], [encoder.scaler], encoder.module)
+                xs = self._standardised([arrays[name]], [encoder.scaler], encoder.module)
                 codes[name] = finite(encoder.module(xs[0]).cpu().numpy())
         return codes

@@ -13,7 +13,6 @@ from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
 from ..fitting.warm_start import Start
 from ..inputs.as_numpy import as_numpy
-from ..inputs.numeric import refuse_large_sources
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.mediator import MediatorNetwork
@@ -151,7 +150,7 @@ class PartialFitMixin(NetworkClassifier):
                 f"partial_fit counts rows by the sum of their weights, which is {mass:.3g} so "
                 f"far and must be from {SMALLEST_MASS:g} to {LARGEST_MASS:g}: scale sample_weight"
             )
-        refuse_large_sources(request.rows.names, request.rows.arrays)
+        request.rows.check_size()
         if not begun:
             self._standardize = self.standardize
         return request

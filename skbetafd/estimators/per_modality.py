@@ -302,7 +302,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         return self._collect(
             {
                 name: transform_one(
-                    name, t, as_read(t, X[name]), self._examples[name], routed[name]
+                    name, t, as_read(t, X._faces[name]), self._examples[name], routed[name]
                 )
                 for name, t in self.transformers_.items()
             }
@@ -350,7 +350,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             routed = self._route(params, method)
             output = getattr(self, "_sklearn_output_config", {}).get("transform")
             self.transformers_ = {name: cloned(name, t, output) for name, t in chosen.items()}
-            read = {n: as_read(t, X[n]) for n, t in self.transformers_.items()}
+            read = {n: as_read(t, X._faces[n]) for n, t in self.transformers_.items()}
             out = {n: fit_one(n, t, read[n], y, routed[n]) for n, t in self.transformers_.items()}
             self._examples = {name: example_row(value) for name, value in read.items()}
             return out

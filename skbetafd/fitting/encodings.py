@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ..inputs.missing import present_rows
+from ..inputs.modality import Modality
 from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import quoted
-from ..inputs.row_sources import chunks_of
 from ..nn.encoders import Encoding, ModuleFeatures, n_features, seeded, user_module
 from .scaling import is_frozen
 
@@ -47,7 +47,7 @@ def resolve_encodings(
     encoder_learning_rate: Any,
     names: Sequence[str],
     shapes: Sequence[tuple[int, ...]],
-    arrays: Sequence[np.ndarray],
+    arrays: Sequence[Modality],
 ) -> tuple[Encoding, ...]:
     """Find how each modality is read.
 
@@ -62,7 +62,7 @@ def resolve_encodings(
         The modalities.
     shapes : sequence of tuple of int
         Shape of one row of each.
-    arrays : sequence of ndarray of shape (n_samples, width)
+    arrays : sequence of Modality of shape (n_samples, width)
         Flattened rows; padded steps are NaN.
 
     Raises
@@ -95,7 +95,7 @@ def may_be_padded(
 
 
 def _encoding(
-    name: str, encoder: Any, rate: Any, shape: tuple[int, ...], array: np.ndarray
+    name: str, encoder: Any, rate: Any, shape: tuple[int, ...], array: Modality
 ) -> Encoding:
     if isinstance(encoder, torch.nn.Module) or (callable(encoder) and not isinstance(encoder, str)):
         _check_rate(name, rate)
@@ -193,7 +193,7 @@ def _check_rate(name: str, rate: Any) -> None:
         )
 
 
-def automatic(shape: tuple[int, ...], array: np.ndarray) -> str:
+def automatic(shape: tuple[int, ...], array: Modality) -> str:
     """Choose a kind by the shape of a row, (H, W), (C, H, W), (L, C) or (C,)."""
     if len(shape) == 3:
         return "conv2d"
@@ -202,6 +202,6 @@ def automatic(shape: tuple[int, ...], array: np.ndarray) -> str:
     return "conv2d" if shape[0] == shape[1] and not padded(array) else "sequence"
 
 
-def padded(array: np.ndarray) -> bool:
+def padded(array: Modality) -> bool:
     """Tell whether rows that are there have steps of NaN."""
-    return any(np.isnan(part[present_rows(part)]).any() for part in chunks_of(array))
+    return any(np.isnan(part[present_rows(part)]).any() for part in array.chunks())

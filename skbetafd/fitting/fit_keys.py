@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import torch
 
-from ..inputs.row_sources import SparseRows, chunks_of
+from ..inputs.modality import Modality, face
 from ..training.accelerated import check_same_call, from_first, join_processes
 from ..training.device import resolve_device
 from .encodings import plain_tensors
@@ -42,11 +42,12 @@ def comparable(request: FitRequest) -> dict[str, Any]:
     """Return what fits of the same in several processes have in common, by what errors call it."""
     rows, spec = request.rows, request.spec
     data = {f"modality {name!r}": a for name, a in zip(rows.names, rows.arrays, strict=True)}
-    data |= {"y": rows.y, "sample_weight": rows.weight, "presence": rows.present}
+    aligned = {"y": rows.y, "sample_weight": rows.weight, "presence": rows.present}
     if rows.mediator is not None:
-        data["mediator"] = rows.mediator.values
+        aligned["mediator"] = rows.mediator.values
     if rows.groups is not None and spec.parameters["early_stopping"]:
-        data["groups"] = rows.groups
+        aligned["groups"] = rows.groups
+    data |= {name: face(values) for name, values in aligned.items()}
     encoders = zip(rows.names, spec.readings, spec.encodings, strict=True)
     return {
         "modalities": rows.names,
@@ -58,17 +59,12 @@ def comparable(request: FitRequest) -> dict[str, Any]:
     }
 
 
-def content_sum(array: Any) -> tuple[Any, ...]:
-    """Return shape, dtype and a hash of the values, of a source some rows at a time."""
+def content_sum(array: Modality) -> tuple[Any, ...]:
+    """Return shape, dtype and a hash of the values."""
     digest = hashlib.blake2b(digest_size=16)
-    if isinstance(array, SparseRows):
-        matrix = array.matrix.tocsr()
-        parts: Any = (matrix.indptr, matrix.indices, matrix.data, array.present)
-    else:
-        parts = chunks_of(array)
-    for part in parts:
+    for part in array.content():
         digest.update(np.ascontiguousarray(part).data.cast("B"))
-    return type(array).__name__, tuple(array.shape), np.dtype(array.dtype).str, digest.hexdigest()
+    return type(array).__name__, array.shape, array.dtype.str, digest.hexdigest()
 
 
 def _plain_start(start: Any) -> Any:

@@ -10,6 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from ..inputs.missing import present_rows
+from ..inputs.modality import Modality
 
 PROBE_ROWS = 2000
 """More rows change the ranking of modalities rarely and cost the cube of their number."""
@@ -21,7 +22,7 @@ RIDGE = 0.3
 
 
 def probe_scores(
-    arrays: Sequence[np.ndarray], y: np.ndarray, sample_weight: np.ndarray, seed: int
+    arrays: Sequence[Modality | np.ndarray], y: np.ndarray, sample_weight: np.ndarray, seed: int
 ) -> np.ndarray:
     """Cross-validated accuracy of a ridge probe on each modality alone.
 
@@ -32,7 +33,7 @@ def probe_scores(
 
     Parameters
     ----------
-    arrays : sequence of ndarray of shape (n_samples, width)
+    arrays : sequence of Modality or ndarray of shape (n_samples, width)
         One a modality; rows of NaN lack it, and are left out of its score.
     y : ndarray of shape (n_samples,)
         Class indices from 0.
@@ -47,9 +48,9 @@ def probe_scores(
         Mean weighted accuracy over the folds, in [0, 1].
     """
     rows = _subset(y, seed)
-    arrays = [np.asarray(a[rows]) for a in arrays]
     y, sample_weight = y[rows], sample_weight[rows]
-    return np.array([_score_present(array, y, sample_weight, seed) for array in arrays])
+    found = [np.asarray(array[rows]) for array in arrays]
+    return np.array([_score_present(array, y, sample_weight, seed) for array in found])
 
 
 def _subset(y: np.ndarray, seed: int) -> np.ndarray:

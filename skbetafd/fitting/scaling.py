@@ -13,7 +13,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import StandardScaler
 
 from ..inputs.missing import present_rows
-from ..inputs.row_sources import RowSource, SparseRows, rows_at_once, slices
+from ..inputs.modality import Modality, SparseModality
+from ..inputs.row_sources import slices
 from ..nn.encoders import Encoding, ModuleFeatures, n_features
 from ..training.batches import StreamedRows
 
@@ -106,7 +107,7 @@ class ModalityScaler:
     @classmethod
     def fit(
         cls,
-        array: Any,
+        array: Modality,
         weight: np.ndarray,
         encoding: Encoding,
         *,
@@ -124,7 +125,7 @@ class ModalityScaler:
 
         Parameters
         ----------
-        array : ndarray or RowSource of shape (n_samples, width)
+        array : Modality of shape (n_samples, width)
             Flattened rows; one that lacks the modality is all NaN, and counts nowhere.
         weight : ndarray of shape (n_samples,)
             Row weights.
@@ -142,7 +143,7 @@ class ModalityScaler:
         scaler = cls(encoding.width, keeps_padding=encoding.kind == "sequence")
         if not standardize or encoding.kind == "module":
             return scaler
-        if isinstance(array, SparseRows):
+        if isinstance(array, SparseModality):
             return replace(scaler, moments=_one_scale(array, weight))
         fitted = _means_and_variances(array, weight)
         components = None
@@ -160,7 +161,7 @@ class ModalityScaler:
         module = ModuleFeatures(deepcopy(encoding.module).to(device).eval(), encoding.shape)
         return cls(n_features(module, encoding), module)
 
-    def _standardising(self, rows: Any, weight: np.ndarray) -> ModalityScaler:
+    def _standardising(self, rows: Modality, weight: np.ndarray) -> ModalityScaler:
         fitted = StandardScaler().set_output(transform="default")
         for part in slices(len(rows), ROWS_OF_A_MODULE):
             fitted.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
@@ -204,19 +205,19 @@ class ModalityScaler:
             out[part] = features
         return out
 
-    def tensor(self, array: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    def tensor(self, array: Modality, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
         """Transform rows onto the device, a part of them at a time; what is missing becomes 0."""
         out = torch.empty((len(array), self.n_features), dtype=dtype, device=device)
-        for rows in _chunks(array):
+        for rows in array.slices():
             part = self.transform(np.asarray(array[rows]))
             out[rows] = torch.tensor(part, dtype=dtype, device=device)
         return out.nan_to_num_(torch.nan if self.keeps_padding else 0.0, torch.inf, -torch.inf)
 
     def training_input(
-        self, array: Any, device: torch.device, dtype: torch.dtype
+        self, array: Modality, device: torch.device, dtype: torch.dtype
     ) -> torch.Tensor | StreamedRows:
         """Transform an array onto the device, and a source when its rows are read."""
-        if not isinstance(array, RowSource):
+        if not array.streamed:
             return self.tensor(array, device, dtype)
         return StreamedRows(array, lambda part: self.tensor(part, device, dtype), self.n_features)
 
@@ -276,7 +277,7 @@ class ModalityScaler:
 
 
 def fitted_scalers(
-    arrays: Iterable[Any],
+    arrays: Iterable[Modality],
     weight: np.ndarray,
     encodings: Iterable[Encoding],
     *,
@@ -297,7 +298,7 @@ def network_inputs(
     return [s.output(encoding) for encoding, s in zip(encodings, scalers, strict=True)]
 
 
-def _one_scale(array: SparseRows, weight: np.ndarray) -> Moments:
+def _one_scale(array: SparseModality, weight: np.ndarray) -> Moments:
     """Fit one scale for all columns of a sparse modality: the root of their mean square.
 
     Means would fill the zeros, so none are taken off. With a scale of its own, a word that stands
@@ -311,16 +312,16 @@ def _one_scale(array: SparseRows, weight: np.ndarray) -> Moments:
     return Moments(np.zeros_like(square), square, scale, np.asarray(array.present.sum()))
 
 
-def _means_and_variances(array: Any, weight: np.ndarray) -> StandardScaler:
+def _means_and_variances(array: Modality, weight: np.ndarray) -> StandardScaler:
     scaler = StandardScaler().set_output(transform="default")
     with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
-        for rows in _chunks(array):
+        for rows in array.slices():
             scaler.partial_fit(np.asarray(array[rows]), sample_weight=weight[rows])
     return scaler
 
 
 def _pool_pixels(
-    scaler: StandardScaler, array: Any, weight: np.ndarray, encoding: Encoding
+    scaler: StandardScaler, array: Modality, weight: np.ndarray, encoding: Encoding
 ) -> np.ndarray | None:
     """Give the pixels of a channel one scale; return components where they are read instead."""
     channel = channels(encoding.shape)
@@ -358,10 +359,10 @@ def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
 
 
 def _principal_components(
-    moments: Moments, array: np.ndarray, weight: np.ndarray, constant: np.ndarray
+    moments: Moments, array: Modality, weight: np.ndarray, constant: np.ndarray
 ) -> np.ndarray:
     """Fit the components of weighted, standardised rows; zeros where there are not enough."""
-    some = np.flatnonzero(present_rows(array))
+    some = np.flatnonzero(array.present)
     if len(some) > COMPONENT_ROWS:
         some = np.sort(np.random.default_rng(0).choice(some, COMPONENT_ROWS, replace=False))
     rows = (
@@ -388,11 +389,3 @@ def channels(shape: tuple[int, ...]) -> np.ndarray:
     if len(shape) > 2 or (len(shape) == 2 and shape[0] == shape[1]):
         return np.zeros(shape, dtype=int).ravel()
     return np.indices(shape)[-1].ravel()
-
-
-def _chunks(array: Any) -> list[slice]:
-    return (
-        slices(len(array), rows_at_once(array.shape[1]))
-        if isinstance(array, RowSource)
-        else slices(len(array))
-    )

@@ -1,63 +1,517 @@
-"""A single modality as the user has it: with rows and columns, or refused by its name."""
+"""One modality, whatever it comes in: an array, a frame, a sparse matrix or a store of rows."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from numbers import Real
+from sys import getsizeof
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array
 
-from .._utils.sklearn_compat import is_dataframe
+from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from .as_numpy import FILL, as_numpy
-from .missing import null_rows
-from .row_sources import is_stored
+from .missing import is_null, null_rows
+from .row_sources import RowView, rows_at_once, slices
 
 ABSENT = (
     ": a fit needs each modality in some row. None is for prediction alone, where no row has the "
     "modality but all have another; in a container, present= says which rows have one"
 )
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
-ONE_COLUMN = (
-    "reshape(-1, 1) makes one column of a one-dimensional array, and df[['name']] takes one of a "
-    "frame"
-)
+TWO_AXES = "reshape(-1, 1) makes it one column, reshape(1, -1) one row, df[['name']] a frame's"
 
 
-def as_modality(name: Any, value: Any) -> Any:
-    """Give a store, frame or CSR matrix, or else an array, of two axes or more; text has one."""
+class Modality:
+    """Aligned rows of an array in memory; subclasses are the other kinds.
+
+    Indexing takes rows, ``np.asarray`` reads them; a sparse row that lacks the modality is NaN
+    then.
+
+    Attributes
+    ----------
+    value : ndarray, frame, CSR matrix or store of shape (n_samples, ...)
+        What the user has.
+    """
+
+    streamed = False
+    """Whether rows are dense only where they are read, some at a time."""
+    sparse = False
+
+    def __init__(self, value: Any, present: np.ndarray | None = None) -> None:
+        self.value, self._present = value, present
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, (n_samples, ...)."""
+        return tuple(self.value.shape)
+
+    @property
+    def width(self) -> int:
+        """Flattened width of a row."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The one dtype that the entries have together."""
+        return np.dtype(self.value.dtype)
+
+    @property
+    def column_names(self) -> list[str] | None:
+        """A frame's column names, where all are strings."""
+        return None
+
+    @property
+    def n_bytes(self) -> int:
+        """About the memory that the value takes."""
+        return int(getattr(self.value, "nbytes", 0)) or getsizeof(self.value)
+
+    @property
+    def present(self) -> np.ndarray:
+        """The rows that have the modality, those not all null, shape (n_samples,), bool."""
+        if self._present is not None:
+            return self._present
+        if 0 in self.shape:
+            return np.ones(len(self), dtype=bool)
+        return ~self._null_rows()
+
+    def _null_rows(self) -> np.ndarray:
+        absent = null_rows(self.value)
+        return np.zeros(len(self), dtype=bool) if absent is None else absent
+
+    def with_present(self, present: np.ndarray) -> Self:
+        """Return the rows with what is known of their presence."""
+        new = copy(self)
+        new._present = present
+        return new
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: Any) -> Self:
+        new = copy(self)
+        new.value = self._rows(rows)
+        new._present = None if self._present is None else self._present[rows]
+        return new
+
+    def _rows(self, rows: Any) -> Any:
+        return self.value[rows]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._read(), dtype=dtype)
+
+    def _read(self) -> np.ndarray:
+        return np.asarray(self.value)
+
+    def in_memory(self) -> Modality:
+        """Return what is stored as an array that has been read."""
+        return self
+
+    def slices(self) -> list[slice]:
+        """Cut the rows into slices that are scaled or encoded at once."""
+        return slices(len(self), rows_at_once(self.width)) if self.streamed else slices(len(self))
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Read the rows, some at a time."""
+        return (np.asarray(self[rows]) for rows in self.slices())
+
+    def content(self) -> Iterable[Any]:
+        """Arrays whose bytes tell the rows from others of the same kind, shape and dtype."""
+        return self.chunks()
+
+    def block_numbers(self) -> np.ndarray | None:
+        """Block in which each row lies, and None where rows are read in any order."""
+        return None
+
+    @property
+    def n_blocks_kept(self) -> int:
+        """How many blocks are in memory at once."""
+        return 1
+
+    def floats(self) -> Modality:
+        """Return flat rows (n_samples, width), float64 or, where they came so, float32.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is anything but real numbers, or an array of Python objects.
+        """
+        _check_real(self.dtype)
+        return Modality(_as_floats(np.asarray(self.value).reshape(len(self), -1)))
+
+    def first_no_number(self) -> tuple[int, int]:
+        """Row and column of the first entry that is no real number."""
+        flat = np.asarray(self).reshape(len(self), -1)
+        for row, entries in enumerate(flat if flat.dtype == object else ()):
+            for column, entry in enumerate(entries):
+                if not (isinstance(entry, Real) or is_null(entry)):
+                    return row, column
+        return 0, 0
+
+    def within(self, limit: float) -> bool:
+        """Whether all numbers are finite and no larger; NaN is not."""
+        # one pass without a temporary of the data's size; NaN fails the comparison
+        numbers = self.value.data if self.sparse else self.value
+        return bool(numbers.min(initial=0) >= -limit and numbers.max(initial=0) <= limit)
+
+    def without(self, name: str, present: Any) -> Modality:
+        """Copy with nulls in the rows where `present` is False."""
+        mask = np.asarray(as_numpy(f"present[{name!r}]", present, "say True or False of every row"))
+        if mask.dtype != bool or mask.shape != (len(self),):
+            raise ValueError(
+                f"present[{name!r}] must be {len(self)} booleans, one a row, got {mask.dtype} of "
+                f"shape {mask.shape}"
+            )
+        if mask.all():
+            return self
+        try:
+            return self[np.flatnonzero(mask)].spread(mask, getattr(self.value, "index", None))
+        except TypeError as error:
+            raise TypeError(f"present[{name!r}]: {error}") from error
+
+    def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
+        """Put the rows, in order, where `rows` (n,) is True, and rows of nulls elsewhere.
+
+        Numbers become floats, strings objects. `index` is that of a pandas frame's result.
+        """
+        source = np.full(len(rows), -1)
+        source[rows] = np.arange(rows.sum())
+        return face(self._with_nulls(source, index))
+
+    def _with_nulls(self, source: np.ndarray, index: Any) -> Any:
+        value, null = self.value, None
+        dtype: Any = object
+        if value.dtype.kind in "biuf":
+            dtype, null = np.result_type(value.dtype, np.float32), np.nan
+        row = np.full((1, *value.shape[1:]), null, dtype=dtype)
+        return np.concatenate([value.astype(dtype, copy=False), row])[source]
+
+    def like(self, rows: np.ndarray) -> Any:
+        """Return rows (n_samples, width) in the shape of these, and as a pandas frame if it is."""
+        return rows.reshape(self.shape)
+
+    def appended(self, columns: Mapping[str, np.ndarray]) -> Any:
+        """Return a table with further columns, by name where it has names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is a frame of another library than pandas, or has such a column.
+        """
+        code = np.stack(list(columns.values()), axis=1)
+        return np.hstack([self.value, code.astype(np.result_type(self.dtype, np.float32))])
+
+
+class FrameModality(Modality):
+    """Rows of a pandas or polars frame."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of all rows as an array: a missing value turns integers to floats."""
+        return np.asarray(self.value).dtype
+
+    @property
+    def column_names(self) -> list[str] | None:
+        """The column names, where all are strings."""
+        names = list(self.value.columns)
+        return names if names and all(isinstance(name, str) for name in names) else None
+
+    @property
+    def n_bytes(self) -> int:
+        """About the memory that the frame takes."""
+        return getsizeof(self.value)
+
+    def _rows(self, rows: Any) -> Any:
+        return safe_indexing(self.value, rows)
+
+    def _null_rows(self) -> np.ndarray:
+        frame = self.value
+        if hasattr(frame, "isna"):
+            return np.asarray(frame.isna().all(axis=1), dtype=bool)
+        nulls = [
+            column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+            for column in frame.iter_columns()
+        ]
+        return np.asarray(np.all(nulls, axis=0))
+
+    def floats(self) -> Modality:
+        """As of an array, but columns may differ, and a nullable one holds objects."""
+        # NumPy makes numbers of some dates, in a unit that depends on the frame's library
+        if self._first_dates() is not None:
+            raise ValueError("dates")
+        precisions = [np.float64, np.float32]
+        try:
+            return Modality(check_array(self.value, dtype=precisions, ensure_all_finite=False))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+    def first_no_number(self) -> tuple[int, int]:
+        """Row and column of the first date, or else of the first entry that is no number."""
+        position = self._first_dates()
+        return super().first_no_number() if position is None else (0, position)
+
+    def _first_dates(self) -> int | None:
+        found = (i for i, dtype in enumerate(self.value.dtypes) if _is_temporal(dtype))
+        return next(found, None)
+
+    def _with_nulls(self, source: np.ndarray, index: Any) -> Any:
+        frame = self.value
+        if not hasattr(frame, "reindex"):
+            return frame.vstack(frame.clear(1))[source % (frame.shape[0] + 1)]
+        spread = frame.reset_index(drop=True).reindex(source)  # -1 is no label: a row of nulls
+        return spread.reset_index(drop=True) if index is None else spread.set_axis(index, axis=0)
+
+    def like(self, rows: np.ndarray) -> Any:
+        """Return rows as a frame of the same columns, where it is pandas'."""
+        frame = self.value
+        if not hasattr(frame, "index"):
+            return rows
+        return type(frame)(rows, index=frame.index, columns=frame.columns)
+
+    def appended(self, columns: Mapping[str, np.ndarray]) -> Any:
+        """Return the frame with further columns."""
+        if not hasattr(self.value, "assign"):
+            library = type(self.value).__module__
+            raise TypeError(f"it is a {library} DataFrame: only pandas can be tinted")
+        table = self.value.rename(columns=str)
+        for column in columns:
+            if column in table.columns:
+                raise ValueError(f"it already has a column {column!r}")
+        return table.assign(**columns)
+
+
+class SparseModality(Modality):
+    """Rows of a CSR matrix.
+
+    The stored entries count: a row that stores nothing is a row of zeros, one that stores NaN and
+    nothing else lacks the modality.
+    """
+
+    streamed = sparse = True
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the entries and their places."""
+        matrix = self.value
+        return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
+
+    def _null_rows(self) -> np.ndarray:
+        if self.dtype.kind not in "fc":
+            return np.zeros(len(self), dtype=bool)
+        entries, n_rows = self.value.tocoo(), len(self)
+        found = np.bincount(entries.coords[0][np.isnan(entries.data)], minlength=n_rows)
+        stored = np.bincount(entries.coords[0], minlength=n_rows)
+        return np.asarray((found > 0) & (found == stored))
+
+    def _read(self) -> np.ndarray:
+        out: np.ndarray = self.value.toarray()
+        present = self.present
+        if not present.all():
+            out[~present] = np.nan
+        return out
+
+    def content(self) -> Iterable[Any]:
+        """Arrays of the entries, their places and the rows that are there."""
+        return self.value.indptr, self.value.indices, self.value.data, self.present
+
+    def floats(self) -> SparseModality:
+        """As of an array; rows that are missing store nothing afterwards."""
+        _check_real(self.dtype)
+        matrix, present = _as_floats(self.value), self.present
+        if not present.all():
+            matrix = matrix.copy()
+            matrix.data[np.repeat(~present, np.diff(matrix.indptr))] = 0.0
+            matrix.eliminate_zeros()
+        return SparseModality(matrix, present)
+
+    def first_no_number(self) -> tuple[int, int]:
+        """Row and column of the first entry that is stored."""
+        rows, columns = self.value.tocoo().coords
+        return int(rows[0]), int(columns[0])
+
+    def mean_square(self, weight: np.ndarray) -> np.ndarray:
+        """Weighted mean square of each column over the rows that have the modality."""
+        weight = np.where(self.present, weight, 0.0)
+        entries = self.value.tocoo()
+        row, column = entries.coords
+        squares = weight[row] * entries.data.astype(np.float64) ** 2
+        return np.bincount(column, squares, minlength=self.width) / weight.sum()
+
+    def _with_nulls(self, source: np.ndarray, index: Any) -> Any:
+        null = type(self.value)(([np.nan], ([0], [0])), shape=(1, self.width))
+        return type(null)(sparse.vstack([self.value, null], format="csr"))[source]
+
+    def appended(self, columns: Mapping[str, np.ndarray]) -> Any:
+        """Return the matrix with further columns."""
+        return sparse.hstack([self.value, np.stack(list(columns.values()), axis=1)], format="csr")
+
+
+class StoredModality(Modality):
+    """Rows of a store, which are read only where they are needed."""
+
+    streamed = True
+
+    def __init__(self, value: Any, flat: np.dtype[Any] | None = None) -> None:
+        super().__init__(value)
+        self._flat = flat
+        """The dtype of rows that are flattened where they are read."""
+
+    @property
+    def view(self) -> RowView:
+        """The rows, some of a store's."""
+        return self.value if isinstance(self.value, RowView) else RowView(self.value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, (n_samples, ...), or (n_samples, width) of floats."""
+        shape = tuple(self.value.shape)
+        return shape if self._flat is None else (shape[0], math.prod(shape[1:]))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the store, or of the floats that are made of it."""
+        return super().dtype if self._flat is None else self._flat
+
+    @property
+    def present(self) -> np.ndarray:
+        """The rows that have the modality; the store is read through if it is not known."""
+        if self._present is not None:
+            return self._present
+        parts = [self[rows].in_memory().present for rows in self.slices()]
+        return np.concatenate([np.ones(0, dtype=bool), *parts])
+
+    def _rows(self, rows: Any) -> Any:
+        return self.view[rows]
+
+    def _read(self) -> np.ndarray:
+        return self.view.read().reshape(self.shape).astype(self.dtype, copy=False)
+
+    def in_memory(self) -> Modality:
+        """Return an array that has been read; a memory map is one."""
+        mapped = self._flat is None and isinstance(self.value, np.ndarray)
+        return Modality(self.value if mapped else self._read())
+
+    def block_numbers(self) -> np.ndarray | None:
+        """Block in which each row lies, and None where rows are read in any order."""
+        view = self.view
+        if view.blocks is None:
+            return None
+        rows = np.arange(len(view)) if view.rows is None else view.rows
+        return np.asarray(rows // view.blocks.n_rows)
+
+    @property
+    def n_blocks_kept(self) -> int:
+        """How many blocks are in memory at once."""
+        blocks = self.view.blocks
+        return 1 if blocks is None else int(blocks.n_kept)
+
+    def floats(self) -> StoredModality:
+        """As of an array, but nothing is read."""
+        _check_real(self.dtype)
+        return StoredModality(
+            self.view, np.dtype(np.float32 if self.dtype == np.float32 else np.float64)
+        )
+
+    def first_no_number(self) -> tuple[int, int]:
+        """Row and column of an entry of the first row."""
+        return self[:1].in_memory().first_no_number()
+
+    def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
+        """Raise: a store is left as it is."""
+        raise TypeError(
+            "only arrays in memory, sparse matrices and frames can have absent rows, got "
+            f"{type(self.value).__name__}"
+        )
+
+
+def rows_together(modalities: Iterable[Modality], most: int) -> int:
+    """How many rows are read at once: fewer than `most` where what is streamed is wide."""
+    width = sum(modality.width for modality in modalities if modality.streamed)
+    return min(most, rows_at_once(width)) if width else most
+
+
+def face(value: Any) -> Modality:
+    """Wrap an array, frame, sparse matrix or store."""
+    if _is_stored(value):
+        return StoredModality(value)
+    if sparse.issparse(value):
+        return SparseModality(value.tocsr())
+    return FrameModality(value) if is_dataframe(value) else Modality(np.asarray(value))
+
+
+def as_modality(name: Any, value: Any) -> Modality:
+    """Wrap what has rows and columns; text has one axis, and is one column.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is no string, or the value has fewer than two axes and is no text.
+    """
     if not isinstance(name, str):
         raise TypeError(f"a modality's name must be a string, got {name!r}")
     value = as_numpy(f"modality {name!r}", value, FILL)
-    if is_stored(value) and len(value.shape) > 1:
-        return value
-    if sparse.issparse(value):
-        value = value.tocsr()
-    elif not is_dataframe(value):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
+    if len(getattr(value, "shape", ())) < 2:
+        value = _array(name, value)
     if value.shape == ():
         entry = value.item()
         raise ValueError(
             f"modality {name!r} needs rows and columns, got {entry!r}{ABSENT * (entry is None)}"
         )
     if _is_text(value):
-        return value.reshape(-1, 1)
+        value = value.reshape(-1, 1)
     if len(value.shape) < 2:
         holds_arrays = value.dtype == object and any(np.ndim(entry) for entry in value)
         raise ValueError(
             f"modality {name!r} needs rows and columns, got shape {value.shape}; "
-            + (PAD if holds_arrays else ONE_COLUMN)
+            + (PAD if holds_arrays else TWO_AXES)
         )
-    return value
+    return face(value)
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
 
 
 def _is_text(value: Any) -> bool:
-    """Tell a sequence of strings, some or all of them null; it can only be one column."""
+    """Whether it is a sequence of strings, some or all null, which can only be one column."""
     if len(value.shape) != 1 or value.dtype.kind != "O":
         return len(value.shape) == 1 and value.dtype.kind in "UT" and value.size > 0
     if any(isinstance(entry, str) for entry in value):
         return not any(map(np.ndim, value))
     nulls = null_rows(value[:, None])
     return nulls is not None and bool(nulls.all())
+
+
+def _is_stored(value: Any) -> bool:
+    """Whether it is read row by row: a memory map, or no ndarray but with shape, dtype and rows."""
+    if isinstance(value, np.ndarray):
+        return isinstance(value, np.memmap)
+    if sparse.issparse(value) or is_dataframe(value) or isinstance(value, np.generic):
+        return False
+    return isinstance(getattr(value, "dtype", None), np.dtype) and all(
+        hasattr(value, name) for name in ("shape", "__getitem__")
+    )
+
+
+def _check_real(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biuf":
+        error = TypeError if dtype.kind == "O" else ValueError
+        raise error(f"{dtype} holds no real numbers")
+
+
+def _as_floats(values: Any) -> Any:
+    """Cast to float64 what is not float32: it is scaled as precisely as it comes, then cast."""
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _is_temporal(dtype: Any) -> bool:
+    if hasattr(dtype, "is_temporal"):
+        return bool(dtype.is_temporal())
+    return getattr(dtype, "kind", "") in ("m", "M") or str(dtype).startswith("period")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from html import escape
-from sys import getsizeof
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 
-from .._utils.sklearn_compat import is_dataframe, safe_indexing
-from .missing import null_rows, present_in, with_absent_rows
-from .modality import as_modality
-from .row_sources import RowView, is_stored, row_positions
-from .torch_dataset import unlabelled
+from .modality import Modality, as_modality
+from .row_sources import row_positions
+from .torch_dataset import Items, is_dataset
 
 
 class MultiModalArray:
@@ -99,10 +95,11 @@ class MultiModalArray:
         *,
         present: Mapping[str, Any] | None = None,
     ) -> None:
-        data = unlabelled(data)
+        if is_dataset(data):
+            data = Items(data).stores()
         if isinstance(data, str) or not isinstance(data, Iterable):
             raise TypeError(f"data must be a mapping or a sequence of arrays, got {data!r}")
-        if is_dataframe(data) or (isinstance(data, np.ndarray) and data.ndim == 2):
+        if hasattr(data, "columns") or (isinstance(data, np.ndarray) and data.ndim == 2):
             raise TypeError(
                 "data is one table; pass a mapping or a list of the modalities, or the table "
                 "itself to fit, with modalities= or column groups"
@@ -114,26 +111,26 @@ class MultiModalArray:
             entries = {f"modality{i}": value for i, value in enumerate(data)}
         if not entries:
             raise ValueError("X holds no modality: at least one is required, got 0.")
-        self._data = {name: as_modality(name, value) for name, value in entries.items()}
-        _check_same_rows(self._data)
+        self._faces = {name: as_modality(name, value) for name, value in entries.items()}
+        _check_same_rows(self._faces)
         if present is not None and not isinstance(present, Mapping):
             raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
         for name, rows in (present or {}).items():
-            if name not in self._data:
+            if name not in self._faces:
                 raise ValueError(
                     f"present names {name!r}, but the modalities are {quoted(self.names)}"
                 )
-            self._data[name] = with_absent_rows(name, self._data[name], rows)
+            self._faces[name] = self._faces[name].without(name, rows)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the modalities, in order."""
-        return tuple(self._data)
+        return tuple(self._faces)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Features of each modality, (n_modalities,)."""
-        return tuple(math.prod(value.shape[1:]) for value in self._data.values())
+        return tuple(modality.width for modality in self._faces.values())
 
     @property
     def slices(self) -> dict[str, slice]:
@@ -147,7 +144,7 @@ class MultiModalArray:
     @property
     def present(self) -> dict[str, np.ndarray]:
         """Which rows have each modality, (n_samples,) bool each."""
-        return {name: present_in(value) for name, value in self._data.items()}
+        return {name: modality.present for name, modality in self._faces.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -157,7 +154,7 @@ class MultiModalArray:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the flat table."""
-        dtypes = [entry_dtype(value) for value in self._data.values()]
+        dtypes = [modality.dtype for modality in self._faces.values()]
         if any(dtype.kind not in "biufc" for dtype in dtypes) and len(set(dtypes)) > 1:
             return np.dtype(object)
         return np.result_type(*dtypes)
@@ -165,10 +162,10 @@ class MultiModalArray:
     @property
     def feature_names(self) -> list[str] | None:
         """Names of the columns, ``modality__column``, where all modalities have them."""
-        columns = [(name, list(getattr(v, "columns", [None]))) for name, v in self._data.items()]
-        if not all(isinstance(c, str) for _, group in columns for c in group):
+        columns = {name: modality.column_names for name, modality in self._faces.items()}
+        if None in columns.values():
             return None
-        return [f"{name}__{column}" for name, group in columns for column in group]
+        return [f"{name}__{column}" for name, group in columns.items() for column in group or ()]
 
     def keys(self) -> tuple[str, ...]:
         """Return the modalities' names, so that ``dict(X)`` works.
@@ -188,7 +185,7 @@ class MultiModalArray:
         tuple of array, matrix, frame or store, each of shape (n_samples, ...)
             In the order of the names.
         """
-        return tuple(self._data.values())
+        return tuple(modality.value for modality in self._faces.values())
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Iterate over (name, array) pairs.
@@ -198,33 +195,34 @@ class MultiModalArray:
         iterator of (str, array)
             In the order of the names.
         """
-        return iter(self._data.items())
+        return iter(zip(self.names, self.values(), strict=True))
 
     def __len__(self) -> int:
-        return int(next(iter(self._data.values())).shape[0])
+        return len(next(iter(self._faces.values())))
 
     def __sizeof__(self) -> int:
         # parallel backends send once what is large, and learn that by this
-        return object.__sizeof__(self) + sum(_n_bytes(value) for value in self.values())
+        return object.__sizeof__(self) + sum(m.n_bytes for m in self._faces.values())
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(np.asarray(self))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._data
+        return name in self._faces
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("A flat array of several modalities can't be made without a copy.")
         target = np.dtype(dtype) if dtype is not None else self.dtype
-        return np.hstack([_flat(value).astype(target) for value in self._data.values()])
+        flat = [np.asarray(m).reshape(len(m), m.width) for m in self._faces.values()]
+        return np.hstack([rows.astype(target) for rows in flat])
 
     def __getitem__(self, key: Any) -> Any:
         """Select a modality by name, or rows as an array's first axis does."""
         if isinstance(key, str):
-            if key not in self._data:
+            if key not in self._faces:
                 raise KeyError(f"no modality {key!r}; there are {quoted(self.names)}")
-            return self._data[key]
+            return self._faces[key].value
         if isinstance(key, tuple):
             if len(key) == 1 or (len(key) == 2 and _is_everything(key[1])):
                 return self[key[0]]
@@ -237,51 +235,48 @@ class MultiModalArray:
             return np.asarray(self[row : row + 1])[0]
         if not isinstance(key, slice):
             key = row_positions(key, len(self))
-        return self._like({name: _rows(value, key) for name, value in self.items()})
+        return self._of({name: modality[key] for name, modality in self._faces.items()})
 
-    def _like(self, data: dict[str, Any]) -> MultiModalArray:
-        new = MultiModalArray(data)
-        new.named = self.named
+    def _of(self, faces: dict[str, Modality], named: bool | None = None) -> Self:
+        new = copy(self)
+        new._faces = faces
+        new.named = self.named if named is None else named
         return new
 
+    def _with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return a container with other arrays for some modalities."""
+        own = {name: as_modality(name, value) for name, value in values.items()}
+        return self._of(self._faces | own)
+
     def __repr__(self) -> str:
-        return as_text(self._data)
+        parts = []
+        for name, modality in self._faces.items():
+            _, share = _missing(modality)
+            lacking = f" ({share} missing)" if share else ""
+            parts.append(f"{name}={modality.shape} {modality.dtype}{lacking}")
+        return f"MultiModalArray({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        return as_table(self._data, len(self))
+        head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing rows</th></tr>"
+        rows = []
+        for name, modality in self._faces.items():
+            missing, share = _missing(modality)
+            number = "not counted" if missing is None else str(missing)
+            cells = [name, modality.shape, modality.dtype, number + f" ({share})" * bool(share)]
+            rows.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        caption = f"<caption>MultiModalArray, {len(self)} rows</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-def _check_same_rows(data: Mapping[str, Any]) -> None:
-    rows = {name: value.shape[0] for name, value in data.items()}
-    first = next(iter(rows))
-    for name, n in rows.items():
-        if n != rows[first]:
+def _check_same_rows(faces: Mapping[str, Modality]) -> None:
+    first, *_ = faces
+    for name, modality in faces.items():
+        if len(modality) != len(faces[first]):
             raise ValueError(
-                f"modality {name!r} has {n} rows, but modality {first!r} has {rows[first]}"
+                f"modality {name!r} has {len(modality)} rows, but modality {first!r} has "
+                f"{len(faces[first])}"
             )
-
-
-def _n_bytes(value: Any) -> int:
-    if sparse.issparse(value):
-        return int(value.data.nbytes + value.indices.nbytes + value.indptr.nbytes)
-    return int(value.nbytes) if hasattr(value, "nbytes") else getsizeof(value)
-
-
-def _flat(value: Any) -> np.ndarray:
-    dense = _dense(value) if sparse.issparse(value) else np.asarray(value)
-    return dense.reshape(len(dense), math.prod(dense.shape[1:]))
-
-
-def _dense(matrix: Any) -> np.ndarray:
-    dense: np.ndarray = matrix.toarray()
-    absent = null_rows(matrix) if matrix.dtype.kind == "f" else None
-    if absent is not None:
-        dense[absent] = np.nan
-    return dense
-
-
-def _rows(value: Any, key: Any) -> Any:
-    return RowView.of(value)[key] if is_stored(value) else safe_indexing(value, key)
 
 
 def _is_everything(key: Any) -> bool:
@@ -293,49 +288,12 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def as_text(data: Mapping[str, Any]) -> str:
-    """Spell each modality's name, shape, dtype and, where rows are missing, their share."""
-    parts = (
-        f"{name}={value.shape} {entry_dtype(value)}{f' ({share} missing)' if share else ''}"
-        for name, value in data.items()
-        for share in [_share(_missing_rows(value))]
-    )
-    return f"MultiModalArray({', '.join(parts)})"
-
-
-def as_table(data: Mapping[str, Any], n_rows: int) -> str:
-    """Write a table in HTML, a row a modality."""
-    head = "<tr><th>modality</th><th>shape</th><th>dtype</th><th>missing rows</th></tr>"
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{value.shape}</td>"
-        f"<td>{escape(str(entry_dtype(value)))}</td><td>{escape(_n_missing(value))}</td></tr>"
-        for name, value in data.items()
-    )
-    caption = f"<caption>MultiModalArray, {n_rows} rows</caption>"
-    return f"<table>{caption}<thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-
-def entry_dtype(value: Any) -> np.dtype[Any]:
-    """Give the one dtype that a modality's entries have together."""
-    if is_dataframe(value):
-        return np.asarray(value).dtype  # of all rows: a missing value turns integers to floats
-    return np.dtype(value.dtype)
-
-
-def _missing_rows(value: Any) -> np.ndarray | None:
-    """Tell the rows that lack a modality; a store is not read through for a look at it."""
-    return None if is_stored(value) else null_rows(value)
-
-
-def _n_missing(value: Any) -> str:
-    if is_stored(value):
-        return "not counted"
-    rows = _missing_rows(value)
-    return "0" if rows is None else f"{rows.sum()} ({_share(rows)})"
-
-
-def _share(rows: np.ndarray | None) -> str:
-    if rows is None:
-        return ""
-    share = rows.mean()
-    return "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+def _missing(modality: Modality) -> tuple[int | None, str]:
+    """Count the rows that lack a modality, and spell their share; a store is not read for it."""
+    if modality.streamed and not modality.sparse:
+        return None, ""
+    missing = ~modality.present
+    if not missing.any():
+        return 0, ""
+    share = missing.mean()
+    return missing.sum(), "<1%" if share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"

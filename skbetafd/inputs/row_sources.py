@@ -1,16 +1,12 @@
-"""Modalities that are not whole in memory as dense floats: sparse, on disk, or behind a Dataset."""
+"""Rows of what is not in memory, on disk or behind a Dataset, some at a time."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-
-from .._utils.sklearn_compat import is_dataframe
 
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
@@ -24,17 +20,6 @@ access; where it says how its rows are chunked, whole chunks are read."""
 
 CACHE_BYTES = 2**25
 """Of the blocks of one store that are kept in memory."""
-
-
-def is_stored(value: Any) -> bool:
-    """Tell what is read row by row: a memory map, or no ndarray but with shape, dtype and rows."""
-    if isinstance(value, np.ndarray):
-        return isinstance(value, np.memmap)
-    if sparse.issparse(value) or is_dataframe(value) or isinstance(value, np.generic):
-        return False
-    return isinstance(getattr(value, "dtype", None), np.dtype) and all(
-        hasattr(value, name) for name in ("shape", "__getitem__")
-    )
 
 
 def row_positions(key: Any, n_rows: int) -> np.ndarray:
@@ -111,11 +96,6 @@ class RowView:
         self.dtype = np.dtype(store.dtype)
         self.ndim = len(self.shape)
 
-    @classmethod
-    def of(cls, value: Any) -> RowView:
-        """Wrap a store; a view stays as it is."""
-        return value if isinstance(value, RowView) else cls(value)
-
     def __len__(self) -> int:
         return int(self.shape[0])
 
@@ -149,108 +129,3 @@ class RowView:
             return np.asarray(self.blocks.gather(self.rows))
         gather = getattr(self.store, "gather", None)
         return np.array(self.store[self.rows] if gather is None else gather(self.rows))
-
-
-class RowSource:
-    """Flat float rows (n_samples, width) that are dense only where they are read.
-
-    Indexing gives a source of some rows, ``np.asarray`` reads them; a row that lacks the modality
-    is NaN then.
-    """
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    present: np.ndarray
-    """The rows that have the modality, shape (n_samples,), bool."""
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> RowSource:
-        raise NotImplementedError
-
-    def read(self) -> np.ndarray:
-        """Read the rows, (n_samples, width)."""
-        raise NotImplementedError
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self.read(), dtype=dtype)
-
-    def block_numbers(self) -> np.ndarray | None:
-        """Give the block in which each row lies, and None where rows are read in any order."""
-        return None
-
-    @property
-    def n_blocks_kept(self) -> int:
-        """How many blocks are in memory at once."""
-        return 1
-
-
-class SparseRows(RowSource):
-    """A CSR modality of floats without NaN, and the rows that have it."""
-
-    def __init__(self, matrix: Any, present: np.ndarray) -> None:
-        self.matrix, self.present = matrix, present
-        self.shape, self.dtype = matrix.shape, matrix.dtype
-
-    def __getitem__(self, rows: Any) -> SparseRows:
-        return SparseRows(self.matrix[rows], self.present[rows])
-
-    def read(self) -> np.ndarray:
-        """Read the rows; zero where nothing is stored."""
-        out: np.ndarray = self.matrix.toarray()
-        out[~self.present] = np.nan
-        return out
-
-    def mean_square(self, weight: np.ndarray) -> np.ndarray:
-        """Weighted mean square of each column over the rows that have the modality."""
-        weight = np.where(self.present, weight, 0.0)
-        entries = self.matrix.tocoo()
-        row, column = entries.coords
-        squares = weight[row] * entries.data.astype(np.float64) ** 2
-        return np.bincount(column, squares, minlength=self.shape[1]) / weight.sum()
-
-
-class StoredRows(RowSource):
-    """Rows of a store, flattened and as floats."""
-
-    def __init__(self, view: RowView, present: np.ndarray | None = None) -> None:
-        self.view = view
-        self.present = np.ones(len(view), dtype=bool) if present is None else present
-        self.shape = (len(view), math.prod(view.shape[1:]))
-        self.dtype = np.dtype(np.float32 if view.dtype == np.float32 else np.float64)
-
-    def __getitem__(self, rows: Any) -> StoredRows:
-        return StoredRows(self.view[rows], self.present[rows])
-
-    def read(self) -> np.ndarray:
-        """Read the rows."""
-        return self.view.read().reshape(self.shape).astype(self.dtype, copy=False)
-
-    def block_numbers(self) -> np.ndarray | None:
-        """Give the block in which each row lies, and None where rows are read in any order."""
-        view = self.view
-        if view.blocks is None:
-            return None
-        rows = np.arange(len(view)) if view.rows is None else view.rows
-        return np.asarray(rows // view.blocks.n_rows)
-
-    @property
-    def n_blocks_kept(self) -> int:
-        """How many blocks are in memory at once."""
-        return 1 if self.view.blocks is None else int(self.view.blocks.n_kept)
-
-
-def chunks_of(array: Any) -> Iterator[np.ndarray]:
-    """Read an array, or a source some rows at a time."""
-    if not isinstance(array, RowSource):
-        yield array
-        return
-    for rows in slices(len(array), rows_at_once(array.shape[1])):
-        yield np.asarray(array[rows])
-
-
-def dense_rows(arrays: list[Any], most: int) -> int:
-    """Give how many rows are predicted at once: fewer than `most` where sources are wide."""
-    width = sum(array.shape[1] for array in arrays if isinstance(array, RowSource))
-    return min(most, rows_at_once(width)) if width else most

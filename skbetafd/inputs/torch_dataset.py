@@ -36,11 +36,6 @@ def labelled(X: Any, y: Any) -> tuple[Any, Any]:
     return items.stores(), items.labels() if y is None else y
 
 
-def unlabelled(X: Any) -> Any:
-    """Open a Dataset, whose labels, if any, are not read."""
-    return Items(X).stores() if is_dataset(X) else X
-
-
 class Items:
     """The items of a Dataset; those last read stay in memory, for the next modality."""
 

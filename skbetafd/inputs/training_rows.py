@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,61 +9,7 @@ import numpy as np
 
 from .labels import check_sample_weight, read_groups, read_targets
 from .mediator import ObservedMediator, read_mediator
-from .missing import present_rows
-from .multimodal_array import MultiModalArray
-from .numeric import numeric_modalities
-
-
-@dataclass(frozen=True, repr=False)
-class NumericRows:
-    """Checked modalities, and which row has which."""
-
-    names: tuple[str, ...]
-    arrays: list[Any]
-    """Modalities, numeric, of shape (n_samples, width)."""
-    present: np.ndarray
-    """Which modality a row has, shape (n_samples, n_modalities), bool."""
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    def take(self, rows: Any) -> Self:
-        """Cut all that is aligned to some rows."""
-        arrays = [array[rows] for array in self.arrays]
-        return replace(self, arrays=arrays, present=self.present[rows])
-
-    def check_presence(
-        self, positions: np.ndarray | None = None, *, training: bool, mediated: bool = False
-    ) -> Self:
-        """Return the rows, each of which must have a modality.
-
-        In training every modality must be in some row, and all of them in one; with an observed
-        mediator every row needs all. `positions` are the rows' in the user's data, for messages.
-        """
-        names, present = self.names, self.present
-        at = np.arange(len(self)) if positions is None else positions
-        empty = np.flatnonzero(~present.any(axis=1))
-        if len(empty):
-            raise ValueError(
-                f"row {at[empty[0]]} has no modality: all of {', '.join(map(repr, names))} are "
-                f"NaN there ({len(empty)} such rows)"
-            )
-        counts = dict(zip(names, present.sum(axis=0).tolist(), strict=True))
-        for name, count in counts.items() if training else ():
-            if not count:
-                raise ValueError(f"modality {name!r} is NaN in every training row")
-        if training and not present.all(axis=1).any():
-            raise ValueError(
-                "no training row has all modalities: they were never seen together; rows with "
-                f"each: {counts}"
-            )
-        if mediated and not present.all():
-            row, column = np.argwhere(~present)[0]
-            raise ValueError(
-                f"modality {names[column]!r} is missing in row {at[row]}: with an observed "
-                "mediator every row needs all modalities"
-            )
-        return self
+from .numeric import NumericRows
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,13 +38,6 @@ class TrainingRows(NumericRows):
             mediator=mediator and mediator._replace(values=mediator.values[rows]),
             groups=None if self.groups is None else self.groups[rows],
         )
-
-
-def numeric_rows(X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()) -> NumericRows:
-    """Check each modality's numbers, as `numeric_modalities` does."""
-    arrays = numeric_modalities(X, dtype, padded=padded)
-    present = np.stack([present_rows(array) for array in arrays], axis=1)
-    return NumericRows(X.names, arrays, present)
 
 
 def training_rows(

@@ -6,28 +6,16 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .._utils.messages import stack_level
-from .._utils.sklearn_compat import is_dataframe
 from .as_numpy import FILL, as_numpy
-from .columns import (
-    as_slice,
-    check_flat,
-    column_names,
-    from_frame,
-    from_specification,
-    one_level,
-    split,
-)
-from .missing import fill_absent
+from .columns import as_slice, check_table, from_frame, from_specification, one_level, split
+from .modality import Modality
 from .multimodal_array import MultiModalArray, quoted
-from .row_sources import is_stored
-from .torch_dataset import unlabelled
+from .torch_dataset import is_dataset
 
 
 @dataclass(frozen=True)
@@ -69,18 +57,17 @@ def read_training_input(
     dtype : "numeric" or None
         What scikit-learn's check of a flat array converts to.
     """
-    X = _as_container(X)
+    X = _container_or_table(X)
     if isinstance(X, MultiModalArray):
         _set_features(estimator, X)
         if modalities is not None:
             X = _agree(X, modalities)
         columns = {name: np.arange(s.start, s.stop) for name, s in X.slices.items()}
         return X, _layout(X, columns, flat=False)
-    groups = from_frame(X) if is_dataframe(X) else None
-    X = check_flat(estimator, X, reset=True, dtype=dtype)
+    groups = from_frame(X)
+    X = check_table(estimator, X, reset=True, dtype=dtype)
     if modalities is not None:
-        names = list(X.columns) if is_dataframe(X) else None
-        groups = from_specification(modalities, X.shape[1], names)
+        groups = from_specification(modalities, X.shape[1], getattr(X, "columns", None))
     columns = {"modality0": np.arange(X.shape[1])} if groups is None else groups.columns
     X = split(X, columns, named=groups is not None and groups.named)
     return X, _layout(X, columns, flat=groups is None)
@@ -107,22 +94,24 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
-    _refuse_one_row(X, layout)
-    _refuse_one_table(estimator, X, layout)
-    X = _as_container(fill_absent(X, layout.names, layout.shapes))
-    if is_dataframe(X) and not hasattr(estimator, "feature_names_in_"):
-        X = _grouped_frame(X, layout)
+    X = _container_or_table(_fill_absent(X, layout))
+    if not isinstance(X, MultiModalArray) and not hasattr(estimator, "feature_names_in_"):
+        groups = from_frame(X)
+        if groups is not None and layout.named and set(groups.columns) == set(layout.names):
+            X = split(one_level(X), groups.columns, named=True)
     if not isinstance(X, MultiModalArray):
-        X = check_flat(estimator, X, reset=False, dtype=dtype)
+        _check_width(estimator, X, layout)
+        X = check_table(estimator, X, reset=False, dtype=dtype)
         X = split(X, layout.columns, named=layout.named)
-    X = _arrange(estimator, X, layout, padded)
-    _check_feature_names(X, layout)
-    return X
+    return _arranged(type(estimator).__name__, X, layout, padded)
 
 
-def _as_container(X: Any) -> Any:
-    X = as_numpy("X", unlabelled(X), FILL)
-    if isinstance(X, Mapping) and not sparse.issparse(X):  # SciPy's dok_array is a dict
+def _container_or_table(X: Any) -> Any:
+    if isinstance(X, MultiModalArray):
+        return X
+    X = as_numpy("X", X, FILL)
+    # SciPy's dok_array is a dict, with a shape
+    if is_dataset(X) or (isinstance(X, Mapping) and not hasattr(X, "shape")):
         return MultiModalArray(X)
     if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):
         return MultiModalArray(X)
@@ -140,48 +129,6 @@ def _as_container(X: Any) -> Any:
     return X
 
 
-def _refuse_one_table(estimator: Any, X: Any, layout: Layout) -> None:
-    """Refuse an array or ungrouped frame that hasn't the columns of all modalities together.
-
-    Of a frame whose columns fit has seen, scikit-learn names those that are missing.
-    """
-    if len(layout.names) < 2 or isinstance(X, MultiModalArray) or len(getattr(X, "shape", ())) < 2:
-        return
-    if sparse.issparse(X) or (is_dataframe(X) and hasattr(estimator, "feature_names_in_")):
-        return
-    widths = [math.prod(shape) for shape in layout.shapes]
-    if math.prod(X.shape[1:]) == sum(widths) or (is_dataframe(X) and from_frame(X) is not None):
-        return
-    said = f"{X.shape[1]} features" if len(X.shape) == 2 else f"shape {tuple(X.shape)}"
-    fitted = [f"{name!r} ({width})" for name, width in zip(layout.names, widths, strict=True)]
-    raise ValueError(
-        f"X has {said}, but {type(estimator).__name__} is expecting {sum(widths)} features as "
-        f"input: X is one table, and the fit had the modalities {', '.join(fitted)}. Pass a list "
-        "or a dict with an array for each, or None for one that is absent; a MultiModalArray of "
-        "them; or one table with the columns of all"
-    )
-
-
-def _refuse_one_row(X: Any, layout: Layout) -> None:
-    """Refuse a modality that is one row without an axis of rows."""
-    if isinstance(X, Mapping) and not sparse.issparse(X):
-        given = {name: X[name] for name in layout.names if name in X}
-    elif isinstance(X, (list, tuple)) and len(X) == len(layout.names) > 1:
-        given = dict(zip(layout.names, X, strict=True))
-    else:
-        return
-    for name, shape in zip(layout.names, layout.shapes, strict=True):
-        value = given.get(name)
-        found = getattr(value, "shape", None)
-        if isinstance(value, (list, tuple)) and all(isinstance(entry, Real) for entry in value):
-            found = (len(value),)
-        if found == shape and len(shape) == 1 and shape[0] > 1:
-            raise ValueError(
-                f"modality {name!r} needs rows and columns, got shape {found}, which is one row of "
-                f"the fit's {shape[0]} features: reshape(1, -1) makes a table of it"
-            )
-
-
 def _is_table(entry: Any) -> bool:
     if hasattr(entry, "shape"):
         return len(entry.shape) >= 2
@@ -190,6 +137,41 @@ def _is_table(entry: Any) -> bool:
         and len(entry) > 0
         and isinstance(entry[0], (list, tuple, np.ndarray))
     )
+
+
+def _fill_absent(X: Any, layout: Layout) -> Any:
+    """Put rows of NaN where a whole modality is given as None."""
+    given = X if isinstance(X, Mapping) else {}
+    if isinstance(X, (list, tuple)) and len(X) == len(layout.names):
+        given = dict(zip(layout.names, X, strict=True))
+    shapes = dict(zip(layout.names, layout.shapes, strict=True))
+    absent = [name for name, value in given.items() if value is None and name in shapes]
+    there = next((value for value in given.values() if value is not None), None)
+    if not absent or there is None:
+        return X
+    rows = _n_rows(there)
+    filled = {**given, **{name: np.full((rows, *shapes[name]), np.nan) for name in absent}}
+    return filled if isinstance(X, Mapping) else list(filled.values())
+
+
+def _n_rows(value: Any) -> int:
+    """Count rows; what has none is refused later, as what it is."""
+    if hasattr(value, "shape"):
+        return int(value.shape[0]) if value.shape else 0
+    return len(value) if hasattr(value, "__len__") else 0
+
+
+def _check_width(estimator: Any, X: Any, layout: Layout) -> None:
+    """Name the modalities where one array has not the columns of all."""
+    widths = {n: math.prod(shape) for n, shape in zip(layout.names, layout.shapes, strict=True)}
+    total = sum(widths.values())
+    named = hasattr(estimator, "feature_names_in_")  # scikit-learn tells which are missing
+    width = X.shape[1] if len(getattr(X, "shape", ())) == 2 and not named else total
+    if len(widths) > 1 and width != total:
+        raise ValueError(
+            f"X has {width} features, but {type(estimator).__name__} is expecting {total} "
+            f"features as input, of the modalities {widths}"
+        )
 
 
 def _set_features(estimator: Any, X: MultiModalArray) -> None:
@@ -210,7 +192,7 @@ def _agree(X: MultiModalArray, modalities: Any) -> MultiModalArray:
         said = {name: as_slice(columns) for name, columns in in_order}
         raise ValueError(f"modalities say {said}, but X holds {X.slices}")
     if groups.named and not X.named:
-        X = MultiModalArray(dict(zip(claimed, X.values(), strict=True)))
+        X = X._of(dict(zip(claimed, X._faces.values(), strict=True)), named=True)
     return X
 
 
@@ -218,28 +200,20 @@ def _layout(X: MultiModalArray, columns: dict[str, np.ndarray], *, flat: bool) -
     return Layout(
         names=X.names,
         named=X.named,
-        shapes=tuple(tuple(value.shape[1:]) for value in X.values()),
+        shapes=tuple(modality.shape[1:] for modality in X._faces.values()),
         columns=dict(zip(X.names, columns.values(), strict=True)),
-        feature_names={name: column_names(value) for name, value in X.items()},
+        feature_names={name: modality.column_names for name, modality in X._faces.items()},
         flat=flat,
     )
 
 
-def _grouped_frame(frame: Any, layout: Layout) -> Any:
-    """Take a frame by its groups' names where fit saw modalities of those names."""
-    groups = from_frame(frame)
-    if groups is None or not layout.named or set(groups.columns) != set(layout.names):
-        return frame
-    return split(one_level(frame), groups.columns, named=True)
-
-
-def _arrange(
-    estimator: Any, X: MultiModalArray, layout: Layout, padded: Collection[str]
+def _arranged(
+    owner: str, X: MultiModalArray, layout: Layout, padded: Collection[str]
 ) -> MultiModalArray:
-    owner = type(estimator).__name__
+    """Bring modalities into the order, names and shapes of fit."""
+    found = X._faces
     if layout.named and X.named:
         _check_names(owner, X.names, layout.names)
-        values = [X[name] for name in layout.names]
     else:
         if X.named:
             warnings.warn(
@@ -247,20 +221,17 @@ def _arrange(
                 UserWarning,
                 stacklevel=stack_level(),
             )
-        if len(X.names) != len(layout.names):
+        if len(found) != len(layout.names):
             raise ValueError(
-                f"X has {len(X.names)} modalities, but {owner} was fitted with "
+                f"X has {len(found)} modalities, but {owner} was fitted with "
                 f"{len(layout.names)}: {quoted(layout.names)}"
             )
-        values = list(X.values())
-    shapes = zip(layout.names, layout.shapes, strict=True)
-    values = [
-        _with_padding(value, shape) if name in padded else value
-        for value, (name, shape) in zip(values, shapes, strict=True)
-    ]
-    fitted = zip(layout.names, values, layout.shapes, strict=True)
-    data = {name: _as_fitted(owner, name, value, shape) for name, value, shape in fitted}
-    return MultiModalArray(data if layout.named else list(data.values()))
+        found = dict(zip(layout.names, found.values(), strict=True))
+    arranged = {}
+    for name, shape in zip(layout.names, layout.shapes, strict=True):
+        arranged[name] = _as_fitted(owner, name, found[name], shape, padded=name in padded)
+        _check_columns(name, arranged[name].column_names, layout.feature_names[name])
+    return X._of(arranged, named=layout.named)
 
 
 def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) -> None:
@@ -275,26 +246,23 @@ def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) ->
         )
 
 
-def _with_padding(value: Any, shape: tuple[int, ...]) -> Any:
-    """Fill sequences (n, n_steps, n_channels) that are shorter than in fit up with NaN."""
-    found = tuple(value.shape[1:])
-    if is_stored(value) or len(found) != 2 or found[1] != shape[1] or found[0] >= shape[0]:
-        return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        return value  # refused as what it is
-    out = np.full((len(array), *shape), np.nan, dtype=np.result_type(array.dtype, np.float32))
-    out[:, : found[0]] = array
-    return out
-
-
-def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
-    found = tuple(value.shape[1:])
+def _as_fitted(
+    owner: str, name: str, modality: Modality, shape: tuple[int, ...], *, padded: bool
+) -> Modality:
+    """Return rows in the shape of fit; shorter sequences (n_steps, n_channels) end in NaN."""
+    found = modality.shape[1:]
     if found == shape:
-        return value
-    same_width = math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape))
-    if same_width and not (sparse.issparse(value) or is_stored(value)):
-        return np.asarray(value).reshape(len(value), *shape)
+        return modality
+    if not modality.streamed:
+        array = np.asarray(modality)
+        shorter = len(found) == len(shape) == 2 and found[1] == shape[1] and found[0] < shape[0]
+        if padded and shorter and array.dtype.kind in "biuf":
+            dtype = np.result_type(array.dtype, np.float32)
+            out = np.full((len(array), *shape), np.nan, dtype=dtype)
+            out[:, : found[0]] = array
+            return Modality(out)
+        if math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape)):
+            return Modality(array.reshape(len(array), *shape))
     if len(found) == len(shape) == 1:
         raise ValueError(
             f"modality {name!r} has {found[0]} features, but {owner} is expecting {shape[0]}"
@@ -304,14 +272,10 @@ def _as_fitted(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Any
     )
 
 
-def _check_feature_names(X: MultiModalArray, layout: Layout) -> None:
-    for name, value in X.items():
-        found, fitted = column_names(value), layout.feature_names[name]
-        if found is not None and fitted is not None and found != fitted:
-            at = next(
-                i for i, pair in enumerate(zip(found, fitted, strict=True)) if len(set(pair)) > 1
-            )
+def _check_columns(name: str, found: list[str] | None, fitted: list[str] | None) -> None:
+    for one, other in zip(found or (), fitted or (), strict=False):
+        if one != other:
             raise ValueError(
-                f"modality {name!r} has column {found[at]!r} where fit saw {fitted[at]!r}; the "
-                "feature names should match those that were passed during fit, in their order"
+                f"modality {name!r} has column {one!r} where fit saw {other!r}; the feature names "
+                "should match those that were passed during fit, in their order"
             )

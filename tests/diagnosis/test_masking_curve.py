@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbetafd import MultiModalArray, PerModality, auxiliary_masking_curve
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
+from skbetafd.inputs.modality import face
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,9 @@ def test_codes_are_masked_by_their_means(rows):
     curve = auxiliary_masking_curve(clf, X, y, shares=[1], n_repeats=1, scoring="neg_log_loss")
     code = clf.modality_codes(X)["weak"].mean(axis=0)
     module = clf.module_
-    encoded = module.encode(clf._standardised(list(X.values()), clf.parts_[0].scalers, module))
+    encoded = module.encode(
+        clf._standardised(list(map(face, X.values())), clf.parts_[0].scalers, module)
+    )
     encoded[1] = module.encoders[1].code.bias.new_tensor(code).expand(len(y), -1)
     log_proba = module.head(encoded).log_softmax(1).detach().numpy()
     assert curve.scores[0, 0] == pytest.approx(log_proba[np.arange(len(y)), y].mean(), rel=1e-4)

@@ -4,6 +4,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
+from skbetafd.inputs.modality import face
 
 
 @pytest.mark.parametrize("members", [1, 2])
@@ -14,7 +15,7 @@ def test_the_predominant_modality_s_code_is_the_knowledge_and_the_others_are_aux
     codes = clf.modality_codes(X)
     assert list(codes) == ["audio", "video"]
     with torch.no_grad():
-        xs = clf._standardised(list(X.values()), clf._scalers, clf.module_)
+        xs = clf._standardised(list(map(face, X.values())), clf._scalers, clf.module_)
         expected = clf.module_.encode(xs)
     np.testing.assert_array_equal(codes["video"], expected.knowledge.numpy())
     np.testing.assert_array_equal(codes["audio"], expected.auxiliary.numpy())
@@ -26,7 +27,7 @@ def test_auxiliary_codes_go_by_name_whatever_the_order(y, modalities, quick):
     clf = quick(predominant="audio", knowledge_dim=3).fit(three, y)
     codes = clf.modality_codes(three)
     with torch.no_grad():
-        xs = clf._standardised(list(three.values()), clf._scalers, clf.module_)
+        xs = clf._standardised(list(map(face, three.values())), clf._scalers, clf.module_)
         auxiliary = clf.module_.encode(xs).auxiliary.numpy()
     np.testing.assert_array_equal(np.hstack([codes["first"], codes["video"]]), auxiliary)
 
@@ -56,7 +57,7 @@ def test_knowledge_context_and_auxiliary_are_the_first_network_s_codes(members, 
     np.testing.assert_array_equal(codes["knowledge"], by_modality["video"])
     np.testing.assert_array_equal(codes["auxiliary"], by_modality["audio"])
     with torch.no_grad():
-        xs = clf._standardised(list(X.values()), clf._scalers, clf.module_)
+        xs = clf._standardised(list(map(face, X.values())), clf._scalers, clf.module_)
         context = clf.module_.context(xs[1]).numpy()
     np.testing.assert_array_equal(codes["context"], context)
 

@@ -11,6 +11,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.datasets import load_multiple_features
 from skbetafd.fitting import incremental
+from skbetafd.inputs.modality import face
 
 
 def passes(clf, X, y, n_passes, n_parts, **parameters):
@@ -103,7 +104,7 @@ def test_earlier_rows_stay_among_the_references(X, y, quick):
     for _ in range(2):
         clf.partial_fit(X, y)
     assert_allclose(clf.references_.log_mass.exp(), np.full(360, 1 / 360), rtol=1e-5)
-    xs = clf._standardised(list(map(np.asarray, far.values())), clf._scalers, clf.module_)
+    xs = clf._standardised(list(map(face, far.values())), clf._scalers, clf.module_)
     context = clf.module_.encode(xs).context.detach()
     assert_allclose(clf.references_.context[:120], context, rtol=1e-4, atol=1e-5)
 

@@ -5,6 +5,7 @@ from scipy.spatial.distance import pdist
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.fitting.scaling import ModalityScaler, channels
+from skbetafd.inputs.modality import face
 from skbetafd.nn.encoders import Encoding
 
 
@@ -15,7 +16,7 @@ def rng():
 
 def fitted(rows, shape, weight=None):
     weight = np.ones(len(rows)) if weight is None else weight
-    return ModalityScaler.fit(rows, weight, Encoding("mlp", shape), standardize=True)
+    return ModalityScaler.fit(face(rows), weight, Encoding("mlp", shape), standardize=True)
 
 
 def standardised(rows):
@@ -73,7 +74,7 @@ def test_a_dark_channel_and_rows_without_the_modality_leave_the_others_in_peace(
 
 
 def scaled_tensor(flat, weight, shape):
-    return fitted(flat, shape, weight).tensor(flat, "cpu", torch.float64).numpy()
+    return fitted(flat, shape, weight).tensor(face(flat), "cpu", torch.float64).numpy()
 
 
 def test_a_picture_is_read_through_its_principal_components(rng):

@@ -1,7 +1,6 @@
 """Frames with categories, nulls and dates, and PerModality's set_output."""
 
 import pickle
-import re
 
 import numpy as np
 import pandas as pd
@@ -386,12 +385,7 @@ DATES = {
 
 
 @pytest.mark.parametrize("form", DATES)
-def test_dates_are_refused_with_a_hint(form, y, quick):
+def test_dates_are_refused_with_their_place(form, y, quick):
     X = {"when": DATES[form](), "other": np.ones((N, 1))}
-    with pytest.raises(
-        (TypeError, ValueError), match=r"'when'.*column 0.*hand dates on as numbers"
-    ) as caught:
+    with pytest.raises((TypeError, ValueError), match=r"'when' holds.* at row 0, column 0"):
         quick().fit(X, y)
-    days = re.search(r"since the first, (.*), or the month", str(caught.value))[1]
-    t = X["when"].ravel() if isinstance(X["when"], np.ndarray) else None
-    assert list(eval(days, {"df": X["when"], "t": t, "pd": pd})) == list(range(N))

@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_predict
 from skbetafd import MultiModalArray
 from skbetafd.baselines import FusionClassifier
 from skbetafd.fitting.scaling import ModalityScaler
-from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.inputs.numeric import numeric_rows
 from skbetafd.inputs.row_sources import RowView
 from skbetafd.training.batches import BatchIterator, TrainingTensors
 
@@ -122,7 +122,7 @@ def test_each_block_is_read_about_once_an_epoch(monkeypatch):
 
 def epochs_of(X, batch=32):
     X = MultiModalArray(X)
-    arrays = numeric_modalities(X, "float32")
+    arrays = numeric_rows(X, "float32").arrays
     xs = [ModalityScaler(a.shape[1]).training_input(a, "cpu", torch.float32) for a in arrays]
     rows = TrainingTensors(xs, torch.arange(N), torch.ones(N))
     draws = [torch.Generator("cpu").manual_seed(seed) for seed in (0, 1)]

@@ -19,7 +19,7 @@ from skbetafd import (
 from skbetafd.baselines import FusionClassifier, UnimodalClassifier
 from skbetafd.baselines._fusion import RULES
 from skbetafd.fitting.scaling import ModalityScaler
-from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.inputs.numeric import numeric_rows
 from skbetafd.nn.encoders import Encoding
 
 N = 120
@@ -84,7 +84,7 @@ def fitted_scaler(rows, weight):
 
 
 def test_all_columns_have_one_scale_their_root_mean_square_and_stay_sparse():
-    (rows, _) = numeric_modalities(as_sparse(), "float32")
+    (rows, _) = numeric_rows(as_sparse(), "float32").arrays
     weight = np.linspace(0.5, 1.5, N)
     scaler = fitted_scaler(rows, weight)
     expected = np.sqrt(np.average(TEXT**2, axis=0, weights=weight).mean())
@@ -94,7 +94,7 @@ def test_all_columns_have_one_scale_their_root_mean_square_and_stay_sparse():
 
 def test_a_row_of_zeros_is_there_and_one_that_is_not_present_is_missing(quick):
     X = as_sparse(present=PRESENT)
-    rows, _ = numeric_modalities(X, "float32")
+    rows, _ = numeric_rows(X, "float32").arrays
     assert_array_equal(rows.present, PRESENT)
     assert rows.present[5] and not np.asarray(rows[[5]]).any()
     assert X["text"].nnz <= sparse.csr_array(TEXT).nnz + (~PRESENT).sum()
@@ -109,11 +109,11 @@ def test_a_row_of_zeros_is_there_and_one_that_is_not_present_is_missing(quick):
 
 def test_absence_outlives_row_selection_and_pickling():
     X = pickle.loads(pickle.dumps(as_sparse(present=PRESENT)[20:]))[[3, 4, 5]]
-    assert_array_equal(numeric_modalities(X, "float32")[0].present, PRESENT[23:26])
+    assert_array_equal(numeric_rows(X, "float32").arrays[0].present, PRESENT[23:26])
 
 
 def test_missing_rows_weigh_nothing_in_the_scale():
-    rows, _ = numeric_modalities(as_sparse(present=PRESENT), "float32")
+    rows, _ = numeric_rows(as_sparse(present=PRESENT), "float32").arrays
     scaler = fitted_scaler(rows, np.ones(N))
     assert_allclose(scaler.transform(TEXT), TEXT / np.sqrt((TEXT[PRESENT] ** 2).mean()))
 

@@ -14,7 +14,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from skbetafd import (
     FrontDoorMultiModalClassifier,
@@ -135,21 +135,11 @@ def test_documents_that_are_no_strings_are_an_error_that_names_the_modality():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_text_handed_straight_to_fit_is_refused_with_a_hint(form, modalities, y):
+def test_text_handed_straight_to_fit_is_refused_with_its_place(form, modalities, y):
     X = {"remarks": FORMS[form], "audio": modalities["audio"]}
-    hint = re.escape("encode it, say by PerModality({'remarks': TfidfVectorizer()})")
-    place = f"'remarks'.*{re.escape(repr(DOCUMENTS[0]))} at row 0, column 0.*{hint}"
+    place = f"'remarks'.*{re.escape(repr(DOCUMENTS[0]))} at row 0, column 0.*PerModality"
     with pytest.raises((TypeError, ValueError), match=place):
         FrontDoorMultiModalClassifier().fit(X, y)
-
-
-@pytest.mark.parametrize(
-    "make", [np.array, pd.DataFrame, lambda rows: pl.DataFrame(rows, ["k"], orient="row")]
-)
-def test_categories_handed_straight_to_fit_are_refused_with_another_hint(make, modalities, y):
-    values = make([["a"], ["b"]] * 60)
-    with pytest.raises(ValueError, match=r"'kind'.*say by PerModality\({'kind': OneHotEncoder"):
-        FrontDoorMultiModalClassifier().fit({"kind": values, "audio": modalities["audio"]}, y)
 
 
 def test_a_precomputed_embedding_is_a_modality_as_it_is(modalities, y, quick):
@@ -170,9 +160,6 @@ def test_text_in_one_dimension_is_one_column(make, modalities, y, quick):
     encode = PerModality({"remarks": TfidfVectorizer()})
     assert_allclose(encode.fit_transform(X)["remarks"].toarray(), EXPECTED.toarray())
     assert make_pipeline(encode, quick()).fit(X, y).predict(X).shape == (N,)
-    hint = re.escape("encode it, say by PerModality({'remarks': TfidfVectorizer()})")
-    with pytest.raises((TypeError, ValueError), match=hint):
-        quick().fit(X, y)
 
 
 def test_text_in_one_dimension_may_have_gaps_but_numbers_are_refused():
@@ -193,19 +180,10 @@ def mixed_tables():
 
 
 @pytest.mark.parametrize("table", [*mixed_tables()], ids=["pandas", "polars", "objects"])
-def test_the_advice_for_a_mixed_table_works_as_it_stands(table, modalities, y, quick):
+def test_the_first_text_of_a_mixed_table_is_named(table, modalities, y, quick):
     X = {"sensors": table, "audio": modalities["audio"]}
-    with pytest.raises((TypeError, ValueError), match="encode such columns") as refused:
+    with pytest.raises((TypeError, ValueError), match=r"'sensors'.*'old' at row 0, column 1"):
         quick().fit(X, y)
-    names = {
-        "PerModality": PerModality,
-        "make_column_transformer": make_column_transformer,
-        "OneHotEncoder": OneHotEncoder,
-        "StandardScaler": StandardScaler,
-    }
-    encode = eval(str(refused.value).rpartition("say by ")[2], names)
-    assert encode.fit_transform(X)["sensors"].shape == (N, 6)
-    assert make_pipeline(encode, quick()).fit(X, y).predict(X).shape == (N,)
 
 
 def test_text_has_no_mean_but_can_be_shuffled_or_taken_out_of_a_pipeline(modalities, y, quick):

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
-from skbetafd.inputs.numeric import numeric_modalities
+from skbetafd.inputs.numeric import numeric_rows
 from skbetafd.inputs.validation import read_prediction_input, read_training_input
 
 N = 60
@@ -415,11 +415,11 @@ def test_another_shape_of_higher_rank_is_an_error_with_both(shape):
 
 def test_numeric_modalities_are_flat_and_keep_their_precision():
     X = MultiModalArray({"a": HIGH["audio"], "b": pl.DataFrame({"x": range(N)}), "c": AUDIO > 0})
-    arrays = numeric_modalities(X, "float32")
+    arrays = numeric_rows(X, "float32").arrays
     assert [array.shape for array in arrays] == [(N, 4), (N, 1), (N, 4)]
     assert all(array.dtype == np.float64 for array in arrays)
     assert_array_equal(arrays[0], AUDIO)
-    kept = numeric_modalities(MultiModalArray([AUDIO.astype(np.float32)]), "float64")
+    kept = numeric_rows(MultiModalArray([AUDIO.astype(np.float32)]), "float64").arrays
     assert kept[0].dtype == np.float32
 
 
@@ -521,15 +521,7 @@ TOO_NARROW = {
     "container": MultiModalArray({"audio": AUDIO[:, :3], "video": VIDEO[:, :1]}),
 }
 FOUR_FOR_SEVEN = "X has 4 features, but Anything is expecting 7 features as input"
-ONE_TABLE = (
-    f"{FOUR_FOR_SEVEN}: X is one table, and the fit had the modalities 'audio' (4), 'video' (3). "
-    "Pass a list or a dict with an array for each, or None for one that is absent; a "
-    "MultiModalArray of them; or one table with the columns of all"
-)
-SPARSE = (
-    "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a "
-    "dense numpy array."
-)
+ONE_TABLE = f"{FOUR_FOR_SEVEN}, of the modalities {{'audio': 4, 'video': 3}}"
 A_NARROW_MODALITY = "modality 'audio' has 3 features, but Anything is expecting 4"
 
 
@@ -538,7 +530,7 @@ A_NARROW_MODALITY = "modality 'audio' has 3 features, but Anything is expecting 
     [
         ("array", ONE_TABLE),
         ("list of lists", f"{FOUR_FOR_SEVEN}."),
-        ("sparse", SPARSE),
+        ("sparse", ONE_TABLE),
         ("frame", ONE_TABLE),
         ("grouped frame", A_NARROW_MODALITY),
         ("container", A_NARROW_MODALITY),
