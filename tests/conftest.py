@@ -16,6 +16,9 @@ import torch
 from hypothesis import settings
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
+from skbetafd.baselines import _training
+from skbetafd.fitting import trainer
+from skbetafd.fitting.splits import inner_split
 
 # No clock: machines differ. The same examples each run, and no database in the checkout.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
@@ -76,3 +79,18 @@ def quick() -> Callable[..., FrontDoorMultiModalClassifier]:
         return FrontDoorMultiModalClassifier(**(small | parameters))
 
     return make
+
+
+@pytest.fixture
+def inner_splits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """Collect the two sides of each inner split, and the groups of its rows."""
+    seen: list[tuple] = []
+
+    def recorded(y: np.ndarray, groups: np.ndarray | None, *more: object) -> tuple:
+        sides = inner_split(y, groups, *more)
+        seen.append((*sides, groups))
+        return sides
+
+    for module in (trainer, _training):
+        monkeypatch.setattr(module, "inner_split", recorded)
+    return seen

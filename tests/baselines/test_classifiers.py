@@ -137,18 +137,11 @@ def test_a_temperature_mends_overconfidence(data):
     assert losses[0] < losses[1]
 
 
-def test_groups_stay_on_one_side_of_the_inner_split(data, monkeypatch):
-    from skbetafd.baselines import _training
-
+def test_groups_stay_on_one_side_of_the_inner_split(data, inner_splits):
     X, y = data
-    seen = []
-    split = _training.Trainer._split
-    monkeypatch.setattr(
-        _training.Trainer, "_split", lambda self: seen.append(split(self)) or seen[-1]
-    )
     groups = np.arange(len(y)) // 4
     FusionClassifier(early_stopping=True, **SMALL).fit(X, y, groups=groups)
-    fit, held = seen[0]
+    fit, held, _ = inner_splits[0]
     assert not set(groups[fit]) & set(groups[held])
     assert len(fit) + len(held) == len(y)
     with pytest.raises(ValueError, match="groups has 3 entries for 240 rows"):
@@ -162,20 +155,6 @@ def test_an_inner_split_needs_two_rows_of_a_class(data):
     with pytest.raises(ValueError, match="class 7 has 1"):
         FusionClassifier(early_stopping=True, **SMALL).fit(X, y)
     FusionClassifier(**SMALL).fit(X, y)
-
-
-@pytest.fixture
-def inner_splits(monkeypatch):
-    """Collect the inner splits, each with the groups of its rows."""
-    from skbetafd.baselines import _training
-
-    seen, split = [], _training.Trainer._split
-    monkeypatch.setattr(
-        _training.Trainer,
-        "_split",
-        lambda self: seen.append((*split(self), self.groups)) or seen[-1][:2],
-    )
-    return seen
 
 
 def test_a_rare_class_leaves_the_inner_split_its_share_and_is_trained_on(data, inner_splits):

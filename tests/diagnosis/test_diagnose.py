@@ -219,16 +219,6 @@ def test_input_forms_groups_and_seeds_agree():
 
 def test_bad_input_is_named():
     X, y = planted({"strong": 1.0, "weak": 6.0})
-    with pytest.raises(ValueError, match="X is one modality, 'strong'"):
-        diagnose({"strong": X["strong"]}, y)
-    with pytest.raises(ValueError, match="y has one class, 1"):
-        diagnose(X, np.ones(len(y), dtype=int))
-    with pytest.raises(
-        ValueError, match="n_splits=5 greater than the number of samples: n_samples=4"
-    ):
-        diagnose({n: v[:4] for n, v in X.items()}, [0, 0, 1, 1])
-    with pytest.raises(ValueError, match="n_splits=5 greater than the number of groups: 2"):
-        diagnose(X, y, groups=np.arange(len(y)) % 2)
     with pytest.raises(ValueError, match="'strong' contains NaN at row 1, column 2"):
         broken = X["strong"].copy()
         broken[1, 2] = np.nan
@@ -236,26 +226,6 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"^row 100 has no modality"):
         gone = np.arange(len(y)) != 100
         diagnose(MultiModalArray(X, present={"strong": gone, "weak": gone}), y)
-    with pytest.raises(ValueError, match="network_params has 'modality'=1"):
-        diagnose(X, y, network_params={"modality": 1})
-    with pytest.raises(ValueError, match=r"max_epochs.* Got 0"):
-        diagnose(X, y, network_params={"max_epochs": 0})
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [
-        ("cv", 1),
-        ("n_repeats", 0),
-        ("confidence_level", 0),
-        ("network_params", [1]),
-        ("verbose", "much"),
-    ],
-)
-def test_arguments_out_of_range_are_named(argument, value):
-    X, y = planted({"strong": 1.0, "weak": 6.0})
-    with pytest.raises(ValueError, match=f"'{argument}' parameter of diagnose"):
-        diagnose(X, y, **{argument: value})
 
 
 def test_the_bar_counts_every_fit_and_says_which_one_is_made(capsys):
@@ -277,7 +247,7 @@ def test_groups_stay_on_one_side_of_inner_splits_too(n, inner_splits):
     network_params = {"max_epochs": 1, "hidden_dim": 8, "early_stopping": True}
     diagnose(X, y, groups=groups, **{**QUICK, "cv": 2, "network_params": network_params})
     assert inner_splits
-    assert all(fit.isdisjoint(held) for fit, held in inner_splits)
+    assert all(set(own[fit]).isdisjoint(own[held]) for fit, held, own in inner_splits)
 
 
 def test_a_rule_that_needs_rows_to_decide_on_is_skipped_where_training_is_one_group():

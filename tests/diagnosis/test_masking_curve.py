@@ -120,18 +120,6 @@ def test_bad_input_is_named(rows, quick):
     clf = quick(predominant="strong").fit(X, y)
     with pytest.raises(ValueError, match=r"predominant='weak', but .* fitted with 'strong'"):
         auxiliary_masking_curve(clf, X, y, predominant="weak")
-    with pytest.raises(ValueError, match="predominant='third' is no modality"):
-        auxiliary_masking_curve(clf, X, y, predominant="third")
-    with pytest.raises(ValueError, match=r"shares must be numbers from 0 to 1, got 1\.5"):
-        auxiliary_masking_curve(clf, X, y, shares=[0, 1.5])
-    with pytest.raises(TypeError, match="shares must be a sequence of numbers, got 1"):
-        auxiliary_masking_curve(clf, X, y, shares=1)
-    with pytest.raises(ValueError, match="shares must hold at least one value"):
-        auxiliary_masking_curve(clf, X, y, shares=[])
-    with pytest.raises(ValueError, match="'n_repeats' parameter of auxiliary_masking_curve"):
-        auxiliary_masking_curve(clf, X, y, n_repeats=0)
-    with pytest.raises(ValueError, match="'modality0' is the only modality"):
-        auxiliary_masking_curve(LogisticRegression().fit(X, y), np.asarray(X), y)
     one = UnimodalClassifier(max_epochs=1).fit(X, y)
     with pytest.raises(ValueError, match="reads no modality beside 'strong'"):
         auxiliary_masking_curve(one, X, y)

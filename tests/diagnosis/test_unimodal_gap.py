@@ -171,7 +171,7 @@ def test_groups_stay_on_one_side_of_inner_splits_too(X, y, inner_splits):
     clf = small(early_stopping=True)
     unimodal_gap(clf, X, y, cv=2, groups=groups, random_state=0)
     assert len(inner_splits) == 6
-    assert all(fit.isdisjoint(held) for fit, held in inner_splits)
+    assert all(set(own[fit]).isdisjoint(own[held]) for fit, held, own in inner_splits)
 
 
 def test_modalities_may_be_frames(X, y):
@@ -187,22 +187,8 @@ def test_splitters_are_taken_as_they_are(X, y):
 
 
 def test_bad_input_is_named(X, y):
-    with pytest.raises(TypeError, match=r"must have modality_codes, got LogisticRegression\(\)"):
-        unimodal_gap(LogisticRegression(), X, y)
     with pytest.raises(ValueError, match="does not read 'video'"):
         unimodal_gap(UnimodalClassifier(max_epochs=1), X, y, cv=2)
-    with pytest.raises(ValueError, match="y has 3 entries for 120 rows"):
-        unimodal_gap(small(), X, y[:3])
-    with pytest.raises(ValueError, match="groups has 2 entries for 120 rows"):
-        unimodal_gap(small(), X, y, groups=[0, 1])
-    with pytest.raises(ValueError, match="n_splits=5 greater than the number of groups: 2"):
-        unimodal_gap(small(), X, y, groups=np.arange(120) % 2)
-    with pytest.raises(ValueError, match="n_splits=60 cannot be greater"):
-        unimodal_gap(small(), X, y, cv=60)
-    with pytest.raises(ValueError, match=r"'cv' parameter of unimodal_gap .* Got 1 instead"):
-        unimodal_gap(small(), X, y, cv=1)
-    with pytest.raises(ValueError, match="'cv' parameter of unimodal_gap"):
-        unimodal_gap(small(), X, y, cv="five")
     with pytest.raises(ValueError, match=r"cv=\[\] gives no split"):
         unimodal_gap(small(), X, y, cv=[])
     lacking = MultiModalArray(X, present={"video": np.arange(120) < 80})

@@ -37,9 +37,3 @@ def test_permutations_follow_the_seed(fitted, X, y):
 def test_a_score_that_is_not_positive_has_no_shares(fitted, X, y):
     with pytest.raises(ValueError, match=r"share of the score.*which is -0\.\d+"):
         conditional_utilisation(fitted, X, y, scoring="neg_log_loss")
-
-
-@pytest.mark.parametrize(("argument", "value"), [("method", "none"), ("n_repeats", 0)])
-def test_arguments_out_of_range_are_named(argument, value, fitted, X, y):
-    with pytest.raises(ValueError, match=f"'{argument}' parameter of conditional_utilisation"):
-        conditional_utilisation(fitted, X, y, **{argument: value})

@@ -9,19 +9,15 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 from skbetafd.causal import ContinuousFrontDoorModel
 from skbetafd.inputs.mediator import read_mediator
 from skbetafd.nn.front_door import FrontDoorNetwork
 from skbetafd.nn.mediator import MediatorNetwork
 
-FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "predominant": 0}
 LEVELS = np.array(["low", "middle", "high"])
 
 
@@ -198,13 +194,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_mediator_that_can_not_be_read_is_an_error(name):
-    value, error, message = BAD[name]
-    with pytest.raises(error, match=message):
-        read_mediator(value, np.ones(40))
-
-
-@pytest.mark.parametrize("name", BAD)
 def test_a_failed_fit_leaves_the_estimator_as_it_was(name):
     value, error, message = BAD[name]
     X = {key: x[:40] for key, x in SMALL.X.items()}
@@ -213,15 +202,6 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(name):
     with pytest.raises(error, match=message):
         fresh.fit(X, SMALL.y[:40], mediator=value)
     assert vars(fresh) == before
-
-
-def test_a_failed_refit_leaves_the_earlier_fit():
-    clf = quick().fit(SMALL.X, SMALL.y, mediator=SMALL.mediator)
-    before, proba = dict(vars(clf)), clf.predict_proba(SMALL.X)
-    with pytest.raises(ValueError, match="mediator"):
-        clf.fit(SMALL.X, SMALL.y, mediator=np.ones(120))
-    assert vars(clf) == before
-    assert_array_equal(clf.predict_proba(SMALL.X), proba)
 
 
 @readings
@@ -313,15 +293,6 @@ def test_the_number_of_mediator_samples_matters_for_a_continuous_mediator_alone(
         assert (gap > 1e-4) == matters
 
 
-def test_more_mediator_samples_converge():
-    fits = [
-        quick(n_mediator_samples=n, max_epochs=20).fit(SMALL.X, SMALL.y, mediator=SMALL.mediator)
-        for n in (4, 64, 512)
-    ]
-    few, some, many = (clf.predict_proba(SMALL.X) for clf in fits)
-    assert np.abs(some - many).mean() < 0.5 * np.abs(few - many).mean() < 0.02
-
-
 @pytest.mark.parametrize("name", ["knowledge_weight", "disentangle_weight", "label_weight"])
 def test_the_weights_of_the_learned_knowledge_are_not_used(name):
     first, second = (
@@ -356,28 +327,6 @@ def test_one_modality_with_a_mediator_is_no_vacuous_adjustment():
 # Weights
 
 
-WEIGHTED = {
-    "continuous": SMALL.mediator[:40],
-    "categorical": READINGS["categorical"][:40],
-    "two columns": np.stack([SMALL.mediator, SMALL.X["a"][:, 0]], 1)[:40],
-}
-
-
-@pytest.mark.parametrize("kind", WEIGHTED)
-@pytest.mark.parametrize(
-    "repeats", [np.arange(40) % 2 + 1, np.arange(40) % 3], ids=["1, 2", "0, 1, 2"]
-)
-def test_a_row_of_weight_two_counts_as_two_rows_and_its_mediator_too(kind, repeats):
-    X, y = {name: x[:40] for name, x in SMALL.X.items()}, SMALL.y[:40]
-    clf = quick(**FULL_BATCH, max_epochs=20, n_references=100)
-    if kind == "categorical":
-        assert READINGS[kind][0] != READINGS[kind][repeats.argmax()]
-    weighted = clone(clf).fit(X, y, sample_weight=repeats, mediator=WEIGHTED[kind])
-    rows = np.repeat(np.arange(40), repeats)
-    repeated = clf.fit({k: x[rows] for k, x in X.items()}, y[rows], mediator=WEIGHTED[kind][rows])
-    assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6)
-
-
 @readings
 def test_a_row_of_weight_zero_is_left_out_whatever_its_mediator(kind):
     X, y, mediator = SMALL.X, SMALL.y, READINGS[kind]
@@ -405,19 +354,6 @@ def test_a_mediator_that_is_constant_in_the_rows_that_count_is_an_error(mediator
 
 
 @readings
-def test_the_mediator_reaches_the_classifier_at_the_end_of_a_pipeline(kind):
-    X, mediator = MultiModalArray(SMALL.X), READINGS[kind]
-    direct = quick().fit(X, SMALL.y, mediator=mediator)
-    with config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(
-            PerModality(StandardScaler()), quick().set_fit_request(mediator=True)
-        )
-        pipeline.fit(X, SMALL.y, mediator=mediator)
-    assert isinstance(pipeline[-1].module_, MediatorNetwork)
-    assert_allclose(pipeline.predict_proba(X), direct.predict_proba(X), atol=1e-4)
-
-
-@readings
 @pytest.mark.parametrize("routing", [True, False])
 def test_a_search_over_beta_passes_each_fold_its_mediators(kind, routing):
     X, y, mediator = MultiModalArray(SMALL.X), SMALL.y, READINGS[kind]
@@ -441,25 +377,6 @@ def fold_losses(X, y, mediator, cv):
     return np.array(out)
 
 
-@pytest.mark.parametrize("routing", [True, False])
-def test_cross_validation_passes_each_fold_its_mediators(routing):
-    X, y, mediator = MultiModalArray(SMALL.X), SMALL.y, READINGS["categorical"]
-    cv = StratifiedKFold(2)
-    with config_context(enable_metadata_routing=routing):
-        clf = quick().set_fit_request(mediator=True) if routing else quick()
-        scores = cross_val_score(
-            clf, X, y, cv=cv, params={"mediator": mediator}, scoring="neg_log_loss"
-        )
-    assert_allclose(scores, -fold_losses(X, y, mediator, cv)[:, 1], rtol=1e-5)
-
-
-def test_a_mediator_that_is_not_requested_is_an_error_under_routing():
-    with config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(PerModality(StandardScaler()), quick())
-        with pytest.raises(ValueError, match="mediator"):
-            pipeline.fit(MultiModalArray(SMALL.X), SMALL.y, mediator=SMALL.mediator)
-
-
 @readings
 def test_a_pickled_classifier_predicts_the_same_and_needs_no_mediator(kind):
     clf = quick().fit(SMALL.X, SMALL.y, mediator=READINGS[kind])
@@ -480,16 +397,6 @@ def test_a_refit_without_a_mediator_goes_back_to_learned_knowledge():
     assert_array_equal(clf.predict_proba(SMALL.X), never.predict_proba(SMALL.X))
     lacking = {**SMALL.X, "a": None}
     assert_array_equal(clf.predict_proba(lacking), never.predict_proba(lacking))
-
-
-@readings
-def test_equal_random_states_give_bitwise_equal_fits_and_touch_no_global_generator(kind):
-    before = torch.get_rng_state()
-    fits = [quick().fit(SMALL.X, SMALL.y, mediator=READINGS[kind]) for _ in range(2)]
-    assert torch.equal(before, torch.get_rng_state())
-    assert_array_equal(*[clf.predict_proba(SMALL.X) for clf in fits])
-    other = quick(random_state=1).fit(SMALL.X, SMALL.y, mediator=READINGS[kind])
-    assert np.abs(other.predict_proba(SMALL.X) - fits[0].predict_proba(SMALL.X)).max() > 1e-3
 
 
 @readings

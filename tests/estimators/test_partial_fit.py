@@ -151,12 +151,6 @@ def test_fit_after_a_stream_begins_anew(X, y, quick):
     assert_array_equal(clf.predict_proba(X), quick().fit(X, y).predict_proba(X))
 
 
-def test_a_stream_touches_no_global_generator(X, y, quick):
-    before = torch.get_rng_state()
-    passes(quick(random_state=None), X, y, 1, 2)
-    assert torch.equal(before, torch.get_rng_state())
-
-
 def broken(X):
     audio = np.array(X["audio"])
     audio[7, 1] = np.nan
@@ -240,12 +234,6 @@ def test_a_warm_start_keeps_scaling_and_predominant_modality(X, y, quick):
 def test_a_first_fit_with_warm_start_is_a_fit(X, y, quick):
     warm = quick(warm_start=True).fit(X, y)
     assert_array_equal(warm.predict_proba(X), quick().fit(X, y).predict_proba(X))
-
-
-def test_without_warm_start_a_further_fit_begins_anew(X, y, quick):
-    clf = quick().fit(X, y)
-    first = clf.predict_proba(X)
-    assert_array_equal(clf.fit(X, y).predict_proba(X), first)
 
 
 @pytest.mark.parametrize("parameters", [{"n_members": 2}, {"early_stopping": True}])

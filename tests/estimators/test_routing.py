@@ -233,15 +233,6 @@ def test_the_search_over_beta_behind_a_pipeline_equals_itself_on_transformed_row
     assert_array_equal(pipeline.predict_proba(X), alone.predict_proba(scaled))
 
 
-def test_the_search_over_beta_refuses_what_nobody_requested(X, y, weight, groups):
-    search = FrontDoorMultiModalClassifierCV(betas=(0, 1), cv=2, **SMALL)
-    with pytest.raises(TypeError, match=r"unexpected argument.*'flavour'"):
-        search.fit(X, y, flavour=groups)
-    unset = make_pipeline(PerModality(StandardScaler()), search)
-    with pytest.raises(UnsetMetadataPassedError, match="are not explicitly set as requested"):
-        unset.fit(X, y, sample_weight=weight)
-
-
 def test_groups_reach_the_inner_split_behind_a_pipeline_and_are_cut_to_the_folds(X, y, groups):
     stopping = FrontDoorMultiModalClassifier(early_stopping=True, **SMALL)
     pipeline = make_pipeline(PerModality(StandardScaler()), stopping)

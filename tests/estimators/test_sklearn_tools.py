@@ -3,7 +3,6 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
@@ -179,11 +178,6 @@ def test_cross_val_predict_gives_each_row_from_a_fit_without_it(X, flat, y, quic
         assert_array_equal(proba[test], expected)
 
 
-def test_cross_val_score_equals_that_of_the_flat_array(X, flat, y, quick):
-    scores = cross_val_score(quick(), X, y, cv=3)
-    assert_array_equal(scores, cross_val_score(quick(modalities=WIDTHS), flat, y, cv=3))
-
-
 def test_cross_validate_returns_estimators_that_know_the_names(X, y, quick):
     results = cross_validate(quick(), X, y, cv=2, return_estimator=True, return_indices=True)
     for estimator in results["estimator"]:
@@ -239,11 +233,6 @@ def test_tuned_threshold_on_two_classes(X, y, quick):
     assert tuned.predict(X).dtype == bool
 
 
-def test_a_dummy_needs_rows_only(X, y):
-    dummy = DummyClassifier(strategy="most_frequent").fit(X, y)
-    assert set(dummy.predict(X)) == {"bird"}
-
-
 def test_scaling_a_modality_equals_scaling_all_columns(X, y, quick):
     apart = pipeline(quick).fit(X, y).predict_proba(X)
     together = make_pipeline(StandardScaler(), quick(modalities=WIDTHS)).fit(X, y)
@@ -275,13 +264,6 @@ def test_permutation_importance_takes_a_container_of_frames(modalities, y, quick
     assert result.importances_mean.shape == (7,)
 
 
-def test_sklearn_sees_the_container_as_the_flat_array(X, flat, y):
-    expected = logistic().fit(flat, y)
-    fitted = logistic().fit(X, y)
-    assert_allclose(fitted.coef_, expected.coef_)
-    assert_array_equal(fitted.predict(X), expected.predict(flat))
-
-
 def test_containers_of_frames_go_through_a_search(modalities, y, quick):
     frames = {
         "audio": pd.DataFrame(modalities["audio"], columns=list("abcd")),
@@ -291,9 +273,3 @@ def test_containers_of_frames_go_through_a_search(modalities, y, quick):
     names = search.best_estimator_.feature_names_in_
     assert list(names) == [*(f"audio__{c}" for c in "abcd"), *(f"video__{c}" for c in "xyz")]
     assert search.predict(frames).shape == y.shape
-
-
-def test_clones_give_the_same_fit(X, y, quick):
-    classifier = quick(modalities={"audio": 4, "video": 3}).fit(X, y)
-    again = clone(classifier).fit(X, y)
-    assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))

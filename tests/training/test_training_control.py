@@ -11,26 +11,12 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray
-from skbetafd.fitting import trainer
 
 
 @pytest.fixture
 def rare(y):
     """Labels of which one is rare."""
     return np.where((y == "rain") & (np.arange(120) > 30), "car", y)
-
-
-@pytest.fixture
-def splits(monkeypatch):
-    """Collect the inner splits, each with the groups of its rows."""
-    seen, split = [], trainer.inner_split
-
-    def recorded(y, groups, *args):
-        seen.append((*split(y, groups, *args), groups))
-        return seen[-1][:2]
-
-    monkeypatch.setattr(trainer, "inner_split", recorded)
-    return seen
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {"rain": 5.0, "bird": 0.5}])
@@ -80,9 +66,9 @@ STOPPING = {"early_stopping": True, "max_epochs": 12, "learning_rate": 0.05, "ba
 
 
 @pytest.mark.parametrize("parameters", [{}, {"n_members": 2}, {"max_grad_norm": 1.0}])
-def test_the_best_epoch_is_kept(parameters, X, y, quick, splits):
+def test_the_best_epoch_is_kept(parameters, X, y, quick, inner_splits):
     clf = quick(**STOPPING, n_iter_no_change=3, **parameters).fit(X, y)
-    held = splits[0][1]
+    held = inner_splits[0][1]
     index = np.searchsorted(clf.classes_, y)[held]
     for member in clf.members_:
         losses = member.net.history[:, "valid_loss"]
@@ -101,9 +87,9 @@ def test_members_stop_one_by_one(X, y, quick):
     assert len({len(member.net.history) for member in clf.members_}) > 1
 
 
-def test_the_held_out_rows_move_nothing(X, y, quick, splits):
+def test_the_held_out_rows_move_nothing(X, y, quick, inner_splits):
     clf = quick(early_stopping=True, n_references=500, n_iter_no_change=9).fit(X, y)
-    fit, held, _ = splits[0]
+    fit, held, _ = inner_splits[0]
     assert len(clf.references_.log_mass) == len(fit) == 96
     changed = MultiModalArray({n: np.array(v) for n, v in X.items()})
     changed["audio"][held] += 3
@@ -113,26 +99,26 @@ def test_the_held_out_rows_move_nothing(X, y, quick, splits):
     assert again.history_[:, "train_loss"] == clf.history_[:, "train_loss"]
 
 
-def test_the_inner_split_is_stratified_and_keeps_groups_together(X, y, quick, splits):
+def test_the_inner_split_is_stratified_and_keeps_groups_together(X, y, quick, inner_splits):
     groups = np.arange(120) // 6
     quick(early_stopping=True, validation_fraction=0.25).fit(X, y, groups=groups)
-    fit, held, _ = splits[0]
+    fit, held, _ = inner_splits[0]
     assert not set(groups[fit]) & set(groups[held])
     quick(early_stopping=True, validation_fraction=0.25).fit(X, y)
-    assert np.unique(y[splits[1][1]], return_counts=True)[1].tolist() == [10, 10, 10]
+    assert np.unique(y[inner_splits[1][1]], return_counts=True)[1].tolist() == [10, 10, 10]
 
 
-def test_a_search_cuts_its_groups_to_every_fold(X, y, splits):
+def test_a_search_cuts_its_groups_to_every_fold(X, y, inner_splits):
     groups = np.arange(120) // 6
     FrontDoorMultiModalClassifierCV(
         cv=GroupKFold(2), early_stopping=True, max_epochs=2, hidden_dim=8, random_state=0
     ).fit(X, y, groups=groups)
-    assert len(splits) == 3
-    for fit, held, own in splits:
+    assert len(inner_splits) == 3
+    for fit, held, own in inner_splits:
         assert own is not None and not set(own[fit]) & set(own[held])
 
 
-def test_groups_are_routed_to_the_inner_split(X, y, quick, splits):
+def test_groups_are_routed_to_the_inner_split(X, y, quick, inner_splits):
     groups = np.arange(120) // 6
     clf = quick(early_stopping=True)
     with config_context(enable_metadata_routing=True):
@@ -141,19 +127,19 @@ def test_groups_are_routed_to_the_inner_split(X, y, quick, splits):
         FrontDoorMultiModalClassifierCV(
             cv=2, early_stopping=True, max_epochs=2, hidden_dim=8, random_state=0
         ).fit(X, y, groups=groups)
-    assert len(splits) == 2 + 2 + 3
-    for fit, held, own in splits:
+    assert len(inner_splits) == 2 + 2 + 3
+    for fit, held, own in inner_splits:
         assert own is not None and not set(own[fit]) & set(own[held])
 
 
 def test_early_stopping_with_missing_modalities_watches_what_rows_have(
-    modalities, y, quick, splits
+    modalities, y, quick, inner_splits
 ):
     video = modalities["video"].copy()
     video[::2] = np.nan
     data = MultiModalArray({**modalities, "video": video})
     clf = quick(**STOPPING, predominant="audio").fit(data, y)
-    held = splits[0][1]
+    held = inner_splits[0][1]
     index = np.searchsorted(clf.classes_, y)[held]
     log_proba = clf.log_beta_path(data[held], [0])[0]
     least = min(clf.history_[:, "valid_loss"])
