@@ -20,7 +20,7 @@ from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
 from ..training.callbacks import check_callbacks
-from .pickling import Portable
+from .pickling import Portable, device_of
 
 
 def refuse_overflow(log_proba: np.ndarray) -> None:
@@ -106,9 +106,9 @@ class NetworkClassifier(Portable):
         parameters = self._get_param_names()
         return {name: value for name, value in vars(self).items() if name not in parameters}
 
-    def _device_in_use(self) -> torch.device | None:
+    def _device_in_use(self) -> str:
         fitted = any(name in vars(self) for name in ("members_", "parts_"))
-        return next(self.module_.parameters()).device if fitted else None
+        return device_of(next(self.module_.parameters())) if fitted else "cpu"
 
     def _request(
         self, X: Any, y: Any, sample_weight: Any, mediator: Any = None, groups: Any = None

@@ -7,6 +7,7 @@ import threading
 import warnings
 
 import cloudpickle
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
+from skbetafd.estimators import network_classifier, pickling
 from skbetafd.training.net import FrontDoorNet
 
 RNG = np.random.default_rng(0)
@@ -22,34 +24,71 @@ X, Y = [RNG.normal(size=(60, 4)), RNG.normal(size=(60, 3))], np.arange(60) % 3
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0}
 
 
-def fitted(kind):
+def fitted(kind="plain"):
     if kind == "stream":
         return FrontDoorMultiModalClassifier(**SMALL).partial_fit(X, Y, classes=[0, 1, 2])
     estimator = {
         "cv": FrontDoorMultiModalClassifierCV,
         "joint": FusionClassifier,
+        "rule": FusionClassifier,
         "late": LateFusionClassifier,
     }.get(kind, FrontDoorMultiModalClassifier)
-    more = {"module": {"encoders": {0: nn.Linear(4, 5)}}, "members": {"n_members": 2}}
+    more = {
+        "module": {"encoders": {0: nn.Linear(4, 5)}},
+        "frozen": {"encoders": {0: nn.Linear(4, 5).requires_grad_(False)}},
+        "members": {"n_members": 2},
+        "rule": {"balancing": "pmr"},
+    }
     return estimator(**SMALL, **more.get(kind, {})).fit(X, Y)
 
 
-@pytest.mark.parametrize("kind", ["plain", "members", "module", "stream", "cv", "joint", "late"])
-def test_what_another_device_trained_is_read_on_the_cpu_with_a_warning(kind, monkeypatch):
+@pytest.fixture
+def away(monkeypatch):
+    """Tensors of several values seem to lie on a device that is not here."""
+
+    def device(tensor):
+        return "cuda:93" if tensor.dim() else "cpu"
+
+    for module in (pickling, network_classifier):
+        monkeypatch.setattr(module, "device_of", device)
+
+
+KINDS = ["plain", "members", "module", "frozen", "stream", "cv", "joint", "rule", "late"]
+
+
+@pytest.mark.usefixtures("away")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_device_trained_is_read_on_the_cpu_with_a_warning(kind):
     clf = fitted(kind)
-    monkeypatch.setattr(type(clf), "_device_in_use", lambda self: torch.device("cuda:93"))
     content = pickle.dumps(clf)
     with pytest.warns(UserWarning, match=r"fitted on 'cuda:93', which is not here.*CPU"):
         other = pickle.loads(content)
     np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
     if kind == "stream":
-        assert other.partial_fit(X, Y).predict(X).shape == (60,)
+        for each in (clf, other):
+            each.partial_fit(X, Y)
+        np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
 
 
-def test_a_copy_shares_the_fit_and_a_deep_copy_does_not(monkeypatch):
-    clf = fitted("plain")
+@pytest.mark.usefixtures("away")
+@pytest.mark.parametrize("kind", ["plain", "stream"])
+def test_what_another_device_trained_goes_back_where_that_is(kind, monkeypatch):
+    content = pickle.dumps(fitted(kind))
+    there = torch.float64  # stands for the device: tensors can be sent to it, and show it
+    monkeypatch.setattr(pickling, "resolve_device", lambda name: there)
+    other = pickle.loads(content)
+    assert all(parameter.dtype == there for parameter in other.module_.parameters())
+    assert other.net_.device == str(there)
+    assert other.references_.context.dtype == there != other.references_.radius.dtype
+    if kind == "stream":
+        entry = next(iter(other.net_.optimizer_.state.values()))
+        assert entry["exp_avg"].dtype == there != entry["step"].dtype
+
+
+@pytest.mark.usefixtures("away")
+def test_a_copy_shares_the_fit_and_a_deep_copy_does_not():
+    clf = fitted()
     clf.callbacks = [clf]  # as scikit-learn's contexts of callbacks have it, during a fit
-    monkeypatch.setattr(type(clf), "_device_in_use", lambda self: torch.device("cuda:93"))
     shallow, deep = copy.copy(clf), copy.deepcopy(clf)
     assert shallow.members_ is clf.members_ and shallow.callbacks[0] is clf
     assert deep.members_ is not clf.members_ and deep.callbacks[0] is deep
@@ -57,11 +96,8 @@ def test_a_copy_shares_the_fit_and_a_deep_copy_does_not(monkeypatch):
         np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
 
 
-def test_scikit_learn_s_callbacks_copy_an_estimator_in_training(monkeypatch):
-    def device(self):
-        return torch.device("cuda:93") if hasattr(self, "members_") else None
-
-    monkeypatch.setattr(FrontDoorMultiModalClassifier, "_device_in_use", device)
+@pytest.mark.usefixtures("away")
+def test_scikit_learn_s_callbacks_copy_an_estimator_in_training():
     monitor = sklearn_callback.ScoringMonitor(scoring="accuracy")
     clf = FrontDoorMultiModalClassifier(**SMALL).set_callbacks(monitor).fit(X, Y)
     assert clf.score(X, Y) in [row["accuracy"] for row in monitor.get_logs().data]
@@ -85,37 +121,23 @@ class WithLock(FrontDoorMultiModalClassifier):
         self.lock_ = threading.Lock()
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda:93"])
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
-def test_a_copy_is_made_by_a_subclass_s_own_state(copied, device, monkeypatch):
+@pytest.mark.filterwarnings("ignore:.*which is not here")
+@pytest.mark.parametrize("device", ["cpu", "away"])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))]
+)
+def test_a_copy_is_made_by_a_subclass_s_own_state(copied, device, request):
+    if device == "away":
+        request.getfixturevalue("away")
     clf = WithLock(**SMALL).fit(X, Y)
-    monkeypatch.setattr(WithLock, "_device_in_use", lambda self: torch.device(device))
     other = copied(clf)
     assert other.lock_ is not clf.lock_
     np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
 
 
-LOCK = threading.Lock()
-
-
-class Locked(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(4, 5)
-
-    def forward(self, x):
-        with LOCK:
-            return self.layer(x)
-
-
 @pytest.mark.filterwarnings("ignore:.*which is not here")
-def test_pickle_takes_a_class_by_its_name_and_cloudpickle_one_that_has_none(monkeypatch):
-    clf = FrontDoorMultiModalClassifier(**SMALL, encoders={0: Locked()}).fit(X, Y)
-    device = torch.device("cuda:93")
-    monkeypatch.setattr(FrontDoorMultiModalClassifier, "_device_in_use", lambda self: device)
-    back = pickle.loads(pickle.dumps(clf))
-    assert type(back.encoders[0]) is Locked
-
+@pytest.mark.usefixtures("away")
+def test_a_class_that_has_no_name_is_joblib_s_affair(tmp_path):
     class Nameless(nn.Linear):
         pass
 
@@ -123,6 +145,10 @@ def test_pickle_takes_a_class_by_its_name_and_cloudpickle_one_that_has_none(monk
     with pytest.raises((AttributeError, pickle.PicklingError), match="Nameless"):
         pickle.dumps(clf)
     back = pickle.loads(cloudpickle.dumps(clf))
+    np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
+    clf = fitted()
+    joblib.dump(clf, tmp_path / "clf.joblib")
+    back = joblib.load(tmp_path / "clf.joblib")
     np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
 
 
@@ -137,7 +163,7 @@ def test_a_pickle_by_skorch_s_own_way_is_read_still(monkeypatch):
 
 
 def test_a_pickle_of_the_cpu_is_read_without_a_word():
-    clf = fitted("plain")
+    clf = fitted()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         copies = pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)
