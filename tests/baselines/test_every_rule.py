@@ -35,6 +35,7 @@ def test_it_changes_the_encoders(X, y, balancing, setting):
 
 @every_rule
 @pytest.mark.parametrize("n_modalities", [1, 3])
+@pytest.mark.slow
 def test_it_learns_from_one_and_from_three_modalities(modalities, y, balancing, n_modalities):
     X = [*modalities.values(), modalities["audio"][:, :2]][:n_modalities]
     clf = fitted(X, y, balancing, max_epochs=20, learning_rate=0.02, batch_size=16)

@@ -26,7 +26,7 @@ def losses(model, regime, seed=0, n=N):
 
 
 @pytest.mark.parametrize(("n_classes", "n_confounders"), KINDS)
-@pytest.mark.parametrize("world", range(3))
+@pytest.mark.parametrize("world", [0, *(pytest.param(w, marks=pytest.mark.slow) for w in (1, 2))])
 def test_seeing_pays_on_iid_rows_and_doing_by_far_on_randomised_ones(
     n_classes, n_confounders, world
 ):
