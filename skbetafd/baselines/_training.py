@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from ..training.batches import TrainingTensors
 from ..training.callbacks import AroundEpoch
 from ..training.device import resolve_device
 from ..training.job import TrainingJob
-from ..training.net import History, NeuralNet
+from ..training.net import NeuralNet
 from ..training.one_network import train
 from ..training.settings import TrainingSettings
 from ._rule import Rule, entropy
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     scalers: list[ModalityScaler]
     rule: Rule
     network: FusionNetwork
-    history: History
+    history: list[dict[str, Any]]
     temperature: float
 
     def log_proba(self, xs: list[Tensor]) -> Tensor:

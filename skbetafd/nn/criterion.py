@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -29,6 +29,17 @@ class Batch:
     the auxiliaries. None: every row has all."""
     masks: Sequence[Tensor] | None = None
     """Dropout masks of each hidden layer (``network.mask_dims``)."""
+
+    def rows(self, some: slice | Tensor) -> Self:
+        """Take some of the rows."""
+        return replace(
+            self,
+            xs=[x[some] for x in self.xs],
+            y=self.y[some],
+            weight=self.weight[some],
+            present=None if self.present is None else self.present[some],
+            masks=None if self.masks is None else [mask[some] for mask in self.masks],
+        )
 
     @property
     def head_mask(self) -> Tensor | None:

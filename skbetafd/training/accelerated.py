@@ -123,18 +123,6 @@ def check_shards(n_rows: int, n_batches: int) -> None:
         )
 
 
-def shard(batch: Batch, index: int, count: int) -> Batch:
-    """Give one process's rows of a batch."""
-    own = slice(index, None, count)
-    return Batch(
-        [x[own] for x in batch.xs],
-        batch.y[own],
-        batch.weight[own],
-        None if batch.present is None else batch.present[own],
-        None if batch.masks is None else [mask[own] for mask in batch.masks],
-    )
-
-
 class WholeBatch:
     """Gathers the rows of a batch, of which every process has its share."""
 
@@ -196,7 +184,8 @@ class AcceleratedNet(FrontDoorNet):
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the averaged gradients of the criterion at all processes' shares of a batch."""
-        own = shard(batch, *process_index())
+        index, count = process_index()
+        own = batch.rows(slice(index, None, count))
         self.share_ = len(own.y) / len(batch.y)
         self.criterion_.whole_batch.n_rows = len(batch.y)
         return super().train_step_single(own, **fit_params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,7 @@ class TrainingTensors(Batch, Dataset):
         if streams(self.xs):
             n_rows = rows_ahead(self.xs, n_rows)
         for start in range(0, len(self), n_rows):
-            rows = slice(start, start + n_rows)
-            present = None if self.present is None else self.present[rows]
-            xs = [dense(x[rows]) for x in self.xs]
-            yield TrainingTensors(xs, self.y[rows], self.weight[rows], present)
+            yield self.rows(slice(start, start + n_rows)).dense()
 
     def in_memory(self) -> Iterator[TrainingTensors]:
         """Give the rows as they are, or in parts where some are streamed."""
@@ -143,7 +141,7 @@ class TrainingTensors(Batch, Dataset):
 
     def dense(self) -> TrainingTensors:
         """Read what is streamed."""
-        return TrainingTensors([dense(x) for x in self.xs], self.y, self.weight, self.present)
+        return replace(self, xs=[dense(x) for x in self.xs])
 
 
 class BatchIterator:

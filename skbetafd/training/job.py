@@ -16,10 +16,10 @@ from ..nn.front_door import FrontDoorNetwork
 from ..nn.fusion import FusionNetwork
 from ..nn.mediator import MediatorNetwork
 from .batches import BatchIterator, TrainingTensors
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, EpochCheckpoint
 from .net import FrontDoorNet
 from .settings import OPTIMIZERS, TrainingSettings
-from .stopping import EarlyStop
+from .stopping import EarlyStop, KeepEpoch
 
 Network = FrontDoorNetwork | MediatorNetwork | FusionNetwork
 
@@ -76,13 +76,22 @@ def own_rates(network: torch.nn.Module) -> dict[str, float]:
     }
 
 
-def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = ()) -> FrontDoorNet:
+def make_net(
+    job: TrainingJob, callbacks: Sequence[Any], *, keep_interrupted: bool = False
+) -> FrontDoorNet:
     """Wrap a job's network into an initialised skorch net.
 
-    `callbacks` are called before those of the settings, `last` after them.
+    `callbacks` are called first, then early stopping, those of the settings, and what keeps each
+    epoch: for early stopping and, if `keep_interrupted`, for an interrupt; and the checkpoint.
     """
     settings = job.settings
-    stops = [] if job.held_out is None else [("early_stop", EarlyStop(settings.n_iter_no_change))]
+    early, last = [], []
+    if job.held_out is not None:
+        early.append(("early_stop", EarlyStop(settings.n_iter_no_change)))
+    if job.held_out is not None or keep_interrupted:
+        last.append(("keep_epoch", KeepEpoch()))
+    if job.checkpoint is not None:
+        last.append(("epoch_checkpoint", EpochCheckpoint(job.checkpoint)))
     net = job.net_class(
         job.network,
         criterion=job.criterion,
@@ -95,7 +104,7 @@ def make_net(job: TrainingJob, callbacks: Sequence[Any], last: Sequence[Any] = (
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         train_split=None,
-        callbacks=[*callbacks, *stops, *settings.callbacks, *last],
+        callbacks=[*callbacks, *early, *settings.callbacks, *last],
         verbose=settings.verbose,
         device=str(job.rows.y.device),
         use_caching=False,

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
-from skorch.history import History as History
 from torch import Tensor
 
 from ..nn.criterion import Batch
@@ -17,9 +16,6 @@ from .divergence import divergence
 from .schedule import OWN_SCHEDULE, clip_gradients
 from .settings import TrainingSettings
 from .stopping import NEVER_INTERRUPT, StopTraining
-
-SKORCH_S = "__cuda_dependent_attributes__"
-"""Where earlier pickles, by skorch's own way, have the module."""
 
 
 class EpochSums:
@@ -103,9 +99,6 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if SKORCH_S in state:
-            super().__setstate__(state)
-            return
         self.__dict__.update(state)
         if self.initialized_:  # the reader of a pickle may lack the device
             self.device = str(next(self.module_.parameters()).device)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import EpochTimer
 
 from .callbacks import default_callbacks
-from .checkpoint import EpochCheckpoint
 from .divergence import check_finite_predictions
 from .job import TrainingJob, make_net, own_draws, own_rates
+from .net import FrontDoorNet
 from .stopping import KeepEpoch, StopTraining, callback_of, is_stop, settle_interrupt
 
 
@@ -49,18 +49,21 @@ def train(job: TrainingJob, *, keep_interrupted: bool = False) -> NeuralNet:
     s = job.settings
     rates = [*own_rates(job.network).values(), s.learning_rate]
     own = default_callbacks(s.verbose, s.lr_schedule, rates, n_steps)
-    last: list[tuple[str, Callback]] = []
-    if keep_interrupted or job.held_out is not None:
-        last.append(("keep_epoch", KeepEpoch()))
-    if job.checkpoint is not None:
-        last.append(("epoch_checkpoint", EpochCheckpoint(job.checkpoint)))
-    net = make_net(job, own, last)
+    net = make_net(job, own, keep_interrupted=keep_interrupted)
     net.batches_ = batches
     with own_draws(job):
         _run(net, job, keep_interrupted=keep_interrupted)
-        check_finite_predictions(net, job.rows)
-    net.release()
+        end_training(net, job)
     return net
+
+
+def end_training(net: FrontDoorNet, job: TrainingJob) -> None:
+    """Go back to the best epoch of early stopping, call the callbacks, check and clean up."""
+    if job.held_out is not None:
+        callback_of(net, KeepEpoch).go_back(net)
+    net.notify("on_train_end", X=job.rows, y=None)
+    check_finite_predictions(net, job.rows)
+    net.release()
 
 
 def train_one_pass(
@@ -103,7 +106,7 @@ def train_one_pass(
     return net
 
 
-def _run(net: NeuralNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
+def _run(net: FrontDoorNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
     rows, checkpoint = job.rows, job.checkpoint
     net.notify("on_train_begin", X=rows, y=None)
     complete = checkpoint is not None and checkpoint.resume(net)
@@ -120,6 +123,3 @@ def _run(net: NeuralNet, job: TrainingJob, *, keep_interrupted: bool) -> None:
             settle_interrupt([net])
     if checkpoint is not None:
         checkpoint.save(net, complete=True)
-    if job.held_out is not None:
-        callback_of(net, KeepEpoch).go_back(net)
-    net.notify("on_train_end", X=rows, y=None)

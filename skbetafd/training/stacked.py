@@ -10,6 +10,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LoadInitState, ParamMapper
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from .._utils.progress import progress
 from ..nn.criterion import Batch
@@ -17,12 +18,11 @@ from ..nn.encoders import Encoder
 from ..nn.front_door import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from .callbacks import callback_kinds
-from .divergence import check_finite_predictions
 from .job import TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
-from .one_network import train
+from .one_network import end_training, train
 from .schedule import clip_stacked_gradients, schedule_policy
-from .stopping import KeepEpoch, StopTraining, callback_of, settle_interrupt
+from .stopping import StopTraining, settle_interrupt
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -116,7 +116,8 @@ class _Stack:
     def __init__(self, jobs: Sequence[TrainingJob], *, keep_interrupted: bool) -> None:
         self.jobs, self.keep_interrupted = list(jobs), keep_interrupted
         self.batches = [job.batches() for job in jobs]
-        self.nets = [self._net(job) for job in jobs]
+        timer = [("epoch_timer", EpochTimer())]
+        self.nets = [make_net(job, timer, keep_interrupted=keep_interrupted) for job in jobs]
         self.running = list(range(len(jobs)))
         self.network = _stacked([_front_door(job)[0] for job in jobs])
         settings = jobs[0].settings
@@ -129,13 +130,6 @@ class _Stack:
         n_steps = settings.max_epochs * jobs[0].n_batches
         policy, arguments = schedule_policy(settings.lr_schedule, settings.learning_rate, n_steps)
         self.schedule = policy(self.optimizer, **arguments)
-
-    def _net(self, job: TrainingJob) -> FrontDoorNet:
-        last = [("keep_epoch", KeepEpoch())] if self._keeps(job) else []
-        return make_net(job, [("epoch_timer", EpochTimer())], last)
-
-    def _keeps(self, job: TrainingJob) -> bool:
-        return self.keep_interrupted or job.held_out is not None
 
     def train(self, verbose: int) -> list[NeuralNet]:
         """Run all epochs; a network that a callback stops leaves the stack."""
@@ -155,15 +149,8 @@ class _Stack:
                 self._notify("on_train_end")
                 raise
             settle_interrupt([self.nets[i] for i in self.running])
-        else:
-            self._write_back(self.running)
         for net, job in zip(self.nets, self.jobs, strict=True):
-            if job.held_out is not None:
-                callback_of(net, KeepEpoch).go_back(net)
-        self._notify("on_train_end")
-        for net, job in zip(self.nets, self.jobs, strict=True):
-            check_finite_predictions(net, job.rows)
-            net.release()
+            end_training(net, job)
         return self.nets
 
     def _datasets(self, i: int) -> dict[str, Any]:
@@ -207,27 +194,27 @@ class _Stack:
         return FrontDoorLoss(**weights, temperature=criteria[0].temperature)
 
     def _end_epoch(self) -> None:
-        called = [i for i in self.running if self.jobs[i].settings.callbacks]
-        self._write_back([i for i in self.running if i in called or self._keeps(self.jobs[i])])
+        self._write_back()
         stopped = []
         for i in self.running:
             try:
                 self.nets[i].notify("on_epoch_end", **self._datasets(i))
             except StopTraining:
                 stopped.append(i)
-        self._read_back(called)
+        self._read_back()
         if stopped:
             self._drop(stopped)
 
     @torch.no_grad()
-    def _write_back(self, which: Sequence[int]) -> None:
-        for own, stacked in self._pairs(which):
+    def _write_back(self) -> None:
+        for own, stacked in self._pairs(self.running):
             own.copy_(stacked)
 
     @torch.no_grad()
-    def _read_back(self, which: Sequence[int]) -> None:
+    def _read_back(self) -> None:
         """Take over what callbacks may have done to the networks."""
-        for own, stacked in self._pairs(which):
+        called = [i for i in self.running if self.jobs[i].settings.callbacks]
+        for own, stacked in self._pairs(called):
             stacked.copy_(own)
 
     def _pairs(self, which: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -254,9 +241,7 @@ def _collate(batches: Sequence[Batch]) -> Batch:
     most = max(len(batch.y) for batch in batches)
 
     def stack(tensors: Sequence[Tensor]) -> Tensor:
-        if all(len(tensor) == most for tensor in tensors):
-            return torch.stack(list(tensors))
-        return torch.stack([_filled(tensor, most) for tensor in tensors])
+        return pad_sequence(list(tensors), batch_first=True)
 
     def stacks(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         return [stack(tensors) for tensors in zip(*lists, strict=True)]
@@ -272,9 +257,3 @@ def _collate(batches: Sequence[Batch]) -> Batch:
         stack(present) if present else None,
         stacks(masks) if masks else None,
     )
-
-
-def _filled(tensor: Tensor, n: int) -> Tensor:
-    out = tensor.new_zeros(n, *tensor.shape[1:])
-    out[: len(tensor)] = tensor
-    return out
