@@ -16,7 +16,6 @@ import torch
 from hypothesis import settings
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
-from skbetafd.baselines import _training
 from skbetafd.fitting import trainer
 from skbetafd.fitting.splits import inner_split
 
@@ -91,6 +90,5 @@ def inner_splits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         seen.append((*sides, groups))
         return sides
 
-    for module in (trainer, _training):
-        monkeypatch.setattr(module, "inner_split", recorded)
+    monkeypatch.setattr(trainer, "inner_split", recorded)
     return seen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,14 +16,17 @@ from .._utils.all_or_nothing import all_or_nothing
 from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import AccuracyMixin, normalised
+from ..fitting.request import FitRequest
+from ..fitting.scaling import ModalityScaler
 from ..fitting.splits import EARLY_STOPPING
 from ..inputs.modality import rows_together
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
-from ..nn.modes import predicting
+from ..nn.criterion import Batch
+from ..nn.fusion import FusionNetwork
+from ..nn.modes import fitting, predicting
 from ..training.device import in_parts, training_memory
-from ._rule import Rule
-from ._training import fit_part
+from ._rule import Rule, RuleTrainer, mean_entropy
 
 PARAMETERS = """
     modalities : mapping or sequence, default=None
@@ -78,6 +83,59 @@ PARAMETERS = """
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints a row an epoch.
 """
+
+
+class Part(NamedTuple):
+    """One trained network, and which modalities it reads."""
+
+    columns: tuple[int, ...]
+    scalers: list[ModalityScaler]
+    rule: Rule
+    network: FusionNetwork
+    history: list[dict[str, Any]]
+    temperature: float
+
+    def log_proba(self, xs: list[torch.Tensor]) -> torch.Tensor:
+        """Log-probabilities (n, n_classes) at standardised rows of its modalities."""
+        logits = self.rule.logits(self.network, xs)
+        return torch.log_softmax(logits.to(xs[0].dtype) / self.temperature, dim=1)
+
+
+def fit_part(request: FitRequest, columns: tuple[int, ...], rule: Rule) -> Part:
+    """Train one network on some modalities of a request, on the rows that have any of them."""
+    present = request.rows.present[:, list(columns)]
+    used = np.flatnonzero(present.any(axis=1))
+    rows = request.rows.take(used)
+    rows = replace(
+        rows,
+        names=tuple(rows.names[m] for m in columns),
+        arrays=[rows.arrays[m] for m in columns],
+        present=present[used],
+    )
+    spec = request.spec
+    spec = replace(spec, encodings=tuple(spec.encodings[m] for m in columns))
+    with fitting():
+        trainer = RuleTrainer(FitRequest(rows, spec, request.run), rule)
+        net = rule.fit(trainer)
+    rule, network, temperature = net.criterion_, net.module_.eval(), 1.0
+    if spec.parameters["calibrate"]:
+        logits = trainer.logits(rule, network, trainer.held_out)
+        temperature = best_temperature(logits, trainer.held_out)
+    return Part(columns, trainer.scalers, rule, network, net.history, temperature)
+
+
+def best_temperature(logits: torch.Tensor, rows: Batch) -> float:
+    """Find the T that minimises the cross-entropy of logits / T.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+    logits = logits.double()
+
+    def loss(log_temperature: float) -> float:
+        return float(mean_entropy(logits / np.exp(log_temperature), rows))
+
+    found = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded")
+    return float(np.exp(found.x))
 
 
 class Baseline(AccuracyMixin, NetworkClassifier):
@@ -191,16 +249,10 @@ class Baseline(AccuracyMixin, NetworkClassifier):
             X, y = labelled(X, y)
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
-            views = self._views(request.rows.names)
-            self.parts_ = [
-                fit_part(
-                    request,
-                    view,
-                    self._make_rule,
-                    keep_interrupted=self._keep_interrupted and at == len(views),
-                )
-                for at, view in enumerate(views, start=1)
-            ]
+            *views, last = self._views(request.rows.names)
+            others = replace(request, run=replace(request.run, keep_interrupted=False))
+            self.parts_ = [fit_part(others, view, self._make_rule()) for view in views]
+            self.parts_.append(fit_part(request, last, self._make_rule()))
             self.history_ = self.parts_[0].history
             self.n_iter_ = len(self.history_)
         return self

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
-from ._rule import OwnLosses, Rule, Trainer, mean_entropy
+from ._rule import OwnLosses, Rule, RuleTrainer, mean_entropy
 
 
 class GBlend(OwnLosses):
@@ -61,7 +61,7 @@ class GBlend(OwnLosses):
         n_losses = len(self.heads) + 1
         self.register_buffer("weights", network.out.weight.new_full((n_losses,), 1 / n_losses))
 
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Weigh the losses anew where a period begins."""
         if epoch % self.period:
             return
@@ -102,12 +102,16 @@ class OneLoss(Rule):
 
 
 def _trial(
-    network: FusionNetwork, head: nn.Module | None, modality: int, trainer: Trainer, n_epochs: int
+    network: FusionNetwork,
+    head: nn.Module | None,
+    modality: int,
+    trainer: RuleTrainer,
+    n_epochs: int,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Train a copy on one loss; give its (training, validation) loss before and after."""
     rule, network = OneLoss(deepcopy(head), modality), deepcopy(network)
     before = trainer.loss(rule, network, trainer.rows), trainer.loss(rule, network)
-    trainer.run(rule, network=network, max_epochs=n_epochs, early_stopping=False)
+    trainer.train(rule, network=network, max_epochs=n_epochs, early_stopping=False)
     return before, (trainer.loss(rule, network, trainer.rows), trainer.loss(rule, network))
 
 

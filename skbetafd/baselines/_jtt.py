@@ -12,7 +12,7 @@ import torch
 
 from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
-from ._rule import Rule, Trainer
+from ._rule import Rule, RuleTrainer
 
 
 class JTT(Rule):
@@ -48,15 +48,15 @@ class JTT(Rule):
         pairs = len(self.epochs) * len(self.up_weight)
         self.needs_validation = pairs > 1  # type: ignore[misc]
 
-    def fit(self, trainer: Trainer) -> NeuralNet:
+    def fit(self, trainer: RuleTrainer) -> NeuralNet:
         """Train twice for every pair of settings."""
         marked = {}
         for epochs in self.epochs:
-            first = trainer.run(Rule(), max_epochs=int(epochs), early_stopping=False)
+            first = trainer.train(Rule(), max_epochs=int(epochs), early_stopping=False)
             logits = trainer.logits(first.criterion_, first.module_, trainer.rows)
             marked[epochs] = logits.argmax(1) != trainer.rows.y
         nets = [
-            trainer.run(Rule(), rows=_weighted(trainer.rows, marked[epochs], factor))
+            trainer.train(Rule(), rows=_weighted(trainer.rows, marked[epochs], factor))
             for epochs, factor in product(self.epochs, self.up_weight)
         ]
         if len(nets) == 1:

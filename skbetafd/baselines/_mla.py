@@ -10,7 +10,7 @@ from torch import Tensor
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
-from ._rule import Rule, Trainer, mean_entropy
+from ._rule import Rule, RuleTrainer, mean_entropy
 
 
 class MLA(Rule):
@@ -47,7 +47,7 @@ class MLA(Rule):
         self.register_buffer("projector", torch.eye(network.code_dim).to(where))
         self.batch = 0
 
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Start counting batches, and let the head go in all directions again."""
         self.batch = 0
         self.projector.copy_(torch.eye(len(self.projector)))

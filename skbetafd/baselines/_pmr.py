@@ -14,7 +14,7 @@ from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.batches import TrainingTensors, dense
-from ._rule import Rule, Trainer, confidence, mean_entropy
+from ._rule import Rule, RuleTrainer, confidence, mean_entropy
 
 
 class PMR(Rule):
@@ -70,7 +70,7 @@ class PMR(Rule):
         super().prepare(network, generator, n_steps)
         self.acts, self.prototypes = False, None
 
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Refresh the prototypes."""
         several = len(network.encoders) > 1
         self.acts = several and self.first_epoch <= epoch < self.last_epoch

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.net import NeuralNet
-from ._rule import Rule, Trainer, mean_entropy
+from ._rule import Rule, RuleTrainer, mean_entropy
 
 
 class PredominantFirst(Rule):
@@ -37,12 +37,12 @@ class PredominantFirst(Rule):
         if not self.coefficients or not all(0 <= k <= 1 for k in self.coefficients):
             raise ValueError(f"coefficients must be numbers in [0, 1], got {coefficients!r}")
 
-    def fit(self, trainer: Trainer) -> NeuralNet:
+    def fit(self, trainer: RuleTrainer) -> NeuralNet:
         """Find the predominant modality, then the coefficient, each on the inner split."""
         alone = [_Alone(m) for m in range(len(trainer.rows.xs))]
-        scores = [trainer.accuracy(r, trainer.run(r).module_) for r in alone]
+        scores = [trainer.accuracy(r, trainer.train(r).module_) for r in alone]
         predominant = scores.index(max(scores))
-        nets = [trainer.run(_Slowed(predominant, k)) for k in self.coefficients]
+        nets = [trainer.train(_Slowed(predominant, k)) for k in self.coefficients]
         return min(nets, key=lambda net: trainer.loss(net.criterion_, net.module_))
 
 

@@ -18,7 +18,7 @@ from .._utils.sklearn_compat import Interval
 from ..nn.fusion import FusionNetwork
 from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
-from ._rule import Rule, Trainer, codes_of
+from ._rule import Rule, RuleTrainer, codes_of
 
 
 class Relearn(Rule):
@@ -65,19 +65,19 @@ class Relearn(Rule):
         super().prepare(network, generator, n_steps)
         self.initial = [[p.detach().clone() for p in e.parameters()] for e in network.encoders]
 
-    def fit(self, trainer: Trainer) -> NeuralNet:
+    def fit(self, trainer: RuleTrainer) -> NeuralNet:
         """Train, and let go of the initial values."""
         net = super().fit(trainer)
         self.initial = []
         return net
 
     @torch.no_grad()
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Diagnose and draw back, where a period has passed."""
         if epoch == 0 or epoch % self.period or epoch > self.times * self.period:
             return
         network.eval()
-        train, held = trainer.rows, trainer.held_out()
+        train, held = trainer.rows, trainer.held_out
         seed = int(torch.randint(2**31 - 1, (), generator=self.generator, device="cpu"))
         codes = zip(codes_of(network, train), codes_of(network, held), strict=True)
         for own, encoder, initial in zip(codes, network.encoders, self.initial, strict=True):

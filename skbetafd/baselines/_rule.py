@@ -3,59 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from copy import copy
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ..fitting.request import FitRequest
+from ..fitting.trainer import Trainer
 from ..nn.criterion import Batch, Criterion
 from ..nn.fusion import FusionNetwork
 from ..nn.linear import linear
 from ..training.batches import TrainingTensors
+from ..training.callbacks import AroundEpoch
 from ..training.net import NeuralNet
+from ..training.one_network import train
 
-
-class Trainer(Protocol):
-    """What a rule may ask of who trains it."""
-
-    parameters: dict[str, Any]
-    """The estimator's."""
-
-    rows: TrainingTensors
-    """Those that are trained on."""
-
-    keep_interrupted: bool
-    """Whether a network whose training is interrupted is of use."""
-
-    def run(
-        self,
-        rule: Rule,
-        *,
-        network: FusionNetwork | None = None,
-        rows: TrainingTensors | None = None,
-        max_epochs: int | None = None,
-        early_stopping: bool = True,
-        keep_interrupted: bool = False,
-    ) -> NeuralNet:
-        """Train a network by a rule; fresh, on all training rows, for all epochs by default."""
-
-    def aside(self, generator: torch.Generator) -> Trainer:
-        """Give a trainer on the same rows whose draws and epochs leave this one's alone."""
-
-    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingTensors) -> Tensor:
-        """Logits at rows, as at prediction."""
-
-    def loss(
-        self, rule: Rule, network: FusionNetwork, rows: TrainingTensors | None = None
-    ) -> float:
-        """Weighted mean cross-entropy, on the inner split by default."""
-
-    def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
-        """Weighted accuracy on the inner split."""
-
-    def held_out(self) -> TrainingTensors:
-        """Give the rows of the inner split."""
+NO_SPLIT = (
+    "without early_stopping and calibrate, and with a rule that needs none, there is no split"
+)
 
 
 class Rule(Criterion):
@@ -74,16 +42,16 @@ class Rule(Criterion):
         """Make what the rule trains or draws with; `n_steps` is the number of steps an epoch."""
         self.generator, self.n_steps = generator, n_steps
 
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Act before an epoch, counted from 0."""
 
     def forward(self, network: FusionNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its terms on a batch, as FrontDoorLoss does."""
         return {"loss": mean_entropy(network(batch.xs, batch.masks), batch)}
 
-    def fit(self, trainer: Trainer) -> NeuralNet:
+    def fit(self, trainer: RuleTrainer) -> NeuralNet:
         """Train a network by the rule."""
-        return trainer.run(self, keep_interrupted=trainer.keep_interrupted)
+        return trainer.train(self, last=True)
 
     def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
         """Logits (n, n_classes) of a prediction."""
@@ -96,6 +64,96 @@ class Rule(Criterion):
     def held_out_logits(self, network: FusionNetwork, batch: Batch) -> Tensor:
         """Logits (n, n_classes) of a prediction."""
         return self.logits(network, batch.xs)
+
+
+class RuleTrainer(Trainer):
+    """Trains fresh networks on the same rows; the inner split decides what is to be decided."""
+
+    held_out: TrainingTensors
+
+    def __init__(self, request: FitRequest, rule: Rule) -> None:
+        p = request.spec.parameters
+        holds_out = p["early_stopping"] or p["calibrate"] or rule.needs_validation
+        super().__init__(request, holds_out=holds_out, way_out=NO_SPLIT)
+        self.scale()
+        self.generator = torch.Generator("cpu").manual_seed(self.spec.seeds[1])
+
+    def network(self) -> FusionNetwork:
+        """Make a network with fresh initial values."""
+        return FusionNetwork(
+            self.inputs,
+            len(self.data.classes),
+            hidden_dim=self.parameters["hidden_dim"],
+            code_dim=self.parameters["knowledge_dim"],
+            generator=self.generator,
+        ).to(self.device, self.dtype)
+
+    def train(
+        self,
+        rule: Rule,
+        *,
+        network: FusionNetwork | None = None,
+        rows: TrainingTensors | None = None,
+        max_epochs: int | None = None,
+        early_stopping: bool = True,
+        last: bool = False,
+    ) -> NeuralNet:
+        """Train a network by a rule; fresh, on all training rows, for all epochs by default.
+
+        With `early_stopping` it stops early where the estimator does. An interrupt is raised, or
+        ends the `last` training of a fit whose network is then of use.
+        """
+
+        def begin(net: NeuralNet) -> None:
+            rule.begin_epoch(net.module_, len(net.history) - 1, self)
+
+        network = self.network() if network is None else network
+        watches = self.parameters["early_stopping"] and early_stopping
+        callbacks = [AroundEpoch(begin), *self.parameters["callbacks"]]
+        job = self.job(
+            network,
+            rule,
+            self.generator,
+            callbacks,
+            rows=self.rows if rows is None else rows,
+            held_out=self.held_out if watches else None,
+        )
+        if max_epochs is not None:
+            job = replace(job, settings=replace(job.settings, max_epochs=max_epochs))
+        rule.prepare(network, _spawned(self.generator), job.n_batches)
+        return train(job, keep_interrupted=last and self.run.keep_interrupted)
+
+    def aside(self, generator: torch.Generator) -> RuleTrainer:
+        """Return a trainer on the same rows whose draws and epochs leave this one's alone."""
+        aside = copy(self)
+        aside.generator = _spawned(generator)
+        aside.parameters = {**self.parameters, "callbacks": []}
+        aside.verbose = 0
+        return aside
+
+    @torch.no_grad()
+    def logits(self, rule: Rule, network: FusionNetwork, rows: TrainingTensors) -> Tensor:
+        """Logits at rows, as at prediction."""
+        network.eval()
+        return torch.cat([rule.logits(network, part.xs) for part in rows.in_memory()])
+
+    def loss(
+        self, rule: Rule, network: FusionNetwork, rows: TrainingTensors | None = None
+    ) -> float:
+        """Weighted mean cross-entropy, on the inner split by default."""
+        rows = self.held_out if rows is None else rows
+        return float(mean_entropy(self.logits(rule, network, rows), rows))
+
+    def accuracy(self, rule: Rule, network: FusionNetwork) -> float:
+        """Weighted accuracy on the inner split."""
+        rows = self.held_out
+        right = self.logits(rule, network, rows).argmax(1) == rows.y
+        return float((rows.weight * right).mean())
+
+
+def _spawned(generator: torch.Generator) -> torch.Generator:
+    seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 class OwnLosses(Rule):

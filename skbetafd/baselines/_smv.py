@@ -16,7 +16,7 @@ from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
 from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
-from ._rule import Rule, Trainer, codes_of, mean_entropy
+from ._rule import Rule, RuleTrainer, codes_of, mean_entropy
 
 MOST_COPIES = 3
 
@@ -60,15 +60,15 @@ class SMV(Rule):
         super().__init__()
         self.warmup = warmup
 
-    def fit(self, trainer: Trainer) -> NeuralNet:
+    def fit(self, trainer: RuleTrainer) -> NeuralNet:
         """Train on rows of the rule's own."""
         source = trainer.rows
         self.rows = TrainingTensors(source.xs, source.y, source.weight)
-        net = trainer.run(self, rows=self.rows, keep_interrupted=trainer.keep_interrupted)
+        net = trainer.train(self, rows=self.rows, last=True)
         del self.rows  # no training data in what is pickled
         return net
 
-    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: Trainer) -> None:
+    def begin_epoch(self, network: FusionNetwork, epoch: int, trainer: RuleTrainer) -> None:
         """Value the training rows and refill the rule's own."""
         n_modalities = len(network.encoders)
         if epoch < self.warmup or n_modalities == 1:

@@ -499,7 +499,6 @@ class FrontDoorMultiModalClassifier(
                 request = replace(request, run=replace(request.run, watcher=tasks))
             result = self._learn(request)
             self._adopt(result)
-            self._mass = result.mass / len(request.rows) * request.rows.mass
             remove_checkpoints(request)
             if tasks is not None:
                 tasks.end()

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from copy import copy
 from typing import Any
 
-from ..fitting.trainer import Preparation
+from ..fitting.trainer import FrontDoorTrainer
 from ..training.callbacks import AroundEpoch
 
 
@@ -51,7 +51,7 @@ class FitTasks:
             yield
         task.call_on_fit_task_end(estimator=self.estimator, **self.data)
 
-    def callback(self, prepared: Preparation) -> AroundEpoch:
+    def callback(self, prepared: FrontDoorTrainer) -> AroundEpoch:
         """Make what the training loop calls before and after each epoch of the first network."""
 
         def begin(net: Any) -> None:
@@ -67,7 +67,7 @@ class FitTasks:
 
         return AroundEpoch(begin, end)
 
-    def _as_if_ended(self, prepared: Preparation, net: Any) -> dict[str, Any]:
+    def _as_if_ended(self, prepared: FrontDoorTrainer, net: Any) -> dict[str, Any]:
         """Give the attributes of an estimator with this network, which goes on to be trained."""
         view = copy(self.estimator)
         view._adopt(prepared.finish([net]))

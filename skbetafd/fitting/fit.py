@@ -12,14 +12,14 @@ from ..nn.modes import fitting
 from ..training.stacked import train_all
 from .fit_keys import fit_key
 from .request import FitRequest, FitResult
-from .trainer import Preparation
+from .trainer import FrontDoorTrainer
 
 
 def fit_all(requests: Sequence[FitRequest]) -> list[FitResult]:
     """Fit several classifiers; their networks are trained together where shapes allow."""
     keep_interrupted = all(request.run.keep_interrupted for request in requests)
     with fitting():
-        prepared = [Preparation(request) for request in requests]
+        prepared = [FrontDoorTrainer(request) for request in requests]
         verbose = min(p.verbose for p in prepared)
         jobs = [job for p in prepared for job in p.jobs]
         nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))

@@ -82,7 +82,7 @@ def _plain_start(start: Any) -> Any:
 def joined(request: FitRequest) -> tuple[torch.device, FitRequest]:
     """Return the device and, of several processes, the request with the first one's seeds."""
     spec = request.spec
-    if not spec.parameters["accelerate"]:
+    if not spec.parameters.get("accelerate"):
         return resolve_device(spec.parameters["device"]), request
     if request.run.checkpoints:
         raise ValueError(

@@ -15,7 +15,7 @@ from ..nn.modes import fitting
 from ..training.batches import TrainingTensors
 from ..training.one_network import train_one_pass
 from .request import FitRequest, FitResult, Member
-from .trainer import Preparation
+from .trainer import FrontDoorTrainer
 
 REMEMBERED_ROWS = 4096
 """Rows of the stream that are kept. They are encoded anew after each call, to make the reference
@@ -111,7 +111,7 @@ class Stream:
         drawn = np.random.SeedSequence([*self.seeds, self.n_calls]).generate_state(len(self.seeds))
         seeds = self.seeds if not self.n_calls else tuple(int(seed) for seed in drawn)
         with fitting():
-            prepared = Preparation(replace(request, spec=replace(request.spec, seeds=seeds)))
+            prepared = FrontDoorTrainer(replace(request, spec=replace(request.spec, seeds=seeds)))
             before: list[Any] = [m.net for m in self.members] or [None] * len(prepared.jobs)
             rows = prepared.rows.dense()
             sample = RowSample.of(rows, request.rows.mass, seeds[0])

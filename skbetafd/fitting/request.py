@@ -107,7 +107,7 @@ class FitResult:
     scalers: list[ModalityScaler]
     members: list[Member]
     mass: float
-    """Of the rows trained on, the sum of the request's weights, whose mean over all is 1."""
+    """Sum of the weights, as they came, of the rows trained on."""
 
 
 def data_dtype(dtype: str) -> str:

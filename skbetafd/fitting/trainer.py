@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..inputs.row_sources import ROWS_AT_ONCE
 from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import ReferenceSet
 from ..nn.config import build_network
+from ..nn.criterion import Criterion
 from ..nn.front_door import Codes, FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from ..nn.mediator import MediatorLoss, MediatorNetwork
@@ -23,13 +24,13 @@ from ..training.accelerated import AcceleratedNet, check_shards, from_first, pro
 from ..training.batches import TrainingTensors, in_reading_order
 from ..training.checkpoint import Checkpoint
 from ..training.divergence import check_finite_codes
-from ..training.job import TrainingJob
+from ..training.job import Network, TrainingJob
 from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings
 from .fit_keys import joined
 from .probe import probe_scores
-from .request import FitRequest, FitResult, FitSpec, Member, data_dtype
+from .request import FitRequest, FitResult, Member, data_dtype
 from .scaling import ModalityScaler, fitted_scalers, is_frozen, network_inputs
 from .splits import check_left_present, inner_split
 
@@ -50,40 +51,15 @@ def presence_tensor(
     return torch.tensor(present[:, order], dtype=dtype, device=device)
 
 
-def _hold_out(rows: TrainingRows, spec: FitSpec) -> tuple[TrainingRows, TrainingRows | None]:
-    """Part rows into the rows to train on and those that early stopping watches, if any."""
-    if not spec.parameters["early_stopping"]:
-        return rows, None
-    fraction, seed = spec.parameters["validation_fraction"], spec.seeds[0]
-    sides = inner_split(rows.y, rows.groups, fraction, seed, NO_SPLIT, rows.classes)
-    fit, held = (rows.take(side) for side in sides)
-    check_left_present(fit.present, fit.names, NO_SPLIT, together=True)
-    return fit, _normalised(held)
-
-
-def _normalised(rows: TrainingRows) -> TrainingRows:
-    return replace(rows, weight=rows.weight / rows.weight.mean())
-
-
 def training_settings(
-    parameters: dict[str, Any], callbacks: list[Any], verbose: int, name: str = ""
+    parameters: dict[str, Any], callbacks: list[Any], verbose: int = 0, name: str = ""
 ) -> TrainingSettings:
-    """Tell how a network is trained, by the classifier's parameters."""
-    p = parameters
-    return TrainingSettings(
-        max_epochs=int(p["max_epochs"]),
-        batch_size=int(p["batch_size"]),
-        learning_rate=p["learning_rate"],
-        weight_decay=p["weight_decay"],
-        dropout=p["dropout"],
-        callbacks=callbacks,
-        verbose=verbose,
-        autocast=p["dtype"] == "bfloat16",
-        lr_schedule=p["lr_schedule"],
-        max_grad_norm=p["max_grad_norm"],
-        n_iter_no_change=int(p["n_iter_no_change"]),
-        name=name,
-    )
+    """Describe how a network is trained, by the classifier's parameters."""
+    names = {field.name for field in fields(TrainingSettings)}
+    own = {name: value for name, value in parameters.items() if name in names}
+    autocast = parameters["dtype"] == "bfloat16"
+    changed = {"callbacks": callbacks, "verbose": verbose, "name": name, "autocast": autocast}
+    return TrainingSettings(**own | changed)
 
 
 def criterion(parameters: dict[str, Any], *, mediated: bool) -> FrontDoorLoss | MediatorLoss:
@@ -94,49 +70,54 @@ def criterion(parameters: dict[str, Any], *, mediated: bool) -> FrontDoorLoss | 
     return FrontDoorLoss(**{name: parameters[name] for name in names})
 
 
-class Preparation:
-    """One request on the device, with a job for each member."""
+class Trainer:
+    """The rows of one request, held out, scaled and on its device, and jobs that train on them.
 
-    def __init__(self, request: FitRequest) -> None:
+    Parameters
+    ----------
+    request : FitRequest
+        Rows, and how they are trained on.
+    holds_out : bool
+        Whether an inner split is held out of the training.
+    way_out : str
+        How the user does without a split; ends its errors.
+    together : bool, default=False
+        Whether some row that is left must have all modalities.
+    """
+
+    rows: TrainingTensors
+    """Those that are trained on."""
+    held_out: TrainingTensors | None
+    """Those of the inner split, if any."""
+
+    def __init__(
+        self, request: FitRequest, *, holds_out: bool, way_out: str, together: bool = False
+    ) -> None:
         self.device, request = joined(request)
-        rows, self.spec, run = request.rows, request.spec, request.run
-        rows, held_out = _hold_out(rows, self.spec)
-        self.mass = float(rows.weight.sum())
-        self.data = _normalised(rows) if held_out is not None else rows
-        self.parameters = self.spec.parameters
-        self.accelerate = self.parameters["accelerate"]
-        self.verbose = run.verbose if not self.accelerate or process_index()[0] == 0 else 0
+        self.spec, self.run, self.parameters = request.spec, request.run, request.spec.parameters
+        self.accelerate = self.parameters.get("accelerate", False)
+        self.verbose = self.run.verbose if not self.accelerate or process_index()[0] == 0 else 0
         self.dtype = getattr(torch, data_dtype(self.parameters["dtype"]))
-        self.predominant, self.scores = self._once(self._find_predominant)
-        frozen = any(is_frozen(encoding.module) for encoding in self.spec.encodings)
-        # a frozen module stays on its process's device
-        self.scalers = self._scalers() if frozen else self._once(self._scalers)
-        self.rows = self._tensors(self.data)
-        self.held_out = None if held_out is None else self._tensors(held_out)
-        callbacks, seeds = self.parameters["callbacks"], self.spec.seeds[1::2]
-        checkpoints = run.checkpoints or [None] * len(seeds)
-        watching = [] if run.watcher is None else [run.watcher.callback(self)]
-        self.name = run.name
-        copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
-        self.jobs = [
-            self._job(member, seed, own, self.verbose, checkpoint)
-            for member, (seed, own, checkpoint) in enumerate(
-                zip(seeds, copies, checkpoints, strict=True)
-            )
-        ]
+        self.data, self.held_data = request.rows, None
+        if holds_out:
+            rows, fraction = request.rows, self.parameters["validation_fraction"]
+            seed = self.spec.seeds[0]
+            sides = inner_split(rows.y, rows.groups, fraction, seed, way_out, rows.classes)
+            self.data, self.held_data = (rows.take(side) for side in sides)
+            check_left_present(self.data.present, rows.names, way_out, together=together)
 
-    def _once(self, make: Callable[[], Any]) -> Any:
+    def once(self, make: Callable[[], Any]) -> Any:
+        """Make something in the first process alone, for all of them."""
         return from_first(make) if self.accelerate else make()
 
-    def _find_predominant(self) -> tuple[int, np.ndarray | None]:
-        rows, start, names = self.data, self.spec.start, list(self.data.names)
-        if start is not None:
-            start.check(self.parameters, names)
-            return start.predominant, start.scores
-        if self.parameters["predominant"] != "auto" or "auto" in names:
-            return modality_position(self.parameters["predominant"], names), None
-        scores = probe_scores(rows.arrays, rows.y, rows.weight, self.spec.seeds[0])
-        return int(scores.argmax()), scores
+    def scale(self) -> None:
+        """Fit the scalers, and bring all rows onto the device."""
+        frozen = any(is_frozen(encoding.module) for encoding in self.spec.encodings)
+        # a frozen module stays on its process's device
+        self.scalers = self._scalers() if frozen else self.once(self._scalers)
+        self.inputs = network_inputs(self.spec.encodings, self.scalers)
+        self.rows = self._tensors(self.data)
+        self.held_out = None if self.held_data is None else self._tensors(self.held_data)
 
     def _scalers(self) -> list[ModalityScaler]:
         if self.spec.start is not None:
@@ -155,37 +136,68 @@ class Preparation:
             scaler.training_input(array, *where)
             for array, scaler in zip(rows.arrays, self.scalers, strict=True)
         ]
-        if rows.mediator is not None:
-            values = rows.mediator.values
-            xs.append(torch.tensor(values, dtype=self.dtype, device=self.device))
-        return TrainingTensors(
-            xs,
-            torch.tensor(rows.y, device=self.device),
-            torch.tensor(rows.weight, dtype=self.dtype, device=self.device),
-            presence_tensor(rows.present, self.predominant, *where),
-        )
+        weight = torch.tensor(rows.weight, dtype=self.dtype, device=self.device)
+        return TrainingTensors(xs, torch.tensor(rows.y, device=self.device), weight)
+
+    def job(
+        self,
+        network: Network,
+        criterion: Criterion,
+        generator: torch.Generator,
+        callbacks: list[Any],
+        **more: Any,
+    ) -> TrainingJob:
+        """Make a job on the rows; `more` are further fields of it."""
+        settings = training_settings(self.parameters, callbacks, self.verbose, self.run.name)
+        own = {"rows": self.rows, "held_out": self.held_out, "settings": settings, **more}
+        return TrainingJob(network, criterion, generator=generator, **own)
+
+
+class FrontDoorTrainer(Trainer):
+    """Trains the members of a front-door classifier; has a job for each of them."""
+
+    def __init__(self, request: FitRequest) -> None:
+        holds_out = request.spec.parameters["early_stopping"]
+        super().__init__(request, holds_out=holds_out, way_out=NO_SPLIT, together=True)
+        self.predominant, self.scores = self.once(self._find_predominant)
+        self.scale()
+        callbacks, seeds = self.parameters["callbacks"], self.spec.seeds[1::2]
+        checkpoints = self.run.checkpoints or [None] * len(seeds)
+        watching = [] if self.run.watcher is None else [self.run.watcher.callback(self)]
+        copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
+        members = zip(range(len(seeds)), seeds, copies, checkpoints, strict=True)
+        self.jobs = [self._job(*member) for member in members]
+
+    def _find_predominant(self) -> tuple[int, np.ndarray | None]:
+        rows, start, names = self.data, self.spec.start, list(self.data.names)
+        if start is not None:
+            start.check(self.parameters, names)
+            return start.predominant, start.scores
+        if self.parameters["predominant"] != "auto" or "auto" in names:
+            return modality_position(self.parameters["predominant"], names), None
+        scores = probe_scores(rows.arrays, rows.y, rows.weight, self.spec.seeds[0])
+        return int(scores.argmax()), scores
+
+    def _tensors(self, rows: TrainingRows) -> TrainingTensors:
+        where, tensors = (self.device, self.dtype), super()._tensors(rows)
+        present = presence_tensor(rows.present, self.predominant, *where)
+        if rows.mediator is None:
+            return replace(tensors, present=present)
+        values = torch.tensor(rows.mediator.values, dtype=self.dtype, device=self.device)
+        return replace(tensors, xs=[*tensors.xs, values], present=present)
 
     def _job(
-        self,
-        member: int,
-        seed: int,
-        callbacks: list[Any],
-        verbose: int,
-        checkpoint: Checkpoint | None,
+        self, member: int, seed: int, callbacks: list[Any], checkpoint: Checkpoint | None
     ) -> TrainingJob:
-        p = self.parameters
         generator = torch.Generator("cpu").manual_seed(seed)
-        settings = training_settings(p, callbacks, verbose, self.name)
         network = self._network(generator).to(self.device, self.dtype)
         if self.spec.start is not None:
             self.spec.start.load(network, member)
-        job = TrainingJob(
+        job = self.job(
             network,
-            criterion(p, mediated=self.data.mediator is not None),
-            self.rows,
-            settings,
+            criterion(self.parameters, mediated=self.data.mediator is not None),
             generator,
-            held_out=self.held_out,
+            callbacks,
             checkpoint=checkpoint,
             net_class=AcceleratedNet if self.accelerate else FrontDoorNet,
         )
@@ -202,8 +214,7 @@ class Preparation:
             }
         config = {name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")}
         config |= {"n_classes": len(self.data.classes), "predominant": self.predominant}
-        inputs = network_inputs(self.spec.encodings, self.scalers)
-        return build_network({**config, "mediator": mediator}, inputs, generator)
+        return build_network({**config, "mediator": mediator}, self.inputs, generator)
 
     def finish(
         self,
@@ -223,7 +234,7 @@ class Preparation:
             self._member(net, seed, rows, codes)
             for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
         ]
-        return FitResult(self.predominant, self.scores, self.scalers, members, self.mass)
+        return FitResult(self.predominant, self.scores, self.scalers, members, self.data.mass)
 
     def _member(
         self,
@@ -233,7 +244,7 @@ class Preparation:
         more: tuple[Codes, torch.Tensor] | None,
     ) -> Member:
         net.module_.eval()
-        return Member(net, self._once(partial(self._references, net, seed, rows, more)))
+        return Member(net, self.once(partial(self._references, net, seed, rows, more)))
 
     def _references(
         self,

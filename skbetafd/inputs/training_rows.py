@@ -29,12 +29,13 @@ class TrainingRows(NumericRows):
     """Rows of one group stay on one side of an inner split, shape (n_samples,)."""
 
     def take(self, rows: Any) -> Self:
-        """Cut to some rows; their weights stay as they are."""
-        mediator = self.mediator
+        """Cut to some rows, whose weights get the mean 1 again."""
+        mediator, weight = self.mediator, self.weight[rows]
         return replace(
             super().take(rows),
             y=self.y[rows],
-            weight=self.weight[rows],
+            weight=weight / weight.mean(),
+            mass=self.mass * float(weight.sum() / self.weight.sum()),
             mediator=mediator and mediator._replace(values=mediator.values[rows]),
             groups=None if self.groups is None else self.groups[rows],
         )

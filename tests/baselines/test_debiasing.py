@@ -7,6 +7,7 @@ import torch
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._lff import LfF
 from skbetafd.baselines._predominant_first import _Slowed
+from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.datasets import confound, load_multiple_features
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
@@ -123,18 +124,15 @@ def test_predominant_first_keeps_the_coefficient_of_the_lowest_inner_loss(digits
 
 
 def test_jtt_weights_the_rows_that_the_first_training_got_wrong(digits, monkeypatch):
-    from skbetafd.baselines import _training
-
-    trained = []
-    run = _training.Trainer.run
+    trained, train = [], RuleTrainer.train
 
     def spy(self, rule, **more):
-        net = run(self, rule, **more)
+        net = train(self, rule, **more)
         logits = self.logits(rule, net.module_, self.rows)
         trained.append((more, (logits.argmax(1) != self.rows.y).numpy(), self.rows))
         return net
 
-    monkeypatch.setattr(_training.Trainer, "run", spy)
+    monkeypatch.setattr(RuleTrainer, "train", spy)
     X, y = digits.train.X[:400], digits.train.y[:400]
     FusionClassifier(
         balancing="jtt",

@@ -6,7 +6,7 @@ import torch
 
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._g_blend import GBlend, OneLoss, blend_weights
-from skbetafd.baselines._training import Trainer
+from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
@@ -106,7 +106,7 @@ def test_a_weight_scales_the_gradient_of_its_loss(network, rule, batch):
 class ScriptedTrainer:
     """Gives losses that are set beforehand; a run only turns "before" into "after"."""
 
-    aside = Trainer.aside
+    aside = RuleTrainer.aside
 
     def __init__(self, max_epochs):
         self.parameters, self.rows, self.verbose = {"max_epochs": max_epochs}, "training", 2
@@ -120,7 +120,7 @@ class ScriptedTrainer:
         ]
         return train if rows == "training" else held
 
-    def run(self, rule, *, network, max_epochs, early_stopping):
+    def train(self, rule, *, network, max_epochs, early_stopping):
         assert self.verbose == 0 and not self.parameters["callbacks"] and not early_stopping
         rule.trained = True
         self.lengths.append(max_epochs)

@@ -4,7 +4,7 @@ import torch
 
 from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._mla import MLA
-from skbetafd.baselines._training import Trainer
+from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 
@@ -157,17 +157,17 @@ def test_head_and_projector_are_what_early_stopping_restores(network, rule):
 
 
 def test_early_stopping_keeps_the_best_epoch_s_head(X, y, monkeypatch):
-    losses, loss = [], Trainer.loss
+    trainers, train = [], RuleTrainer.train
 
-    def watch(trainer, rule, network, rows=None):
-        losses.append((loss(trainer, rule, network, rows), trainer, rule, network))
-        return losses[-1][0]
+    def watched(trainer, rule, **more):
+        trainers.append(trainer)
+        return train(trainer, rule, **more)
 
-    monkeypatch.setattr(Trainer, "loss", watch)
-    fitted(X, y, early_stopping=True, n_iter_no_change=3, learning_rate=0.3, max_epochs=20)
-    best, (last, *now) = min(found for found, *_ in losses), losses[-1]
-    assert last > best
-    assert loss(*now) == pytest.approx(best)
+    monkeypatch.setattr(RuleTrainer, "train", watched)
+    clf = fitted(X, y, early_stopping=True, n_iter_no_change=3, learning_rate=0.3, max_epochs=20)
+    losses, (part,) = clf.history_[:, "valid_loss"], clf.parts_
+    assert losses[-1] > min(losses)
+    assert trainers[0].loss(part.rule, part.network) == pytest.approx(min(losses))
 
 
 def test_it_changes_the_parameters_and_not_the_joint_head(X, y):

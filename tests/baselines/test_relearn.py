@@ -61,7 +61,7 @@ def toy_trainer():
     held = TrainingTensors(
         [column(-5, 5, -5, 5), column(-1, -1, 1, 1)], torch.tensor([0, 0, 1, 1]), torch.ones(4)
     )
-    return SimpleNamespace(rows=train, held_out=lambda: held)
+    return SimpleNamespace(rows=train, held_out=held)
 
 
 def values(network):
