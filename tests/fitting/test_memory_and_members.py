@@ -130,7 +130,7 @@ def test_every_parameter_is_told_to_be_in_the_key_or_not(quick):
         "accelerate",
         "callbacks",
         "checkpoint_dir",
-    }  # the latter in test_resumable_fits.py
+    }  # the latter in test_checkpoints.py
     assert FREE.keys() | COUNTED.keys() | never_kept == quick().get_params().keys()
 
 
