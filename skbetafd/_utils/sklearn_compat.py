@@ -21,7 +21,6 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
-from sklearn.utils._plotting import _validate_style_kwargs as style_keywords
 from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -83,7 +82,6 @@ __all__ = [
     "safe_indexing",
     "safe_set_output",
     "search_table",
-    "style_keywords",
     "validate_parameters",
     "with_callbacks",
 ]

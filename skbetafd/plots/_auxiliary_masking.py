@@ -10,11 +10,10 @@ import numpy as np
 from ..diagnosis import MaskingCurve, auxiliary_masking_curve
 from ..diagnosis._masking_curve import TENTHS
 from ..diagnosis._unwrap import inside
-from ._path_scores import is_loss, score_label
-from ._style import check_keywords, drawn_or_not, finish, get_axes, legend, line_keywords, plain
+from ._display import Display, is_loss, label_axes, line_keywords, plain, score_label
 
 
-class AuxiliaryMaskingDisplay:
+class AuxiliaryMaskingDisplay(Display):
     """Score over the share of auxiliary dimensions that are masked, a line a classifier.
 
     The band is one standard deviation over the orders of masking. Where a line rises, more of the
@@ -58,16 +57,10 @@ class AuxiliaryMaskingDisplay:
     >>> plt.close(display.figure_)
     """
 
-    ax_: Any
-    figure_: Any
-    lines_: list[Any]
-    bands_: list[Any]
-
     def __init__(self, *, curves: Mapping[str, MaskingCurve], scoring: Any = None) -> None:
         self.curves = curves
         self.scoring = scoring
 
-    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> AuxiliaryMaskingDisplay:
         """Draw the mean of each curve in a band of one sd.
 
@@ -91,28 +84,23 @@ class AuxiliaryMaskingDisplay:
             If `curves` is no dict of MaskingCurve, or empty.
         """
         self._check_curves()
-        check_keywords(self.plot, kwargs, draws="plot")
-        ax = get_axes(ax, self)
-        self.lines_, self.bands_ = [], []
         kinds = sorted({curve.masked for curve in self.curves.values()})
-        for position, (name, curve) in enumerate(self.curves.items()):
-            label = plain(f"{name} ({curve.masked})" if len(kinds) > 1 else name)
-            order = np.argsort(curve.shares, kind="stable")
-            scores = curve.scores[:, order] * (-1 if is_loss(self.scoring) else 1)
-            shares, mean, sd = curve.shares[order], scores.mean(axis=0), scores.std(axis=0)
-            (line,) = ax.plot(shares, mean, **line_keywords(position, kwargs, label=label))
-            self.lines_.append(line)
-            if len(scores) > 1:
-                low, high, colour = mean - sd, mean + sd, line.get_color()
-                self.bands_.append(
-                    ax.fill_between(shares, low, high, color=colour, alpha=0.2, lw=0)
-                )
-        whose = f"{kinds[0]}' " if len(kinds) == 1 else ""
-        label = score_label(self.scoring)
-        finish(ax, xlabel=f"share masked of the auxiliary {whose}dimensions", ylabel=label)
         orders = sorted({len(curve.scores) for curve in self.curves.values()})
-        same = f"mean ± sd of {orders[0]} orders" if len(orders) == 1 else "mean ± sd over orders"
-        legend(ax, same if self.bands_ else None, named=self.lines_)
+        with self._drawing(ax) as (self.ax_,):
+            self.lines_, self.bands_ = [], []
+            for position, (name, curve) in enumerate(self.curves.items()):
+                label = plain(f"{name} ({curve.masked})" if len(kinds) > 1 else name)
+                order = np.argsort(curve.shares, kind="stable")
+                scores = curve.scores[:, order] * (-1 if is_loss(self.scoring) else 1)
+                half = scores.std(axis=0) if len(scores) > 1 else None
+                style = line_keywords(position, kwargs, label=label)
+                self._draw_line(curve.shares[order], scores.mean(axis=0), half, style)
+            whose = f"{kinds[0]}' " if len(kinds) == 1 else ""
+            xlabel = f"share masked of the auxiliary {whose}dimensions"
+            label_axes(self.ax_, xlabel, score_label(self.scoring))
+            of = f"of {orders[0]} orders" if len(orders) == 1 else "over orders"
+            title = f"mean ± sd {of}" if self.bands_ else None
+            self._legend(self.lines_, title)
         return self
 
     def _check_curves(self) -> None:
@@ -166,7 +154,7 @@ class AuxiliaryMaskingDisplay:
         ValueError, TypeError
             As `skbetafd.auxiliary_masking_curve`.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="plot")
+        cls._check_matplotlib("from_estimator")
         curve = auxiliary_masking_curve(
             estimator,
             X,

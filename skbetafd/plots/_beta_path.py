@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-from ._path_scores import fold_scores, is_loss, score_label, score_path, search_scores, with_beta
-from ._style import (
-    BETA,
-    check_keywords,
-    drawn_or_not,
-    finish,
-    get_axes,
-    legend,
-    line_keywords,
-    plain,
+from .._utils.sklearn_compat import accepts_sample_weight, safe_indexing
+from ..diagnosis._unwrap import inside
+from ..estimators.prediction import BetaPathMixin
+from ..estimators.scorers import Predicted, scorer_of
+from ..inputs.labels import (
+    check_known,
+    check_lengths,
+    check_sample_weight,
+    one_label_per_row,
+    one_value_per_row,
 )
+from ._display import Display, is_loss, label_axes, line_keywords, plain, score_label
 
 BETAS = np.linspace(0, 1, 11)
 
 
-class BetaPathDisplay:
+class BetaPathDisplay(Display):
     """A score over β, from seeing (0) to doing (1), one line an environment.
 
     Make it by `from_estimator`, `from_predictions`, `from_search` or `from_cv_results`. All
@@ -75,11 +78,7 @@ class BetaPathDisplay:
     >>> plt.close(display.figure_)
     """
 
-    ax_: Any
-    figure_: Any
-    lines_: list[Any]
     bests_: list[Any]
-    bands_: list[Any]
 
     def __init__(
         self,
@@ -98,7 +97,6 @@ class BetaPathDisplay:
         self.score_name = score_name
         self.greater_is_better = greater_is_better
 
-    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> BetaPathDisplay:
         """Draw the lines, with a larger marker at the best β of each.
 
@@ -120,34 +118,21 @@ class BetaPathDisplay:
             If matplotlib is not installed.
         """
         self._check()
-        check_keywords(self.plot, kwargs, draws="plot")
-        ax = get_axes(ax, self)
-        self.lines_, self.bests_, self.bands_ = [], [], []
-        for position, scores in enumerate(self.scores):
-            name = None if self.names is None else plain(self.names[position])
-            style = line_keywords(position, kwargs, label=name)
-            (line,) = ax.plot(self.betas, scores, **style)
-            self.lines_.append(line)
-            self._mark_best(line, scores, named=name is not None)
-            if self.spread is not None:
-                half = self.spread[position]
-                band = ax.fill_between(
-                    self.betas,
-                    scores - half,
-                    scores + half,
-                    color=line.get_color(),
-                    alpha=0.2,
-                    lw=0,
-                )
-                self.bands_.append(band)
-        finish(ax, xlabel=BETA, ylabel=self.score_name)
-        if self.names is None:
-            legend(ax)
-        else:
-            legend(ax, "large marker: best β", named=self.lines_)
+        with self._drawing(ax) as (self.ax_,):
+            self.lines_, self.bests_, self.bands_ = [], [], []
+            for position, scores in enumerate(self.scores):
+                name = None if self.names is None else plain(self.names[position])
+                half = None if self.spread is None else self.spread[position]
+                style = line_keywords(position, kwargs, label=name)
+                self._mark_best(self._draw_line(self.betas, scores, half, style), scores)
+            label_axes(self.ax_, "β (0: seeing, 1: doing)", self.score_name)
+            if self.names is not None:
+                self._legend(self.lines_, "large marker: best β")
+            elif self.bests_:
+                self._legend(self.bests_)
         return self
 
-    def _mark_best(self, line: Any, scores: np.ndarray, *, named: bool) -> None:
+    def _mark_best(self, line: Any, scores: np.ndarray) -> None:
         if np.isnan(scores).all():
             return
         best = np.nanargmax(scores) if self.greater_is_better else np.nanargmin(scores)
@@ -159,25 +144,21 @@ class BetaPathDisplay:
             marker="o" if str(marker).strip().lower() in ("none", "") else marker,
             markersize=max(10, 2 * line.get_markersize()),
             color=line.get_color(),
-            label=None if named else f"best β = {self.betas[best]:g}",
+            label=f"best β = {self.betas[best]:g}" if self.names is None else None,
             zorder=line.get_zorder() + 1,
         )
         self.bests_.append(artist)
 
     def _check(self) -> None:
-        """Refuse what doesn't go together: a line has a name, and a score and a sd at each β."""
-        betas, scores = np.asarray(self.betas), np.asarray(self.scores)
-        if betas.ndim != 1 or scores.ndim != 2 or scores.shape[1] != len(betas):
-            raise ValueError(
-                "scores must be of shape (n_lines, n_betas), and betas of (n_betas,), got "
-                f"{scores.shape} and {betas.shape}"
-            )
-        if self.spread is not None and np.shape(self.spread) != scores.shape:
-            raise ValueError(
-                f"spread must be of the scores' shape {scores.shape}, got {np.shape(self.spread)}"
-            )
-        if self.names is not None and len(self.names) != len(scores):
-            raise ValueError(f"names must name {len(scores)} lines, got {self.names!r}")
+        """Check that each line has a score and half a band at each β, and a name."""
+        n_lines, betas = len(self.scores), np.shape(self.betas)
+        expected = {"scores": (n_lines, *betas), "spread": (n_lines, *betas), "names": (n_lines,)}
+        for name, shape in expected.items():
+            value = getattr(self, name)
+            if value is not None and np.shape(value)[: len(shape)] != shape:
+                raise ValueError(
+                    f"{name} must be of shape {shape}, got {np.shape(value)} with {betas} betas"
+                )
 
     @classmethod
     def from_estimator(
@@ -231,9 +212,9 @@ class BetaPathDisplay:
             If a β is outside [0, 1], lengths differ, or an environment has no score, as where it
             lacks a class that `scoring` needs; the error names both.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="plot")
-        clf, X = with_beta(estimator, X)
-        betas = np.sort(_read_betas(BETAS if betas is None else betas))
+        cls._check_matplotlib("from_estimator")
+        clf, X = _with_beta(estimator, X)
+        betas = _read_betas(BETAS if betas is None else betas)
         return cls.from_predictions(
             y,
             clf.beta_path(X, betas),
@@ -286,30 +267,22 @@ class BetaPathDisplay:
         ValueError
             If shapes don't go together.
         """
-        check_keywords(cls.from_predictions, kwargs, draws="plot")
-        if y_true is None:
-            raise ValueError("y_true must be the true labels, got None")
-        path, betas = np.asarray(proba_path), _read_betas(betas)
+        betas, path = _read_betas(betas), np.asarray(proba_path)
         labels = np.unique(y_true) if classes is None else np.asarray(classes)
         if len(np.unique(labels)) < len(labels):
             raise ValueError(f"classes must be different labels, got {classes!r}")
-        if path.ndim != 3 or path.shape[0] != len(betas) or path.shape[2] != len(labels):
+        if path.ndim != 3 or path.shape[::2] != (len(betas), len(labels)):
             raise ValueError(
                 f"proba_path must be of shape (n_betas, n_samples, n_classes) = ({len(betas)}, "
-                f"{len(y_true)}, {len(labels)}), got {path.shape}"
+                f"{np.size(y_true)}, {len(labels)}), got {path.shape}"
             )
-        wrong = ~((path >= 0) & (path <= 1))
-        if wrong.any():
-            at = tuple(np.argwhere(wrong)[0].tolist())
-            raise ValueError(f"proba_path must hold probabilities, got {path[at]} at {at}")
+        wrong = np.argwhere(~((path >= 0) & (path <= 1))).tolist()
+        if wrong:
+            value = path[tuple(wrong[0])]
+            raise ValueError(f"proba_path must hold probabilities, got {value} at {wrong[0]}")
         order = np.argsort(betas, kind="stable")
-        names, scores = score_path(
-            y_true,
-            path[order],
-            labels,
-            scoring,
-            environments=environments,
-            sample_weight=sample_weight,
+        names, scores = _score_path(
+            y_true, path[order], labels, scoring, environments, sample_weight
         )
         return cls(
             betas=betas[order],
@@ -349,8 +322,7 @@ class BetaPathDisplay:
         ValueError
             If the search is not over one β, or there are not as many names as folds.
         """
-        check_keywords(cls.from_search, kwargs, draws="plot")
-        betas, folds, scoring = search_scores(search)
+        betas, folds, scoring = _search_scores(search)
         return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)
 
     @classmethod
@@ -392,9 +364,9 @@ class BetaPathDisplay:
         ValueError
             If `cv_results` lacks estimators or indices, or there are not as many names as folds.
         """
-        check_keywords(cls.from_cv_results, kwargs, draws="plot")
+        cls._check_matplotlib("from_cv_results")
         betas = np.sort(_read_betas(BETAS if betas is None else betas))
-        folds = fold_scores(cv_results, X, y, betas, scoring)
+        folds = _fold_scores(cv_results, X, y, betas, scoring)
         return cls._of_folds(betas, folds, scoring, fold_names).plot(ax, **kwargs)
 
     @classmethod
@@ -425,3 +397,153 @@ def _read_betas(betas: Any) -> np.ndarray:
     if array.ndim != 1 or not len(array) or not np.all((array >= 0) & (array <= 1)):
         raise ValueError(f"betas must be a sequence of one or more values in [0, 1], got {betas!r}")
     return array
+
+
+def _score_path(
+    y: Any,
+    path: np.ndarray,
+    classes: np.ndarray,
+    scoring: Any = None,
+    environments: Any = None,
+    sample_weight: Any = None,
+    *,
+    where: str = "these rows",
+) -> tuple[list[Any] | None, np.ndarray]:
+    """Score each environment at each β.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    path : ndarray of shape (n_betas, n_samples, n_classes)
+    classes : ndarray of shape (n_classes,)
+    scoring : str or callable
+    environments, sample_weight : array-like of shape (n_samples,) or None
+    where : str
+        What an error calls the rows where there are no environments.
+
+    Returns
+    -------
+    names : list or None
+        The environments in the order in which they appear.
+    scores : ndarray of shape (n_environments or 1, n_betas)
+        Of a loss, the loss.
+
+    Raises
+    ------
+    ValueError
+        If labels, environments or weights don't go with the path, or an environment has no score;
+        the error names it and `scoring`.
+    """
+    y = one_label_per_row(y, path.shape[1])
+    check_known(y, classes)
+    scorer, weight = scorer_of(scoring), None
+    if sample_weight is not None:
+        weight = check_sample_weight(sample_weight, len(y))
+        if not accepts_sample_weight(scorer):
+            raise ValueError(f"sample_weight is given, and scoring={scoring!r} takes none")
+    names, places = None, {where: np.arange(len(y))}
+    if environments is not None:
+        environments = one_value_per_row(environments, "environments", len(y))
+        first = np.unique(environments, return_index=True)[1]
+        names = list(environments[np.sort(first)])
+        places = {f"environment {name}": np.flatnonzero(environments == name) for name in names}
+    scores = []
+    for place, rows in places.items():
+        weights = {} if weight is None else {"sample_weight": weight[rows]}
+        if weights and not weights["sample_weight"].any():
+            raise ValueError(f"sample_weight is 0 in every row of {place}: it has no score")
+        lacking = np.setdiff1d(classes, y[rows]).tolist()
+        hint = f", where no row has the label {lacking[0]!r}" if lacking else ""
+        with _naming(scoring, place + hint):
+            known = [Predicted.of_proba(proba, classes) for proba in path]
+            scores.append([_finite(scorer(one, rows, y[rows], **weights)) for one in known])
+    return names, (-1 if is_loss(scoring) else 1) * np.array(scores)
+
+
+@contextmanager
+def _naming(scoring: Any, place: str) -> Iterator[None]:
+    """Name scorer and rows in what a scorer raises."""
+    try:
+        yield
+    except AttributeError as error:
+        raise ValueError(
+            f"scoring={scoring!r} asks for more than labels and probabilities, which are all that "
+            "is known at each β"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"scoring={scoring!r} has no value in {place}: {error}") from error
+
+
+def _finite(score: Any) -> float:
+    if not np.isfinite(float(score)):
+        raise ValueError(f"it gives {score!r}")
+    return float(score)
+
+
+def _with_beta(estimator: Any, X: Any) -> tuple[BetaPathMixin, Any]:
+    """Give the classifier with a β inside a search or Pipeline, and the rows as it sees them."""
+    clf, X = inside(estimator, X)
+    if not isinstance(clf, BetaPathMixin):
+        raise TypeError(
+            "estimator must be a FrontDoorMultiModalClassifier or DiscreteFrontDoorClassifier, or "
+            f"a Pipeline or search that ends with one, got {type(clf).__name__}"
+        )
+    check_is_fitted(clf)
+    return clf, X
+
+
+def _fold_scores(
+    cv_results: dict[str, Any], X: Any, y: Any, betas: np.ndarray, scoring: Any
+) -> np.ndarray:
+    """Score `cross_validate`'s classifiers on their test rows; shape (n_folds, n_betas)."""
+    if not isinstance(cv_results, Mapping) or not {"estimator", "indices"} <= set(cv_results):
+        given = list(cv_results) if isinstance(cv_results, Mapping) else cv_results
+        raise ValueError(
+            "cv_results must be of cross_validate with return_estimator=True and "
+            f"return_indices=True, got {given!r}"
+        )
+    check_lengths(len(X) if hasattr(X, "__len__") else len(y), y=y)
+    folds = []
+    tests = cv_results["indices"]["test"]
+    for fold, (estimator, rows) in enumerate(zip(cv_results["estimator"], tests, strict=True)):
+        clf, X_test = _with_beta(estimator, safe_indexing(X, rows))
+        path, y_test = clf.beta_path(X_test, betas), safe_indexing(y, rows)
+        where = f"fold {fold}"
+        folds.append(_score_path(y_test, path, clf.classes_, scoring, where=where)[1][0])
+    return np.array(folds)
+
+
+def _search_scores(search: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Give β, scores of shape (n_folds, n_betas) and the scorer's name of a fitted search.
+
+    Of a search over more than β, the candidates that share the best one's other parameters.
+    """
+    if not any(hasattr(search, name) for name in ("betas", "refit", "cv_results_")):
+        raise TypeError(
+            f"search must be a search over beta, got {type(search).__name__}; `from_estimator` "
+            "draws a classifier"
+        )
+    check_is_fitted(search, "cv_results_")
+    several = getattr(search, "multimetric_", False)
+    if several and not isinstance(search.refit, str):
+        raise ValueError(f"of several scores, refit must name one, got refit={search.refit!r}")
+    results, best = search.cv_results_, search.best_params_
+    names = [name for name in best if name == "beta" or name.endswith("__beta")]
+    if len(names) != 1:
+        raise ValueError(f"the search must be over one beta, got {names} among {sorted(best)}")
+    (beta,), candidates = names, results["params"]
+    rounds = results.get("iter", np.zeros(len(candidates)))  # halving scores on ever more rows
+    same = [
+        row
+        for row, params in enumerate(candidates)
+        if params == {**best, beta: params.get(beta)} and rounds[row] == rounds[search.best_index_]
+    ]
+    betas, first = np.unique([candidates[row][beta] for row in same], return_index=True)
+    rows = np.array(same)[first]
+    suffix = search.refit if several else "score"
+    folds = [results[f"split{fold}_test_{suffix}"][rows] for fold in range(search.n_splits_)]
+    scoring = search.scoring
+    if several:
+        scoring = scoring[search.refit] if isinstance(scoring, dict) else search.refit
+    scores = np.array(folds, dtype=float)
+    return betas.astype(float), -scores if is_loss(scoring) else scores, scoring

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array
 
+from .._utils.messages import named, stack_level
 from .._utils.randomness import private_generator
+from .._utils.sklearn_compat import Interval, StrOptions, check_arguments
 from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
-from ..inputs.labels import one_value_per_row
-from ._code_maps import (
-    CODES,
-    LEAST_ROWS,
-    categories,
-    code_map,
-    code_probes,
-    codes_and_colours,
-    read_codes,
-    scatter_categories,
-)
-from ._style import check_keywords, drawn_or_not, get_panels
+from ..fitting.probe import probe_scores
+from ..inputs.labels import check_lengths, one_value_per_row
+from ._display import COLOURS, GREY, MARKERS, MOST_NAMED, Display, legend, plain
 
-METHODS = ("pca", "tsne")
+CODES = ("knowledge", "context")
+LEAST_ROWS = 3
+"""Fewer make no map: their two dimensions would show nothing but that they differ."""
+ARGUMENTS = {
+    "method": [StrOptions({"pca", "tsne"})],
+    "max_rows": [Interval(Integral, LEAST_ROWS, None, closed="left")],
+}
 
 
-class KnowledgeContextDisplay:
+class KnowledgeContextDisplay(Display):
     """Two maps of the same rows, by their knowledge and by their context, in colours.
 
     Where the split has succeeded, knowledge is grouped by label and mixed as to environments, and
@@ -82,8 +86,6 @@ class KnowledgeContextDisplay:
     >>> plt.close(display.figure_)
     """
 
-    axes_: np.ndarray
-    figure_: Any
     scatters_: list[list[Any]]
 
     def __init__(
@@ -109,7 +111,6 @@ class KnowledgeContextDisplay:
         for name, values in self.colourings.items():
             one_value_per_row(values, name, n)
 
-    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> KnowledgeContextDisplay:
         """Draw the maps.
 
@@ -133,33 +134,22 @@ class KnowledgeContextDisplay:
             If there are not two axes for each colouring.
         """
         self._check()
-        n_rows = max(1, len(self.colourings))
-        check_keywords(self.plot, kwargs, draws="scatter")
-        get_panels(ax, self, (n_rows, 2), size=(4.0, 3.4))
-        if len(self.axes_) != 2 * n_rows:
-            raise ValueError(
-                f"ax must be {2 * n_rows} Axes, two for each of {list(self.colourings) or 'no'} "
-                f"colourings, got {len(self.axes_)}"
-            )
-        self.axes_ = self.axes_.reshape(n_rows, 2)
-        self.scatters_ = []
         coloured = list(self.colourings.items()) or [("", None)]
-        for axes, (name, values) in zip(self.axes_, coloured, strict=True):
-            shown = None if values is None else categories(values, name)
-            for ax, code in zip(axes, CODES, strict=True):
-                self.scatters_.append(scatter_categories(ax, self.points[code], shown, kwargs))
-                _one_scale(ax)
-                self._label(ax, code, name, values)
-            if shown is not None:
-                axes[-1].legend(
-                    handles=self.scatters_[-1],
-                    title=name,
-                    loc="center left",
-                    bbox_to_anchor=(1.0, 0.5),
-                    ncols=1 + (len(shown) > 12),
-                    fontsize="small",
-                    markerscale=1.5,
-                )
+        size = (4.0, 3.4)
+        with self._drawing(ax, rows=len(coloured), columns=2, size=size) as self.axes_:
+            self.axes_ = self.axes_.reshape(-1, 2)
+            self.scatters_ = []
+            for axes, (name, values) in zip(self.axes_, coloured, strict=True):
+                shown = _categories(values, name)
+                for one, code in zip(axes, CODES, strict=True):
+                    points = self.points[code]
+                    self.scatters_.append(_scatter_categories(one, points, shown, kwargs))
+                    _one_scale(one)
+                    self._label(one, code, name, values)
+                if values is not None:
+                    columns = 1 + (len(shown) > 12)
+                    handles = self.scatters_[-1]
+                    legend(axes[-1], handles, name, beside=True, ncols=columns, markerscale=1.5)
         return self
 
     def _label(self, ax: Any, code: str, name: str, values: Any) -> None:
@@ -234,14 +224,14 @@ class KnowledgeContextDisplay:
         UserWarning
             Of rows without the predominant modality, which are left out: they have no code.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="scatter")
+        cls._check_matplotlib("from_estimator")
         clf, X = inside(estimator, X)
         if not isinstance(clf, FrontDoorMultiModalClassifier):
             raise TypeError(
                 "estimator must be a FrontDoorMultiModalClassifier, or a Pipeline or search that "
                 f"ends with one, got {type(clf).__name__}"
             )
-        codes, colours = codes_and_colours(clf, X, y, environments)
+        codes, colours = _codes_and_colours(clf, X, y, environments)
         return cls.from_codes(
             codes,
             **colours,
@@ -282,36 +272,29 @@ class KnowledgeContextDisplay:
         Raises
         ------
         TypeError
-            If `codes` is no dict, or a colouring mixes strings and numbers.
+            If a colouring mixes strings and numbers.
         ValueError
-            As `from_estimator`; or if one of the two codes is missing, not 2-D or not finite.
+            As `from_estimator`; or if `codes` is no dict, or one of the two is missing, not 2-D or
+            not finite.
         """
-        check_keywords(cls.from_codes, kwargs, draws="scatter")
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-        if not isinstance(max_rows, Integral) or max_rows < LEAST_ROWS:
-            raise ValueError(
-                f"max_rows must be an integer of at least {LEAST_ROWS}, got {max_rows!r}"
-            )
-        codes = read_codes(codes)
+        check_arguments(cls.from_codes.__qualname__, ARGUMENTS, method=method, max_rows=max_rows)
+        codes = _read_codes(codes)
         n = len(codes["knowledge"])
-        given = {"label": (y, "y"), "environment": (environments, "environments")}
-        colourings = {
-            colouring: one_value_per_row(values, name, n)
-            for colouring, (values, name) in given.items()
-            if values is not None
-        }
         rng = private_generator(random_state)
         rows = rng.permutation(n)[:max_rows]  # in no order, so that none hides the others
         seed = rng.randint(2**31 - 1)
-        chosen = {name: code[rows] for name, code in codes.items()}
-        shown = {name: values[rows] for name, values in colourings.items()}
-        maps = {name: code_map(code, method, seed) for name, code in chosen.items()}
+        colourings = {}
+        if y is not None:
+            colourings["label"] = one_value_per_row(y, "y", n)[rows]
+        if environments is not None:
+            colourings["environment"] = one_value_per_row(environments, "environments", n)[rows]
+        codes = {name: code[rows] for name, code in codes.items()}
+        maps = {name: _code_map(code, method, seed) for name, code in codes.items()}
         return cls(
             points={name: points for name, (points, _) in maps.items()},
             axis_names={name: names for name, (_, names) in maps.items()},
-            colourings=shown,
-            probes=code_probes(chosen, shown, seed),
+            colourings=colourings,
+            probes=_code_probes(codes, colourings, seed),
         ).plot(ax, **kwargs)
 
 
@@ -323,3 +306,113 @@ def _one_scale(ax: Any) -> None:
     ax.set_xlim(left, right, auto=None)  # so that axes which share these limits can widen them
     ax.set_ylim(low, high, auto=None)
     ax.set_aspect("equal")
+
+
+def _codes_and_colours(
+    clf: FrontDoorMultiModalClassifier, X: Any, y: Any, environments: Any
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Give the codes, and what colours them, of the rows that have the predominant modality."""
+    codes = clf.codes(X)
+    having = clf._read(X, clf.module_).present
+    there = having[:, list(clf.modality_names_).index(clf.predominant_)]
+    colours = {"y": y, "environments": environments}
+    if there.all():
+        return codes, colours
+    warnings.warn(
+        f"{(~there).sum()} of {len(there)} rows lack {clf.predominant_!r}, whose codes knowledge "
+        "and context are: they are left out",
+        UserWarning,
+        stacklevel=stack_level(),
+    )
+    some = {
+        name: None if values is None else one_value_per_row(values, name, len(there))[there]
+        for name, values in colours.items()
+    }
+    return {name: code[there] for name, code in codes.items()}, some
+
+
+def _read_codes(codes: Any) -> dict[str, np.ndarray]:
+    """Check the two codes: finite arrays (n_samples, n_dimensions) of as many rows, 3 or more."""
+    if not isinstance(codes, Mapping) or not set(CODES) <= set(codes):
+        given = list(codes) if isinstance(codes, Mapping) else codes
+        raise ValueError(f"codes must be a dict with {list(CODES)}, got {given!r}")
+    arrays = {}
+    for name in CODES:
+        with named(name):
+            arrays[name] = check_array(codes[name], ensure_min_samples=LEAST_ROWS)
+    check_lengths(len(arrays["knowledge"]), context=arrays["context"])
+    return arrays
+
+
+def _code_map(code: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
+    """Return two dimensions of a code, each of its columns at variance 1, and the axes' names."""
+    code = StandardScaler().fit_transform(code)
+    if not code.any():
+        return np.zeros((len(code), 2)), ("the code is the same in every row", "")
+    if method == "tsne":
+        perplexity = min(30.0, (len(code) - 1) / 3)
+        tsne = TSNE(perplexity=perplexity, random_state=seed)
+        return tsne.fit_transform(code), ("t-SNE 1", "t-SNE 2")
+    if code.shape[1] == 1:
+        code = np.pad(code, [(0, 0), (0, 1)])
+    pca = PCA(2, random_state=seed)
+    points = pca.fit_transform(code)
+    first, second = (f"{share:.0%} of variance" for share in pca.explained_variance_ratio_)
+    return points, (f"component 1 ({first})", f"component 2 ({second})")
+
+
+def _code_probes(
+    codes: Mapping[str, np.ndarray], colourings: Mapping[str, np.ndarray], seed: int
+) -> dict[tuple[str, str], float]:
+    """Give the accuracy of the probe for each pair; a colouring of one value has none."""
+    probes: dict[tuple[str, str], float] = {}
+    for name, values in colourings.items():
+        classes, y = np.unique(values, return_inverse=True)
+        if len(classes) > 1:
+            scores = probe_scores([codes[code] for code in codes], y, np.ones(len(y)), seed)
+            probes |= {(code, name): float(s) for code, s in zip(codes, scores, strict=True)}
+    return probes
+
+
+def _categories(values: Any, name: str) -> list[tuple[str | None, Any]]:
+    """Return label and rows of each category, sorted; of more than 20, the rarer as one.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,) or None
+        None is one category without a label.
+    name : str
+        What an error calls them.
+    """
+    if values is None:
+        return [(None, slice(None))]
+    values = one_value_per_row(values, name, len(values))
+    names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(names) <= MOST_NAMED:
+        return [(plain(name), codes == i) for i, name in enumerate(names)]
+    named = np.sort(np.argsort(-counts, kind="stable")[: MOST_NAMED - 1])
+    shown = [(plain(names[i]), codes == i) for i in named]
+    return [*shown, (f"{len(names) - len(named)} others", ~np.isin(codes, named))]
+
+
+def _scatter_categories(
+    ax: Any, points: np.ndarray, shown: list[tuple[str | None, Any]], user: dict[str, Any]
+) -> list[Any]:
+    """Draw points (n, 2), each category in a colour and a marker of its own."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.collections import PathCollection
+
+    user, drawn = normalize_kwargs(user, PathCollection), []
+    for position, (name, rows) in enumerate(shown):
+        rest = position == MOST_NAMED - 1
+        own = {
+            "marker": "." if rest else MARKERS[position % len(MARKERS)],
+            "s": 14,
+            "alpha": 0.7,
+            "linewidth": 0,
+            "label": name,
+        }
+        if "c" not in user:
+            own["color"] = GREY if rest else COLOURS[position % len(COLOURS)]
+        drawn.append(ax.scatter(*points[rows].T, **(own | user)))
+    return drawn

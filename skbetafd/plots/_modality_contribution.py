@@ -6,32 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.sklearn_compat import style_keywords
 from ..diagnosis import ModalityContributions, modality_contributions
-from ._path_scores import is_loss, score_label
-from ._style import (
-    BLUE,
-    GREY,
-    blue_white_orange,
-    check_keywords,
-    drawn_or_not,
-    finish,
-    get_axes,
-    plain,
-)
+from ._display import BLUE, GREY, Display, is_loss, label_axes, plain, score_label
 
 LEAST_FONT, MOST_FONT = 5.0, 9.0
 """Points; smaller numbers can't be read in print."""
 
 
-TABLE = "table of recalls"
-"""Marks the images of this display, whose colour bars it may remove."""
-
+ORANGE_TO_BLUE = ("#8a3d00", "#ffffff", "#00446e")
+"""Negative orange, positive blue: told apart by colour-blind readers, and by their numbers."""
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue, as ITU-R BT.601 weighs them."""
 
 
-class ModalityContributionDisplay:
+class ModalityContributionDisplay(Display):
     """What each modality adds to a classifier's score: its Shapley value.
 
     In all, as bars with whiskers that span the interval over rows; or by class, as a table of
@@ -79,8 +67,6 @@ class ModalityContributionDisplay:
     >>> plt.close("all")
     """
 
-    ax_: Any
-    figure_: Any
     bars_: Any
     whiskers_: Any
     image_: Any
@@ -90,7 +76,6 @@ class ModalityContributionDisplay:
         self.contributions = contributions
         self.scoring = scoring
 
-    @drawn_or_not
     def plot(
         self, ax: Any = None, *, by_class: bool = False, **kwargs: Any
     ) -> ModalityContributionDisplay:
@@ -120,42 +105,56 @@ class ModalityContributionDisplay:
         TypeError
             If `contributions` are none of `modality_contributions`, or `by_class` is no boolean.
         """
-        check_keywords(self.plot, kwargs, draws="imshow" if by_class else "barh")
         if not isinstance(self.contributions, ModalityContributions):
             raise TypeError(
                 f"contributions must be ModalityContributions, got {self.contributions!r}"
             )
         if not isinstance(by_class, bool):
             raise TypeError(f"by_class must be True or False, got {by_class!r}")
-        for text in getattr(self, "texts_", []):
-            if ax is not None and text.axes is ax:  # drawn here before
-                text.remove()
-        self.bars_ = self.whiskers_ = self.image_ = None
-        self.texts_ = []
-        return self._table(ax, kwargs) if by_class else self._bars(ax, kwargs)
+        if by_class and self.contributions.by_class is None:
+            raise ValueError(
+                "by_class=True needs contributions to accuracy: of another score there are none by "
+                f"class (scoring={self.scoring!r})"
+            )
+        n_modalities, n_classes = len(self.contributions.names), len(self.contributions.classes)
+        size = (5.5, 1.7 + 0.4 * n_modalities)
+        if by_class:
+            size = (2.6 + 0.8 * n_modalities, min(1.4 + 0.3 * max(n_classes, 3), 12.0))
+        with self._drawing(ax, size=size) as (self.ax_,):
+            self._remove_table()
+            self.bars_ = self.whiskers_ = self.image_ = None
+            self.texts_ = []
+            if by_class:
+                self._draw_table(kwargs)
+            else:
+                self._draw_bars(kwargs)
+        return self
 
-    def _bars(self, ax: Any, user: dict[str, Any]) -> ModalityContributionDisplay:
-        found = self.contributions
-        ax = get_axes(ax, self, (5.5, 1.7 + 0.4 * len(found.names)))
+    def _remove_table(self) -> None:
+        """Remove the table that was drawn in the same axes before."""
+        image = vars(self).get("image_")
+        if image is not None and image.axes is self.ax_:
+            for artist in (*self.texts_, image.colorbar, image):
+                artist.remove()
+
+    def _draw_bars(self, user: dict[str, Any]) -> None:
+        ax, found = self.ax_, self.contributions
         places = np.arange(len(found.names))
-        style = style_keywords({"color": BLUE, "height": 0.6}, user)
-        self.bars_ = ax.barh(places, found.values, **style)
-        low, high = found.interval.T
-        has = not np.isnan(found.interval).all()
-        if has:
+        self.bars_ = ax.barh(places, found.values, **({"color": BLUE, "height": 0.6} | user))
+        label = f"Shapley value of {self._score_name()}"
+        if not np.isnan(found.interval).all():
+            low, high = found.interval.T
             style = {"fmt": "none", "ecolor": "black", "capsize": 4, "elinewidth": 1.5}
             self.whiskers_ = ax.errorbar(
                 (low + high) / 2, places, xerr=(high - low) / 2, label="interval", **style
             )
+            label += f"\nwhiskers: {found.confidence_level:.0%} interval over rows"
         ax.axvline(0, color="black", linewidth=0.8)
         ax.set_yticks(places, list(map(plain, found.names)))
         ax.set_ylim(len(places) - 0.5, -0.5)
-        said = f"\nwhiskers: {found.confidence_level:.0%} interval over rows" if has else ""
-        label = f"Shapley value of {self._score_name()}{said}"
+        label_axes(ax, label, "modality")
         whole = f"all modalities {found.score:.3g}, none {found.score_without_any:.3g}"
-        finish(ax, xlabel=label, ylabel="modality", title=f"score with {whole}")
-        ax.title.set_fontsize("medium")
-        return self
+        ax.set_title(f"score with {whole}", fontsize="medium")
 
     def _score_name(self) -> str:
         if self.scoring is None and self.contributions.by_class is None:
@@ -163,48 +162,40 @@ class ModalityContributionDisplay:
         sign = "−" if is_loss(self.scoring) else ""
         return sign + score_label(self.scoring)
 
-    def _table(self, ax: Any, user: dict[str, Any]) -> ModalityContributionDisplay:
-        found, values = self.contributions, self.contributions.by_class
-        if values is None:
-            raise ValueError(
-                "by_class=True needs contributions to accuracy: of another score there are none by "
-                f"class (scoring={self.scoring!r})"
-            )
-        n_classes, n_modalities = values.shape
-        size = (2.6 + 0.8 * n_modalities, min(1.4 + 0.3 * max(n_classes, 3), 12.0))
-        ax = get_axes(ax, self, size)
+    def _draw_table(self, user: dict[str, Any]) -> None:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        ax, found = self.ax_, self.contributions
+        values = np.asarray(found.by_class)
         most = float(np.nanmax(np.abs(values))) or 1.0
-        own = {"cmap": blue_white_orange(), "vmin": -most, "vmax": most, "aspect": "auto"}
-        self.image_ = ax.imshow(np.ma.masked_invalid(values), **(own | user))
-        _remove_colour_bars(ax)
-        self.image_.set_gid(TABLE)
+        colours = LinearSegmentedColormap.from_list("contribution", ORANGE_TO_BLUE)
+        style = {"cmap": colours, "vmin": -most, "vmax": most, "aspect": "auto"} | user
+        self.image_ = ax.imshow(np.ma.masked_invalid(values), **style)
         bar = self.figure_.colorbar(self.image_, ax=ax)
         bar.set_label("Shapley value of\nthe class's recall\n(share of its rows)")
-        font, step = _font_and_step(ax, n_classes)
-        names = list(map(plain, found.names))
-        ax.set_xticks(range(n_modalities), names, rotation=30, ha="right")
-        classes = list(map(plain, found.classes[::step]))
-        ax.set_yticks(range(0, n_classes, step), classes, fontsize=max(font, 6))
+        height = 72 * ax.get_window_extent().height / self.figure_.dpi / len(values)
+        font, step = min(MOST_FONT, 0.7 * height), max(1, int(np.ceil(8 / height)))
+        names, classes = list(map(plain, found.names)), list(map(plain, found.classes))
+        ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        ax.set_yticks(range(0, len(classes), step), classes[::step], fontsize=max(font, 6))
         ax.set(xlabel="modality", ylabel="class")
-        empty = np.flatnonzero(np.isnan(values).all(axis=1))
-        for row in empty:
+        for row in np.flatnonzero(np.isnan(values).all(axis=1)):
             ax.axhspan(row - 0.5, row + 0.5, fill=False, hatch="////", edgecolor=GREY, linewidth=0)
         if font >= LEAST_FONT:
-            self._write(values, set(empty.tolist()), font)
-        return self
+            self._write(values, classes, font)
 
-    def _write(self, values: np.ndarray, empty: set[int], font: float) -> None:
-        middle = (values.shape[1] - 1) / 2
+    def _write(self, values: np.ndarray, classes: list[str], font: float) -> None:
         centred = {"ha": "center", "va": "center", "fontsize": font}
-        colours = self.image_.to_rgba(values)[..., :3] @ LUMINANCE
+        lightness = self.image_.to_rgba(values)[..., :3] @ LUMINANCE
         for row, own in enumerate(values):
-            if row in empty:
+            if np.isnan(own).all():
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-                text = f"{plain(self.contributions.classes[row])}: no row of positive weight"
+                text = f"{classes[row]}: no row of positive weight"
+                middle = (len(own) - 1) / 2
                 self.texts_.append(self.ax_.text(middle, row, text, bbox=box, **centred))
                 continue
             for column, value in enumerate(own):
-                colour = "black" if colours[row, column] > 0.45 else "white"
+                colour = "black" if lightness[row, column] > 0.45 else "white"
                 text = f"{value:+.2f}".replace("-", "−")
                 self.texts_.append(self.ax_.text(column, row, text, color=colour, **centred))
 
@@ -251,7 +242,7 @@ random_state
         ValueError, TypeError
             As `skbetafd.modality_contributions`, and as `plot`.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="imshow" if by_class else "barh")
+        cls._check_matplotlib("from_estimator")
         found = modality_contributions(
             estimator,
             X,
@@ -301,18 +292,3 @@ random_state
         return cls(contributions=contributions, scoring=scoring).plot(
             ax, by_class=by_class, **kwargs
         )
-
-
-def _remove_colour_bars(ax: Any) -> None:
-    """Those of a table that was drawn here before."""
-    for image in ax.images:
-        bar = image.colorbar
-        if image.get_gid() == TABLE and bar is not None and bar.ax in ax.figure.axes:
-            bar.remove()
-
-
-def _font_and_step(ax: Any, n_rows: int) -> tuple[float, int]:
-    """Font size in points for rows of a table, and which rows to name so that none overlap."""
-    inches = ax.get_window_extent().height / ax.figure.dpi
-    points = 72 * inches / n_rows
-    return min(MOST_FONT, 0.7 * points), max(1, int(np.ceil(8 / points)))

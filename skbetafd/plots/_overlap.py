@@ -8,20 +8,10 @@ import numpy as np
 
 from ..diagnosis._overlap import LEAST_SUPPORT, Overlap, overlap
 from ..inputs.labels import one_value_per_row
-from ._style import (
-    GREY,
-    MOST_INSIDE,
-    check_keywords,
-    drawn_or_not,
-    finish,
-    get_panels,
-    legend,
-    line_keywords,
-    plain,
-)
+from ._display import GREY, MOST_INSIDE, Display, label_axes, legend, line_keywords, plain
 
 
-class OverlapDisplay:
+class OverlapDisplay(Display):
     """Which share of rows has how much support, and how many references stand behind it.
 
     Two cumulative distributions over rows: of the supported weight, on whose left the weak rows
@@ -64,16 +54,12 @@ class OverlapDisplay:
     >>> plt.close(display.figure_)
     """
 
-    axes_: np.ndarray
-    figure_: Any
-    lines_: list[list[Any]]
     threshold_: Any
 
     def __init__(self, *, report: Overlap, groups: Any = None) -> None:
         self.report = report
         self.groups = groups
 
-    @drawn_or_not
     def plot(self, ax: Any = None, **kwargs: Any) -> OverlapDisplay:
         """Draw the two distributions.
 
@@ -98,36 +84,29 @@ class OverlapDisplay:
         TypeError
             If `report` is no Overlap.
         """
-        check_keywords(self.plot, kwargs, draws="ecdf")
         if not isinstance(self.report, Overlap):
             raise TypeError(f"report must be an Overlap, got {self.report!r}")
+        shown = {
+            "supported weight (share)": self.report.supported,
+            "effective references (number)": self.report.effective_references,
+        }
         chosen = self._groups()
-        get_panels(ax, self, (1, 2))
-        if len(self.axes_) > 2:
-            raise ValueError(f"ax must be one or two Axes, got {len(self.axes_)}")
-        report, supported = self.report, self.axes_[0]
-        self.threshold_ = supported.axvspan(
-            0,
-            LEAST_SUPPORT,
-            color=GREY,
-            alpha=0.15,
-            linewidth=0,
-            label=f"weak: less than {LEAST_SUPPORT:g}",
-        )
-        supported.set_xlim(0, 1.02)
-        values = (report.supported, report.effective_references)
-        names = ("supported weight (share)", "effective references (number)")
-        self.lines_ = []
-        for axis, value, name in zip(self.axes_, values, names, strict=False):
-            self.lines_.append(
-                [
-                    axis.ecdf(value[rows], **line_keywords(i, kwargs, label=label, markevery=0.1))
-                    for i, (label, rows) in enumerate(chosen)
-                ]
-            )
-            finish(axis, xlabel=name, ylabel="share of rows at or below")
-        lines, beside = self.lines_[0], len(chosen) >= MOST_INSIDE
-        legend(self.axes_[-1 if beside else 0], handles=lines, last=[self.threshold_])
+        columns = 2 if ax is None or np.size(ax) != 1 else 1
+        with self._drawing(ax, columns=columns, size=(4.7, 4.0)) as axes:
+            self.axes_, self.lines_ = axes, []
+            weak = {"color": GREY, "alpha": 0.15, "linewidth": 0}
+            label = f"weak: less than {LEAST_SUPPORT:g}"
+            self.threshold_ = axes[0].axvspan(0, LEAST_SUPPORT, label=label, **weak)
+            axes[0].set_xlim(0, 1.02)
+            for axis, (name, values) in zip(axes, shown.items(), strict=False):
+                lines = []
+                for position, (label, rows) in enumerate(chosen):
+                    style = line_keywords(position, kwargs, label=label, markevery=0.1)
+                    lines.append(axis.ecdf(values[rows], **style))
+                self.lines_.append(lines)
+                label_axes(axis, name, "share of rows at or below")
+            beside = len(chosen) >= MOST_INSIDE
+            legend(axes[-1 if beside else 0], self.lines_[0], last=[self.threshold_])
         return self
 
     def _groups(self) -> list[tuple[str, np.ndarray]]:
@@ -177,7 +156,7 @@ class OverlapDisplay:
         OverlapWarning
             If more than 5 % of the rows are weak, as `skbetafd.overlap` does.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="ecdf")
+        cls._check_matplotlib("from_estimator")
         return cls.from_overlap(overlap(estimator, X), groups=groups, ax=ax, **kwargs)
 
     @classmethod

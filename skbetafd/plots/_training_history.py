@@ -9,16 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..diagnosis._unwrap import inside
-from ._style import (
-    BLACK,
-    check_keywords,
-    drawn_or_not,
-    finish,
-    get_axes,
-    legend,
-    line_keywords,
-    plain,
-)
+from ._display import BLACK, Display, label_axes, line_keywords, plain
 
 WIDE = (7.5, 4.0)
 """Inches; the legend of many terms stands beside the axes."""
@@ -30,7 +21,7 @@ LEGEND = {
 """How to read the two that are not of one size."""
 
 
-class TrainingHistoryDisplay:
+class TrainingHistoryDisplay(Display):
     """The loss over the epochs, its terms, and the epoch that early stopping kept.
 
     Make it by `from_estimator`. All parameters are stored as attributes.
@@ -67,16 +58,12 @@ class TrainingHistoryDisplay:
     >>> plt.close(display.figure_)
     """
 
-    ax_: Any
-    figure_: Any
-    lines_: dict[str, Any]
     best_epoch_line_: Any
 
     def __init__(self, *, losses: Mapping[str, np.ndarray], best_epoch: int | None = None) -> None:
         self.losses = losses
         self.best_epoch = best_epoch
 
-    @drawn_or_not
     def plot(
         self, ax: Any = None, *, terms: Sequence[str] | None = None, **kwargs: Any
     ) -> TrainingHistoryDisplay:
@@ -109,24 +96,25 @@ class TrainingHistoryDisplay:
         unknown = [term for term in chosen if term not in self.losses]
         if unknown or not chosen:
             raise ValueError(f"terms must be a list of some of {list(self.losses)}, got {terms!r}")
-        check_keywords(self.plot, kwargs, draws="plot")
-        ax = get_axes(ax, self, WIDE)
-        self.lines_, self.best_epoch_line_ = {}, None
-        for term in chosen:
-            values = np.asarray(self.losses[term], dtype=float)
-            every = max(1, len(values) // 10)
-            style = line_keywords(
-                list(self.losses).index(term),
-                kwargs,
-                markevery=every,
-                label=plain(LEGEND.get(term, term)),
-            )
-            (self.lines_[term],) = ax.plot(np.arange(1, len(values) + 1), values, **style)
-        if self.best_epoch is not None:
-            label = f"kept: epoch {self.best_epoch}"
-            self.best_epoch_line_ = ax.axvline(self.best_epoch, color=BLACK, ls=":", label=label)
-        self._scale(logarithmic=self._spread(chosen) > 10)
-        legend(ax, named=list(self.lines_.values()))
+        with self._drawing(ax, size=WIDE) as (self.ax_,):
+            self.lines_, self.best_epoch_line_ = {}, None
+            for term in chosen:
+                values = np.asarray(self.losses[term], dtype=float)
+                style = line_keywords(
+                    list(self.losses).index(term),
+                    kwargs,
+                    markevery=max(1, len(values) // 10),
+                    label=plain(LEGEND.get(term, term)),
+                )
+                epochs = np.arange(1, len(values) + 1)
+                (self.lines_[term],) = self.ax_.plot(epochs, values, **style)
+            if self.best_epoch is not None:
+                label = f"kept: epoch {self.best_epoch}"
+                self.best_epoch_line_ = self.ax_.axvline(
+                    self.best_epoch, color=BLACK, linestyle=":", label=label
+                )
+            self._scale(chosen)
+            self._legend(list(self.lines_.values()))
         return self
 
     def _check_losses(self) -> None:
@@ -134,33 +122,28 @@ class TrainingHistoryDisplay:
         if not isinstance(losses, Mapping) or not losses:
             raise ValueError(f"losses must be a dict of one loss or more by name, got {losses!r}")
         for name, values in losses.items():
-            if np.ndim(values) != 1 or not len(values):
-                raise ValueError(f"losses must have a value an epoch, got {values!r} for {name!r}")
-            if np.asarray(values).dtype.kind not in "biuf":
-                raise ValueError(f"losses must be numbers, got {values!r} for {name!r}")
-            if not 1 <= (self.best_epoch or 1) <= len(values):
+            array = np.asarray(values)
+            if array.ndim != 1 or not len(array) or array.dtype.kind not in "biuf":
+                raise ValueError(f"losses must be a number per epoch, got {values!r} for {name!r}")
+            if not 1 <= (self.best_epoch or 1) <= len(array):
                 raise ValueError(
-                    f"best_epoch must be one of {len(values)} epochs, got {self.best_epoch!r}"
+                    f"best_epoch must be one of {len(array)} epochs, got {self.best_epoch!r}"
                 )
 
-    def _scale(self, *, logarithmic: bool) -> None:
+    def _scale(self, terms: list[str]) -> None:
         from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
         ax = self.ax_
-        if logarithmic:
+        values = np.concatenate([np.asarray(self.losses[term], dtype=float) for term in terms])
+        values = values[np.isfinite(values)]
+        if len(values) and 0 < 10 * values.min() < values.max():
             ax.set_yscale("log")
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter(NullFormatter())
         scale = " (log scale)" if ax.get_yscale() == "log" else ""  # axes may be drawn in again
-        finish(ax, xlabel="epoch", ylabel=f"mean loss a row{scale}")
+        label_axes(ax, "epoch", f"mean loss a row{scale}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-    def _spread(self, terms: list[str]) -> float:
-        """Ratio of the largest to the smallest finite loss; 1 where one is not positive."""
-        values = np.concatenate([np.asarray(self.losses[term], dtype=float) for term in terms])
-        values = values[np.isfinite(values)]
-        return float(values.max() / values.min()) if len(values) and values.min() > 0 else 1.0
 
     @classmethod
     def from_estimator(
@@ -200,7 +183,7 @@ class TrainingHistoryDisplay:
         ValueError
             If a term is unknown.
         """
-        check_keywords(cls.from_estimator, kwargs, draws="plot")
+        cls._check_matplotlib("from_estimator")
         estimator, _ = inside(estimator)
         if hasattr(estimator, "max_epochs"):
             check_is_fitted(estimator)

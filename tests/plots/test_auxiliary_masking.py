@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -53,16 +52,6 @@ def test_a_fitted_classifier_is_named_by_its_class_and_asked_once(clf, data):
     assert list(display.curves) == ["LogisticRegression"]
 
 
-def test_it_draws_into_the_users_axes_with_the_users_keywords(curve):
-    _, axes = plt.subplots(1, 2)
-    display = AuxiliaryMaskingDisplay(curves={"joint": curve})
-    assert display.plot(axes[1], c="red") is display
-    assert display.ax_ is axes[1]
-    assert display.lines_[0].get_color() == "red"
-
-
-def test_no_curve_and_no_matplotlib_are_told(no_matplotlib):
+def test_no_curve_is_refused():
     with pytest.raises(ValueError, match="at least one MaskingCurve"):
         AuxiliaryMaskingDisplay.from_curves({})
-    with pytest.raises(ImportError, match="from_estimator needs matplotlib"):
-        AuxiliaryMaskingDisplay.from_estimator(None, None, None)

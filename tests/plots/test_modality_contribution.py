@@ -1,7 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -90,10 +89,13 @@ def test_drawn_again_there_is_one_colour_bar_and_one_number_a_cell():
 
 @pytest.mark.parametrize(
     ("user", "colours"),
-    [({}, {"black", "white"}), ({"vmin": -9, "vmax": 9}, {"black"}), ({"vmax": -8}, {"white"})],
+    [
+        ({}, {"black", "white"}),
+        ({"vmin": -9, "vmax": 9, "cmap": "PuOr"}, {"black"}),
+        ({"vmin": -9, "vmax": -8}, {"white"}),
+    ],
 )
 def test_numbers_can_be_read_on_the_colours_that_the_user_chose(user, colours):
-    user = {"vmin": -9} | user if "vmax" in user else user
     display = ModalityContributionDisplay.from_contributions(made(), by_class=True, **user)
     assert {text.get_color() for text in display.texts_} == colours
 
@@ -121,17 +123,3 @@ def test_a_fitted_classifier_is_asked_with_the_same_arguments(clf, data):
     known = modality_contributions(clf, data.X, data.y, n_bootstrap=20, random_state=0)
     assert_allclose(display.contributions.values, known.values)
     assert_allclose(display.contributions.interval, known.interval)
-
-
-def test_it_draws_into_the_users_axes_with_the_users_keywords():
-    _, axes = plt.subplots(1, 2)
-    display = ModalityContributionDisplay(contributions=made())
-    assert display.plot(axes[0], color="red") is display
-    assert display.ax_ is axes[0]
-    assert display.bars_[0].get_facecolor() == (1, 0, 0, 1)
-    assert display.plot(axes[1], by_class=True, cmap="Greys").image_.cmap.name == "Greys"
-
-
-def test_without_matplotlib_nothing_is_computed_before_the_error(no_matplotlib):
-    with pytest.raises(ImportError, match="from_estimator needs matplotlib"):
-        ModalityContributionDisplay.from_estimator(None, None, None)

@@ -40,18 +40,12 @@ def test_each_group_has_its_line_and_its_share(report):
     display = OverlapDisplay.from_overlap(report, groups=["a", "a", "a", "b", "b"])
     assert texts(display)[:2] == ["a: 67% of 3 rows weak", "b: 0% of 2 rows weak"]
     assert [len(lines) for lines in display.lines_] == [2, 2]
-    with pytest.raises(ValueError, match="groups has 1 entries for 5 rows"):
-        OverlapDisplay.from_overlap(report, groups=["a"])
 
 
 def test_one_axes_takes_the_supported_weight_and_two_take_both(report):
     _, axes = plt.subplots(1, 3)
-    display = OverlapDisplay.from_overlap(report, ax=axes[0], color="red")
-    assert len(display.lines_) == 1
-    assert display.lines_[0][0].get_color() == "red"
+    assert len(OverlapDisplay.from_overlap(report, ax=axes[0]).lines_) == 1
     assert_array_equal(OverlapDisplay.from_overlap(report, ax=axes[1:]).axes_, axes[1:])
-    with pytest.raises(ValueError, match="one or two Axes, got 3"):
-        OverlapDisplay.from_overlap(report, ax=axes)
 
 
 def test_an_estimator_is_asked_and_its_warning_comes_through(clf, data):
@@ -60,8 +54,3 @@ def test_an_estimator_is_asked_and_its_warning_comes_through(clf, data):
         display = OverlapDisplay.from_estimator(clf, far)
     with pytest.warns(OverlapWarning):
         assert_array_equal(display.report.supported, overlap(clf, far).supported)
-
-
-def test_without_matplotlib_the_error_names_the_extra(no_matplotlib):
-    with pytest.raises(ImportError, match=r"from_estimator needs matplotlib.*\[plots\]"):
-        OverlapDisplay.from_estimator(None, None)

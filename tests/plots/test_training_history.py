@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -53,13 +52,11 @@ def test_a_pipeline_and_a_search_are_asked_for_the_network_inside(data):
 
 def test_chosen_terms_keep_their_style_and_others_are_left_out(clf):
     every = TrainingHistoryDisplay.from_estimator(clf)
-    figure, ax = plt.subplots()
-    some = TrainingHistoryDisplay.from_estimator(clf, terms=["outcome"], ax=ax, linewidth=5)
+    some = TrainingHistoryDisplay.from_estimator(clf, terms=["outcome"], linewidth=5)
     assert list(some.lines_) == ["outcome"]
     line = some.lines_["outcome"]
     assert line.get_color() == every.lines_["outcome"].get_color()
     assert line.get_linewidth() == 5
-    assert (some.ax_, some.figure_) == (ax, figure)
     with pytest.raises(ValueError, match=r"some of \['criterion', .*got \['held out'\]"):
         every.plot(terms=["held out"])
 
@@ -91,6 +88,10 @@ def test_an_estimator_without_a_network_is_refused_by_name(data):
         TrainingHistoryDisplay.from_estimator(LogisticRegression().fit(data.X, data.y))
 
 
-def test_without_matplotlib_the_error_names_the_extra(no_matplotlib):
-    with pytest.raises(ImportError, match=r"from_estimator needs matplotlib.*\[plots\]"):
-        TrainingHistoryDisplay.from_estimator(None)
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [({}, "{}"), ([1], r"\[1\]"), ({"a": 1}, "1 for 'a'"), ({"a": ["x"]}, r"\['x'\] for 'a'")],
+)
+def test_what_holds_no_losses_is_refused(losses, words):
+    with pytest.raises(ValueError, match=f"losses must .*{words}"):
+        TrainingHistoryDisplay(losses=losses).plot()
