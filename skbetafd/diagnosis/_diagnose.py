@@ -188,7 +188,6 @@ def _rules(
     y: np.ndarray, groups: np.ndarray | None, repeats: list[list[Fold]]
 ) -> tuple[list[str], dict[str, str]]:
     """Give the rules to try, and why others can't be."""
-    rules = [rule for rule in REMEDIES if rule in RULES]
     parts = [fold.train for folds in repeats for fold in folds]
     skipped, why = {}, None
     if min(np.unique(y[part], return_counts=True)[1].min() for part in parts) < 2:
@@ -197,8 +196,8 @@ def _rules(
         why = "a training part is one group"
     if why:
         why += ", and the rule needs rows to decide on"
-        skipped = {rule: why for rule in rules if RULES[rule].needs_validation}
-    return [rule for rule in rules if rule not in skipped], skipped
+        skipped = {rule: why for rule in REMEDIES if RULES[rule].needs_validation}
+    return [rule for rule in REMEDIES if rule not in skipped], skipped
 
 
 def _right_jointly(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.special import comb
 
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, checked_arguments
@@ -231,15 +231,10 @@ def modality_contributions(
 
 def shapley_weights(names: Sequence[str], subsets: Sequence[Subset]) -> np.ndarray:
     """Give the matrix (n_modalities, n_subsets) that turns the subsets' scores into values."""
-    n = len(names)
-    weights = np.zeros((n, len(subsets)))
-    for column, subset in enumerate(subsets):
-        size = len(subset)
-        for row, name in enumerate(names):
-            others = size - 1 if name in subset else size
-            share = math.factorial(others) * math.factorial(n - others - 1) / math.factorial(n)
-            weights[row, column] = share if name in subset else -share
-    return weights
+    inside = np.array([[name in subset for subset in subsets] for name in names])
+    n_others = inside.sum(axis=0) - inside
+    share = 1 / (len(names) * comb(len(names) - 1, n_others))
+    return np.where(inside, share, -share)
 
 
 def _imbalance(values: np.ndarray) -> float:

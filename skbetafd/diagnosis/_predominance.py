@@ -29,7 +29,7 @@ def right_alone(
     NaN where the row lacks the modality.
     """
     right = np.full((len(y), len(X.names)), np.nan)
-    predict_alone = _by_probe if len(y) < PROBE_BELOW else _by_network
+    few = len(y) < PROBE_BELOW
     for fold in folds:
         for m, name in enumerate(X.names):
             bar.set_description(f"{fold.name}, {name!r} alone")
@@ -40,37 +40,17 @@ def right_alone(
                     if not len(train):
                         raise ValueError("NaN in every training row")
                     alone = MultiModalArray({name: X[name]})
-                    predicted = predict_alone(alone, y, groups, train, test, fold.seed, params)
+                    if few:
+                        rows, weight = np.asarray(alone, dtype=np.float64), np.ones(len(train))
+                        predicted = probe_predict(rows[train], y[train], weight, rows[test])
+                    else:
+                        clf = UnimodalClassifier(random_state=fold.seed, **params)
+                        clf._keep_interrupted = False
+                        clf.fit(alone[train], y[train], groups=rows_of(groups, train))
+                        predicted = clf.predict(alone[test])
                     right[test, m] = predicted == y[test]
             bar.update()
     return right
-
-
-def _by_network(
-    X: MultiModalArray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    train: np.ndarray,
-    test: np.ndarray,
-    seed: int,
-    params: dict[str, Any],
-) -> np.ndarray:
-    clf = UnimodalClassifier(random_state=seed, **params)
-    clf._keep_interrupted = False
-    return clf.fit(X[train], y[train], groups=rows_of(groups, train)).predict(X[test])
-
-
-def _by_probe(
-    X: MultiModalArray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    train: np.ndarray,
-    test: np.ndarray,
-    seed: int,
-    params: dict[str, Any],
-) -> np.ndarray:
-    rows = np.asarray(X, dtype=np.float64)
-    return probe_predict(rows[train], y[train], np.ones(len(train)), rows[test])
 
 
 def resampled_means(right: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._utils.messages import named
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions
 from ..estimators.network_classifier import NetworkClassifier
@@ -102,10 +103,8 @@ class Replacement:
 def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
     if background is None:
         return evaluation.X
-    try:
+    with named("background"):
         return read_rows(evaluation.estimator, background)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"background: {error}") from error
 
 
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:

@@ -528,12 +528,9 @@ class FrontDoorMultiModalClassifier(
             if encoding.module is not None
         ]
         if modules:
-            return (
-                ": only a fit with the library's own encoders is kept, but encoders has a module "
-                f"or callable for modality {modules[0]!r}"
-            )
+            return f" with a module or callable of encoders, of modality {modules[0]!r}"
         if self.accelerate:
-            return " with accelerate=True: the processes would find different fits"
+            return " with accelerate=True"
         called = self.callbacks or hasattr(self, "_skl_callbacks")
         if called or not isinstance(self.random_state, Integral):
             return (

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
-from sklearn.utils.validation import column_or_1d
-
 from .._utils.all_or_nothing import all_or_nothing
+from .._utils.messages import named
+from .._utils.sklearn_compat import check_partial_fit_first_call
 from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
 from ..fitting.warm_start import Start
@@ -124,23 +123,15 @@ class PartialFitMixin(NetworkClassifier):
     def _stream_request(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, *, begun: bool
     ) -> FitRequest:
-        if not begun and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
             classes = as_numpy("classes", classes, "name the labels there are")
-            if np.ndim(classes) != 1:
-                raise ValueError(f"classes must be a sequence of labels, got {classes!r}")
-            classes = np.unique(column_or_1d(classes, input_name="classes"))
-        if not begun and len(classes) < 2:
+        with named("classes"):
+            check_partial_fit_first_call(self, classes)
+        classes = self.classes_
+        if len(classes) < 2:
             raise ValueError(f"partial_fit needs at least 2 classes, got {classes.tolist()}")
-        if begun and classes is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes.tolist()} are not those of the first call, "
-                f"{self.classes_.tolist()}"
-            )
         if begun:
             X = read_prediction_input(self, X, self._layout, padded=self._padded())
-            classes = self.classes_
         else:
             X, self._layout = read_training_input(self, X, self.modalities)
         request = self._request_of_rows(X, y, sample_weight, classes=classes, first=not begun)

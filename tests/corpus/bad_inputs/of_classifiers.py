@@ -193,7 +193,7 @@ PARTIAL = [
         ({"self": Made(unfitted), "classes": [1]}, ValueError, ("2 classes", "[1]")),
         ({"self": Made(unfitted), "classes": "012"}, ValueError, ("classes", "'012'")),
         ({"self": Made(unfitted), "classes": [0, 1]}, ValueError, ("y", "label 2", "0, 1")),
-        ({"self": Made(unfitted), "classes": [0, 1, np.nan]}, ValueError, ("classes", "nan")),
+        ({"self": Made(unfitted), "classes": [0, 1, np.nan]}, ValueError, ("classes", "NaN")),
         ({"classes": [0, 1]}, ValueError, ("classes=[0, 1]", "[0, 1, 2]")),
         ({"y": LABEL + 1}, ValueError, ("y has the label 3", "0, 1, 2")),
         ({"y": LABEL[:9]}, ValueError, ("y has 9 entries", "60 rows")),
