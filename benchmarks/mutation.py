@@ -51,18 +51,17 @@ PARTS = {
             "tests/inputs/test_columns.py",
             "tests/inputs/test_validation.py",
             "tests/inputs/test_frames.py",
-            "tests/test_bad_input.py",
+            "tests/bad_input/test_every_entry.py",
         ),
     ),
     "targets": (
         ("inputs/labels.py", "inputs/numeric.py"),
         (
-            "tests/inputs/test_lengths.py",
             "tests/training/test_training_control.py",
             "tests/inputs/test_sparse_modalities.py",
             "tests/inputs/test_validation.py",
-            "tests/test_bad_input.py",
-            "tests/test_bad_input_corpus.py",
+            "tests/bad_input/test_every_entry.py",
+            "tests/bad_input/test_fit.py",
         ),
     ),
 }

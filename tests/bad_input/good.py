@@ -109,19 +109,17 @@ def continuous():
 
 
 @cache
-def report():
+def criterion():
     return causal.check_criterion(GRAPH, **ROLES)
 
 
 @cache
-def curve():
-    return skbetafd.auxiliary_masking_curve(
-        _fitted(unfitted), X, LABEL, shares=[0, 1], n_repeats=1, random_state=0
+def masking_curves():
+    clf = _fitted(unfitted)
+    curve = skbetafd.auxiliary_masking_curve(
+        clf, X, LABEL, shares=[0, 1], n_repeats=1, random_state=0
     )
-
-
-def curves():
-    return {"mine": curve()}
+    return {"mine": curve}
 
 
 @cache
@@ -136,6 +134,29 @@ def how_supported():
 
 def codes():
     return _fitted(unfitted).codes(X)
+
+
+def changed(array, index, value):
+    """Put one value into a copy."""
+    array = np.array(array, dtype=np.result_type(array, type(value)))
+    array[index] = value
+    return array
+
+
+def objects(*entries):
+    array = np.empty(len(entries), dtype=object)
+    for i, entry in enumerate(entries):
+        array[i] = entry
+    return array
+
+
+def video(value):
+    return {"audio": AUDIO, "video": value}
+
+
+def of(entry, *cases):
+    """Name the entry of cases: what is spoiled, the error, and words of its message."""
+    return [(entry, bad, error, words) for bad, error, *words in cases]
 
 
 class Made(partial):
@@ -172,7 +193,8 @@ def _of_classifiers():
         with_label = {**rows, "y": LABEL}
         if make is discrete:
             with_label_and_reading = {**with_label, "mediator": READING}
-        yield f"{name}.fit", (new, with_label_and_reading if make is discrete else with_label)
+        fitting = done if make is unfitted else new  # a refused fit leaves an earlier one as it was
+        yield f"{name}.fit", (fitting, with_label_and_reading if make is discrete else with_label)
         yield f"{name}.score", (done, with_label)
         yield f"{name}.set_params", (new, {})
         for method in ("predict", "predict_proba", "predict_log_proba", "modality_codes"):
@@ -186,29 +208,76 @@ def _of_classifiers():
 
 
 def _of_displays():
+    report, shares = Made(criterion), Made(contributions)
+    curves = {"curves": Made(masking_curves)}
+    overlap = {"report": Made(how_supported)}
     drawn = {
         "BetaPathDisplay": {"betas": np.array(BETAS), "scores": np.ones((1, 2))},
-        "AuxiliaryMaskingDisplay": {"curves": Made(curves)},
-        "CriterionDisplay": {"graph": GRAPH, "report": Made(report)},
+        "AuxiliaryMaskingDisplay": curves,
+        "CriterionDisplay": {"graph": GRAPH, "report": report},
         "KnowledgeContextDisplay": {
             "points": {"knowledge": np.eye(3)[:, :2], "context": np.eye(3)[:, :2]},
             "colourings": {"class": ["a", "b", "c"]},
         },
-        "ModalityContributionDisplay": {"contributions": Made(contributions)},
-        "OverlapDisplay": {"report": Made(how_supported)},
+        "ModalityContributionDisplay": {"contributions": shares},
+        "OverlapDisplay": overlap,
         "TrainingHistoryDisplay": {"losses": {"loss": np.ones(3)}},
     }
     for name, arguments in drawn.items():
         yield f"plots.{name}", (None, arguments)
         yield f"plots.{name}.plot", (Made(_display, name, arguments), {})
+    proba = {"y_true": LABEL, "proba_path": np.full((2, N, 3), 1 / 3)}
+    search_results = {"cv_results": Made(folds), "X": container(), "y": LABEL}
+    made_from = {
+        "BetaPathDisplay.from_estimator": {**EVALUATED, "betas": BETAS},
+        "BetaPathDisplay.from_predictions": {**proba, "betas": BETAS},
+        "BetaPathDisplay.from_cv_results": {**search_results, "betas": BETAS},
+        "BetaPathDisplay.from_search": {"search": Made(fitted, search)},
+        "AuxiliaryMaskingDisplay.from_curves": curves,
+        "AuxiliaryMaskingDisplay.from_estimator": {**TESTED, "shares": [0, 1], "n_repeats": 1},
+        "CriterionDisplay.from_graph": {"graph": GRAPH, **ROLES},
+        "CriterionDisplay.from_report": {"graph": GRAPH, "report": report},
+        "KnowledgeContextDisplay.from_codes": {"codes": Made(codes)},
+        "KnowledgeContextDisplay.from_estimator": {"estimator": FITTED, "X": X},
+        "ModalityContributionDisplay.from_contributions": {"contributions": shares},
+        "ModalityContributionDisplay.from_estimator": {**TESTED, "n_bootstrap": 2, "n_repeats": 1},
+        "OverlapDisplay.from_estimator": {"estimator": FITTED, "X": X},
+        "OverlapDisplay.from_overlap": overlap,
+        "TrainingHistoryDisplay.from_estimator": {"estimator": FITTED},
+    }
+    yield from ((f"plots.{name}", (None, arguments)) for name, arguments in made_from.items())
 
 
 def _display(name, arguments):
     return getattr(plots, name)(**{key: given(value) for key, value in arguments.items()})
 
 
+def _of_causal():
+    model, world = Made(scm), Made(continuous)
+    rows = {"n_samples": 5, "random_state": 0}
+    roles = {role: node for role, node in ROLES.items() if role != "mediator"}
+    without_auxiliary = {role: node for role, node in ROLES.items() if role != "auxiliary"}
+    yield "check_criterion", (None, {"graph": GRAPH, **ROLES})
+    yield "find_mediators", (None, {"graph": GRAPH, **roles})
+    yield "find_auxiliary", (None, {"graph": GRAPH, **without_auxiliary})
+    yield "front_door_adjustment", (None, {"joint": JOINT})
+    yield "stochastic_adjustment", (None, {"joint": JOINT})
+    yield "StructuralCausalModel", (None, {"graph_or_parents": PARENTS, "cardinalities": 2})
+    yield "StructuralCausalModel.joint", (model, {"variables": ["T", "Y"]})
+    yield "StructuralCausalModel.do", (model, {})
+    yield "StructuralCausalModel.shift", (model, {})
+    yield "StructuralCausalModel.interventional", (model, {"outcome": "Y", "treatment": "T"})
+    yield "StructuralCausalModel.sample", (model, rows)
+    yield "ContinuousFrontDoorModel", (None, {})
+    for name in ("mediator_mean", "proba_seeing", "proba_doing"):
+        yield f"ContinuousFrontDoorModel.{name}", (world, ROWS_T_A)
+    yield "ContinuousFrontDoorModel.sample", (world, rows)
+
+
 GOOD = {
     **dict(_of_classifiers()),
+    **dict(_of_displays()),
+    **{f"causal.{name}": call for name, call in _of_causal()},
     "FrontDoorMultiModalClassifier.partial_fit": (Made(streamed), FIT),
     "load": (None, {"path": "model.safetensors"}),
     "dask_backend": (None, {"client": None}),
@@ -227,67 +296,8 @@ GOOD = {
     "unimodal_gap": (None, {"estimator": Made(fusion), **FIT, "cv": 2, "random_state": 0}),
     "auxiliary_masking_curve": (None, {**TESTED, "shares": [0, 1], "n_repeats": 1}),
     "overlap": (None, {"clf": FITTED, "X": X}),
-    "causal.check_criterion": (None, {"graph": GRAPH, **ROLES}),
-    "causal.find_mediators": (
-        None,
-        {"graph": GRAPH, "treatment": "T", "outcome": "Y", "auxiliary": "A"},
-    ),
-    "causal.find_auxiliary": (
-        None,
-        {"graph": GRAPH, "treatment": "T", "outcome": "Y", "mediator": "Z"},
-    ),
-    "causal.front_door_adjustment": (None, {"joint": JOINT}),
-    "causal.stochastic_adjustment": (None, {"joint": JOINT}),
-    "causal.StructuralCausalModel": (None, {"graph_or_parents": PARENTS, "cardinalities": 2}),
-    "causal.StructuralCausalModel.joint": (Made(scm), {"variables": ["T", "Y"]}),
-    "causal.StructuralCausalModel.do": (Made(scm), {}),
-    "causal.StructuralCausalModel.shift": (Made(scm), {}),
-    "causal.StructuralCausalModel.interventional": (
-        Made(scm),
-        {"outcome": "Y", "treatment": "T"},
-    ),
-    "causal.StructuralCausalModel.sample": (Made(scm), {"n_samples": 5, "random_state": 0}),
-    "causal.ContinuousFrontDoorModel": (None, {}),
-    "causal.ContinuousFrontDoorModel.mediator_mean": (Made(continuous), ROWS_T_A),
-    "causal.ContinuousFrontDoorModel.proba_seeing": (Made(continuous), ROWS_T_A),
-    "causal.ContinuousFrontDoorModel.proba_doing": (Made(continuous), ROWS_T_A),
-    "causal.ContinuousFrontDoorModel.sample": (
-        Made(continuous),
-        {"n_samples": 5, "random_state": 0},
-    ),
     "datasets.load_multiple_features": (None, {"views": ("mor",)}),
     "datasets.confound": (None, {**FIT, "modality": "audio", "random_state": 0}),
     "datasets.make_confounded_modalities": (None, {"n_samples": 20, "random_state": 0}),
-    **dict(_of_displays()),
-    "plots.BetaPathDisplay.from_estimator": (None, {**EVALUATED, "betas": BETAS}),
-    "plots.BetaPathDisplay.from_predictions": (
-        None,
-        {"y_true": LABEL, "proba_path": np.full((2, N, 3), 1 / 3), "betas": BETAS},
-    ),
-    "plots.BetaPathDisplay.from_cv_results": (
-        None,
-        {"cv_results": Made(folds), "X": container(), "y": LABEL, "betas": BETAS},
-    ),
-    "plots.BetaPathDisplay.from_search": (None, {"search": Made(fitted, search)}),
-    "plots.AuxiliaryMaskingDisplay.from_curves": (None, {"curves": Made(curves)}),
-    "plots.AuxiliaryMaskingDisplay.from_estimator": (
-        None,
-        {**TESTED, "shares": [0, 1], "n_repeats": 1},
-    ),
-    "plots.CriterionDisplay.from_graph": (None, {"graph": GRAPH, **ROLES}),
-    "plots.CriterionDisplay.from_report": (None, {"graph": GRAPH, "report": Made(report)}),
-    "plots.KnowledgeContextDisplay.from_codes": (None, {"codes": Made(codes)}),
-    "plots.KnowledgeContextDisplay.from_estimator": (None, {"estimator": FITTED, "X": X}),
-    "plots.ModalityContributionDisplay.from_contributions": (
-        None,
-        {"contributions": Made(contributions)},
-    ),
-    "plots.ModalityContributionDisplay.from_estimator": (
-        None,
-        {**TESTED, "n_bootstrap": 2, "n_repeats": 1},
-    ),
-    "plots.OverlapDisplay.from_estimator": (None, {"estimator": FITTED, "X": X}),
-    "plots.OverlapDisplay.from_overlap": (None, {"report": Made(how_supported)}),
-    "plots.TrainingHistoryDisplay.from_estimator": (None, {"estimator": FITTED}),
 }
 """Entry: what it is called on (None: nothing), and its arguments."""
