@@ -11,8 +11,7 @@ import numpy as np
 
 from .._utils.arguments import check_integer, read_generator, read_numbers
 from .._utils.exceptions import PositivityError
-
-Nodes = tuple[Hashable, ...]
+from .graphs import Nodes
 
 MAX_NODES = 52
 """What np.einsum has letters for."""

@@ -17,7 +17,7 @@ from ..estimators.scorers import Predicted
 from ._evaluation import Evaluation, Score, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
 
-MOST_MODALITIES = 8
+MOST_PLAYERS = 8
 
 Subset = tuple[str, ...]
 
@@ -200,10 +200,10 @@ def modality_contributions(
             f"X is one modality, {names[0]!r}: there is nothing to share. Pass a MultiModalArray, "
             "a dict or a list, also to an estimator that was fitted on the flat table"
         )
-    if len(names) > MOST_MODALITIES:
+    if len(names) > MOST_PLAYERS:
         raise ValueError(
             f"X has {len(names)} modalities; the exact Shapley value predicts with every subset, "
-            f"and is offered for at most {MOST_MODALITIES}"
+            f"and is offered for at most {MOST_PLAYERS}"
         )
     rng = private_generator(random_state)
     replacement = Replacement(evaluation, method, background, n_repeats, rng)

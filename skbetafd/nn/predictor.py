@@ -46,7 +46,7 @@ class Standardisation(nn.Module):
         return torch.where(x.isnan(), torch.zeros_like(x), x)
 
 
-class Member(nn.Module):
+class MemberPredictor(nn.Module):
     """One network with its reference set, at a β."""
 
     def __init__(
@@ -106,7 +106,7 @@ class AdjustedPredictor(nn.Module):
     ----------
     scalers : sequence of Standardisation
         One a modality, in the order of the inputs.
-    members : sequence of Member
+    members : sequence of MemberPredictor
         Their probabilities are averaged.
     labels : Tensor of shape (n_classes,), int64
         What stands for each class in the output.
@@ -119,7 +119,7 @@ class AdjustedPredictor(nn.Module):
     def __init__(
         self,
         scalers: Sequence[Standardisation],
-        members: Sequence[Member],
+        members: Sequence[MemberPredictor],
         labels: Tensor,
         order: Sequence[int],
     ) -> None:

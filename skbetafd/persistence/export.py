@@ -22,8 +22,7 @@ from ..fitting.request import READ_AT_PREDICTION
 from ..fitting.scaling import ModalityScaler
 from ..nn.adjustment import ReferenceSet
 from ..nn.modes import predicting, without_autocast
-from ..nn.predictor import AdjustedPredictor, Standardisation
-from ..nn.predictor import Member as PredictorMember
+from ..nn.predictor import AdjustedPredictor, MemberPredictor, Standardisation
 
 OUTPUTS = ("probabilities", "label")
 INNER = "inner::"
@@ -77,7 +76,7 @@ class ExportMixin:
         scalers = [_standardisation(name, e.kind, scaler) for name, e, scaler in named]
         with torch.inference_mode(False), predicting():
             members = [
-                PredictorMember(
+                MemberPredictor(
                     deepcopy(member.net.module_).float().cpu().requires_grad_(False),
                     ReferenceSet(*(t.float().cpu().clone() for t in member.references)),
                     float(beta),

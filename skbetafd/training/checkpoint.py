@@ -16,7 +16,7 @@ from .._utils.files import whole_file
 from ..nn.encoders import has_user_modules
 from .stopping import KeepEpoch, OwnCallback, callback_of
 
-FORMAT = 3
+CHECKPOINT_FORMAT = 3
 FIELDS = {"format", "fingerprint", "seeds", "complete", "state"}
 
 
@@ -37,7 +37,7 @@ class Checkpoint:
     def save(self, net: NeuralNet, *, complete: bool) -> None:
         """Write the state of a net, so that the file is at any time the old one or the new."""
         content = {
-            "format": FORMAT,
+            "format": CHECKPOINT_FORMAT,
             "fingerprint": self.fingerprint,
             "seeds": list(self.seeds),
             "complete": complete,
@@ -91,7 +91,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
             "checkpoint; delete it to begin anew"
         ) from error
     same_fields = isinstance(content, dict) and content.keys() == FIELDS
-    if not same_fields or content["format"] != FORMAT:
+    if not same_fields or content["format"] != CHECKPOINT_FORMAT:
         raise ValueError(
             f"{str(path)!r} is no checkpoint of this version of skbetafd; choose another "
             "checkpoint_dir or delete it"

@@ -25,7 +25,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         raise ValueError(f"device {device!r} can't be used here: {error}") from error
 
 
-Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 ON_A_CPU = "DefaultCPUAllocator"
 """In the RuntimeError by which torch says that the machine's own memory is full."""
@@ -36,7 +36,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return own or ON_A_CPU in str(error)
 
 
-def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part]:
+def in_parts(work: Callable[[slice], Result], n_rows: int, size: int) -> list[Result]:
     """Work through rows, `size` of them at once, or as few as the memory holds.
 
     Warns
@@ -49,7 +49,7 @@ def in_parts(work: Callable[[slice], Part], n_rows: int, size: int) -> list[Part
     torch.OutOfMemoryError, MemoryError, RuntimeError
         Of NumPy or torch, if not even one row fits; with a note on what to change.
     """
-    parts: list[Part] = []
+    parts: list[Result] = []
     start, asked = 0, int(size)  # a NumPy integer overflows in the sums
     size = asked
     while start < n_rows:
