@@ -39,14 +39,6 @@ def stack_level() -> int:
     return level + 1
 
 
-def calling_modules() -> Iterator[str]:
-    """Name the modules of the calls that are under way, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield str(frame.f_globals.get("__name__"))
-        frame = frame.f_back
-
-
 def _is_library(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in LIBRARIES
 

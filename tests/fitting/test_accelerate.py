@@ -102,7 +102,7 @@ def test_only_the_first_process_speaks_and_tells_that_members_are_not_stacked(
         ("small batches", "none"),
         ("diverged", "ValueError: Training diverged"),
         ("first's error", "ZeroDivisionError"),
-        ("n_jobs", "ValueError: accelerate=True trains in the processes of accelerate launch"),
+        ("n_jobs", "ValueError: n_jobs=2 starts processes beside those of accelerate=True"),
     ],
 )
 def test_what_is_refused_is_refused_in_both(case: str, words: str, seen: tuple[dict, dict]) -> None:

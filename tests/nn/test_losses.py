@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -93,12 +95,18 @@ def network(input_dims):
     )
 
 
-def evaluate(input_dims=(5, 4), present=None, **weights):
-    settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1} | weights
-    loss = FrontDoorLoss(**settings, temperature=0.1)
+def rows(input_dims=(5, 4), present=None):
     xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in input_dims]
-    y = torch.arange(16) % 3
-    return loss(network(input_dims), Batch(xs, y, torch.ones(16), present))
+    return Batch(xs, torch.arange(16) % 3, torch.ones(16), present)
+
+
+def make_loss(**weights):
+    settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1} | weights
+    return FrontDoorLoss(**settings, temperature=0.1)
+
+
+def evaluate(input_dims=(5, 4), present=None, **weights):
+    return make_loss(**weights)(network(input_dims), rows(input_dims, present))
 
 
 def test_the_criterion_is_the_weighted_sum_of_its_terms():
@@ -121,10 +129,7 @@ def test_without_an_auxiliary_there_is_nothing_to_share_or_to_disentangle():
 
 def gradients(present, term):
     net = network((5, 4))
-    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
-    terms = loss(net, Batch(xs, torch.arange(16) % 3, torch.ones(16), present))
-    terms[term].backward()
+    make_loss()(net, rows(present=present))[term].backward()
     return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
 
 
@@ -161,8 +166,7 @@ def test_disentangling_moves_the_codes_of_the_predominant_modality_alone():
 
 def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_the_label():
     net = network((5, 4))
-    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    codes, weight = net.encode(xs), torch.ones(16)
+    codes, weight = net.encode(rows().xs), torch.ones(16)
     opinion = net.knowledge_label(codes.knowledge).softmax(-1)
     both = hsic(codes.knowledge, codes.context, weight)
     both = both + hsic(codes.context, codes.auxiliary, weight)
@@ -172,11 +176,9 @@ def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_
 
 
 def test_the_label_term_is_the_expected_error_of_knowledge_alone():
-    net = network((5, 4))
-    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    y = torch.arange(16) % 3
-    proba = net.knowledge_label(net.encode(xs).knowledge).softmax(-1)
-    expected = 1 - proba[torch.arange(16), y].mean()
+    net, batch = network((5, 4)), rows()
+    proba = net.knowledge_label(net.encode(batch.xs).knowledge).softmax(-1)
+    expected = 1 - proba[torch.arange(16), batch.y].mean()
     torch.testing.assert_close(evaluate()["label"], expected)
 
 
@@ -188,28 +190,23 @@ def test_the_partial_network_moves_no_code(lacking):
 
 
 def test_the_partial_term_is_the_mean_over_what_is_shown_of_each_row():
-    net = network((5, 4))
-    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    y = torch.arange(16) % 3
-    codes = net.encode(xs)
-    head = net.partial
-    torch.nn.init.normal_(head.missing)
-
-    def entropy(hidden, gone, rows):
-        absent = sum(head.missing[view] for view in gone)
-        logits = head.out(torch.relu(hidden + absent))
-        return torch.nn.functional.cross_entropy(logits[rows], y[rows], reduction="sum")
-
     present = torch.ones(16, 2)
     present[:2, 1] = 0
-    seen = head.own_shares(xs)
+    net, batch = network((5, 4)), rows(present=present)
+    codes, head = net.encode(batch.xs), net.partial
+    torch.nn.init.normal_(head.missing)
+
+    def entropy(hidden, gone, which):
+        absent = sum(head.missing[view] for view in gone)
+        logits = head.out(torch.relu(hidden + absent))
+        return torch.nn.functional.cross_entropy(logits[which], batch.y[which], reduction="sum")
+
+    seen = head.own_shares(batch.xs)
     coded = head.knowledge(codes.knowledge) + head.context(codes.context)
     everywhere, where_there = slice(None), slice(2, 16)
     expected = entropy(seen[0], (0, 2), everywhere) + entropy(coded, (1, 2), everywhere)
     expected = (expected + entropy(seen[1], (0, 1), where_there)) / 48
-    loss = FrontDoorLoss(knowledge_weight=0, disentangle_weight=0, label_weight=0, temperature=0.1)
-    terms = loss(net, Batch(xs, y, torch.ones(16), present))
-    torch.testing.assert_close(terms["partial"], expected)
+    torch.testing.assert_close(make_loss()(net, batch)["partial"], expected)
 
 
 @pytest.mark.parametrize("loss", [hsic, lambda a, b, w: info_nce(a, b, w, 0.1)])
@@ -234,52 +231,51 @@ def test_batches_without_a_complete_row_leave_every_term_finite():
 
 
 def test_the_label_counts_after_a_fifth_of_the_epochs():
-    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
-    xs = [torch.randn(16, d, generator=torch.Generator().manual_seed(2)) for d in (5, 4)]
-    rows = Batch(xs, torch.arange(16) % 3, torch.ones(16))
-    from_start = loss(network((5, 4)), rows)
+    loss, net = make_loss(), network((5, 4))
+    from_start = loss(net, rows())
     loss.set_epoch(1, 10)
-    early = loss(network((5, 4)), rows)
+    early = loss(net, rows())
     loss.set_epoch(2, 10)
-    late = loss(network((5, 4)), rows)
-    assert late == from_start
+    assert loss(net, rows()) == from_start
     torch.testing.assert_close(early["disentangle"], evaluate(label_weight=0)["disentangle"])
     rest = early["outcome"] + 3 * early["knowledge"] + 2 * early["disentangle"] + early["partial"]
     torch.testing.assert_close(early["loss"], rest)
-
-
-def test_in_four_epochs_the_label_counts_from_the_first():
-    loss = FrontDoorLoss(knowledge_weight=3, disentangle_weight=2, label_weight=1, temperature=0.1)
     loss.set_epoch(0, 4)
-    assert loss.label_counts
+    assert loss(net, rows()) == from_start
 
 
 @pytest.fixture
 def batch():
-    """Three modalities, weighted rows, of which some lack a modality; and a criterion."""
+    """Weighted rows of three modalities, of which some lack one."""
     generator = torch.Generator().manual_seed(4)
     xs = [torch.randn(16, d, generator=generator) for d in (5, 4, 3)]
     weight = torch.rand(16, generator=generator) + 0.5
     present = torch.ones(16, 3)
     present[:4, 1] = present[2:6, 2] = present[6:8, 0] = 0
-    settings = {"knowledge_weight": 3, "disentangle_weight": 2, "label_weight": 1.5}
-    loss = FrontDoorLoss(**settings, temperature=0.1)
-    return loss, xs, torch.arange(16) % 3, weight / weight.mean(), present
+    return Batch(xs, torch.arange(16) % 3, weight / weight.mean(), present)
+
+
+@pytest.fixture
+def complete(batch):
+    return replace(batch, present=None)
+
+
+@pytest.fixture
+def net():
+    return network((5, 4, 3))
 
 
 def cross_entropy(logits, y):
     return torch.nn.functional.cross_entropy(logits, y, reduction="none")
 
 
-def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batch):
-    loss, xs, y, weight, present = batch
-    net = network((5, 4, 3))
-    codes = net.encode(xs)
+def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batch, net):
+    y, weight, present = batch.y, batch.weight, batch.present
+    z, s, a = codes = net.encode(batch.xs)
     complete, predominant = weight * present.prod(1), weight * present[:, 0]
-    opinion = net.knowledge_label(codes.knowledge).softmax(-1)
-    logits, counted = net.partial.training_logits(xs, codes, present, None)
+    opinion = net.knowledge_label(z).softmax(-1)
+    logits, counted = net.partial.training_logits(batch.xs, codes, present, None)
     entropies = torch.stack([cross_entropy(subset, y) for subset in logits])
-    z, s, a = codes
     expected = {
         "outcome": (complete * cross_entropy(net.head(*codes), y)).mean(),
         "label": (predominant * (1 - opinion[torch.arange(16), y])).mean(),
@@ -289,7 +285,7 @@ def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batc
         + directed_hsic([s, a], [predominant, complete], [(0, 1, 1.0)])
         + hsic(s, opinion, predominant),
     }
-    terms = loss(net, Batch(xs, y, weight, present))
+    terms = make_loss(label_weight=1.5)(net, batch)
     scales = {"outcome": 1, "label": 1.5, "partial": 1, "knowledge": 3, "disentangle": 2}
     whole = sum(scales[name] * term for name, term in expected.items())
     assert list(terms) == ["loss", *expected]
@@ -297,31 +293,29 @@ def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batc
         torch.testing.assert_close(terms[name], value, msg=name)
 
 
-def test_dropout_masks_reach_the_encoders_the_head_and_the_partial_network(batch):
-    loss, xs, y, weight, _ = batch
-    net = network((5, 4, 3))
+def test_dropout_masks_reach_the_encoders_the_head_and_the_partial_network(complete, net):
+    y, weight = complete.y, complete.weight
     generator = torch.Generator().manual_seed(5)
     masks = [2 * (torch.rand(16, d, generator=generator) < 0.5).float() for d in net.mask_dims]
-    logits, codes = net(xs, masks)
-    partial, _ = net.partial.training_logits(xs, codes, None, masks[1:-1])
-    terms = loss(net, Batch(xs, y, weight, masks=masks))
+    logits, codes = net(complete.xs, masks)
+    partial, _ = net.partial.training_logits(complete.xs, codes, None, masks[1:-1])
+    terms = make_loss()(net, replace(complete, masks=masks))
     torch.testing.assert_close(terms["outcome"], (weight * cross_entropy(logits, y)).mean())
     entropies = torch.stack([cross_entropy(subset, y) for subset in partial])
     torch.testing.assert_close(terms["partial"], (weight * entropies).mean())
 
 
-def test_held_out_rows_are_scored_by_seeing_and_by_what_they_have(batch):
-    loss, xs, y, weight, present = batch
-    net = network((5, 4, 3))
+def test_held_out_rows_are_scored_by_seeing_and_by_what_they_have(batch, complete, net):
+    loss = make_loss()
     torch.nn.init.normal_(net.partial.missing)
-    whole, partial = net(xs)[0], net.partial(xs, present)
-    torch.testing.assert_close(loss.held_out_logits(net, Batch(xs, y, weight)), whole)
-    logits = loss.held_out_logits(net, Batch(xs, y, weight, present))
+    whole, partial = net(batch.xs)[0], net.partial(batch.xs, batch.present)
+    torch.testing.assert_close(loss.held_out_logits(net, complete), whole)
+    logits = loss.held_out_logits(net, batch)
     torch.testing.assert_close(logits[8:], whole[8:])
     torch.testing.assert_close(logits[:8], partial[:8])
-    for given, found in ((None, whole), (present, logits)):
-        expected = (weight * cross_entropy(found, y)).mean()
-        torch.testing.assert_close(loss.held_out_loss(net, Batch(xs, y, weight, given)), expected)
+    for given, found in ((complete, whole), (batch, logits)):
+        expected = (batch.weight * cross_entropy(found, batch.y)).mean()
+        torch.testing.assert_close(loss.held_out_loss(net, given), expected)
 
 
 @pytest.mark.parametrize("name", ["knowledge", "disentangle", "label"])
@@ -352,43 +346,42 @@ def test_of_stacked_models_those_without_a_label_weight_take_no_part_of_the_opin
     torch.testing.assert_close(found, without + torch.tensor([0.0, 1.0]) * more)
 
 
-def test_rows_that_processes_share_are_compared_as_a_whole_batch(batch):
-    loss, xs, y, weight, _ = batch
-    net = network((5, 4, 3))
-    whole = loss(net, Batch(xs, y, weight))
+def test_rows_that_processes_share_are_compared_as_a_whole_batch(complete, net):
+    loss = make_loss()
+    whole = loss(net, complete)
 
     def twice(*tensors):
         return tuple(torch.cat([tensor, tensor.flip(0)], dim=0) for tensor in tensors)
 
     loss.whole_batch = twice
-    terms = loss(net, Batch(xs, y, weight))
-    codes = net.encode(xs)
+    terms = loss(net, complete)
+    codes = net.encode(complete.xs)
     left, right = net.project_knowledge(codes.knowledge), net.project_auxiliary(codes.auxiliary)
-    torch.testing.assert_close(terms["knowledge"], info_nce(*twice(left, right, weight), 0.1))
+    compared = twice(left, right, complete.weight)
+    torch.testing.assert_close(terms["knowledge"], info_nce(*compared, 0.1))
     torch.testing.assert_close(terms["disentangle"], whole["disentangle"])  # a mean over pairs
     torch.testing.assert_close(terms["outcome"], whole["outcome"])
 
 
 @pytest.mark.parametrize("lacking", [False, True])
-def test_each_of_stacked_models_has_the_terms_that_it_has_alone(batch, lacking):
-    loss, xs, y, weight, present = batch
-    present = present if lacking else None
-    one, two = network((5, 4, 3)), network((5, 4, 3))
+def test_each_of_stacked_models_has_the_terms_that_it_has_alone(batch, complete, net, lacking):
+    one = batch if lacking else complete
+    two, together = network((5, 4, 3)), network((5, 4, 3))
     for parameter in two.parameters():
         parameter.data.mul_(1.5)
-    together = network((5, 4, 3))
-    pairs = zip(one.parameters(), two.parameters(), strict=True)
+    pairs = zip(net.parameters(), two.parameters(), strict=True)
     for parameter, pair in zip(together.parameters(), pairs, strict=True):
         parameter.data = torch.stack(pair).detach()
+    flipped = one.rows(torch.arange(15, -1, -1))
 
-    def turned(tensor):
-        return torch.stack([tensor, tensor.flip(0)])
+    def stacked(name):
+        return torch.stack([getattr(one, name), getattr(flipped, name)])
 
-    rows = [turned(x) for x in xs], turned(y), turned(weight)
-    found = loss(together, Batch(*rows, turned(present) if lacking else None))
-    for i, net in enumerate((one, two)):
-        here = [x[i] for x in rows[0]], rows[1][i], rows[2][i]
-        expected = loss(net, Batch(*here, turned(present)[i] if lacking else None))
+    xs = [torch.stack(pair) for pair in zip(one.xs, flipped.xs, strict=True)]
+    present = stacked("present") if lacking else None
+    found = make_loss()(together, Batch(xs, stacked("y"), stacked("weight"), present))
+    for i, (model, own) in enumerate(((net, one), (two, flipped))):
+        expected = make_loss()(model, own)
         assert list(found) == list(expected)
         for name, value in expected.items():
             torch.testing.assert_close(found[name][i], value, msg=name)

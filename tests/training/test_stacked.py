@@ -27,12 +27,6 @@ def rows(n, widths=(4, 3), seed=0):
     return [rng.normal(size=(3, w))[y] + rng.normal(size=(n, w)) for w in widths], y
 
 
-def lacking(X, modality, which):
-    X = [x.copy() for x in X]
-    X[modality][which] = np.nan
-    return X
-
-
 def make(seed=0, **parameters):
     return FrontDoorMultiModalClassifier(**SMALL | {"random_state": seed} | parameters)
 
@@ -91,7 +85,7 @@ def stacks(monkeypatch):
     return sizes
 
 
-def test_networks_of_other_seeds_are_one_stack(stacks):
+def test_equal_shapes_are_one_stack_whose_networks_differ(stacks):
     data = rows(60)
     together = assert_together_equals_alone([(make(s, batch_size=16), data) for s in range(3)])
     assert stacks == [3]
@@ -99,105 +93,43 @@ def test_networks_of_other_seeds_are_one_stack(stacks):
     assert np.abs(first - second).max() > 1e-3
 
 
-@pytest.mark.parametrize("dropout", [0, 0.4])
-def test_row_counts_may_differ_as_far_as_the_number_of_batches_agrees(dropout, stacks):
-    sizes = (49, 55, 63, 64)
-    assert_together_equals_alone(
-        [(make(s, batch_size=16, dropout=dropout), rows(n, seed=n)) for s, n in enumerate(sizes)]
-    )
-    assert stacks == [4]
+def lacking(X, modality, which):
+    X = [x.copy() for x in X]
+    X[modality][which] = np.nan
+    return X
 
 
-def test_full_batches_of_any_length_are_one_stack(stacks):
-    assert_together_equals_alone([(make(batch_size=-1), rows(n)) for n in (20, 90)])
-    assert stacks == [2]
-
-
-def test_the_weights_of_the_losses_may_differ(stacks):
-    weights = [
-        {"knowledge_weight": 0.5},
-        {"disentangle_weight": 7},
-        {"label_weight": 3, "knowledge_weight": 1},
-    ]
-    assert_together_equals_alone([(make(**w), rows(60)) for w in weights])
-    assert stacks == [3]
-
-
-def test_a_term_that_is_off_in_one_network_is_off_there_only(stacks):
-    off = [{}, {"knowledge_weight": 0}, {"disentangle_weight": 0}, {"label_weight": 0}]
-    together = assert_together_equals_alone([(make(**w), rows(60)) for w in off])
-    recorded = ["train_knowledge_loss" in clf.history_[-1] for clf in together]
-    assert recorded == [True, False, True, True]
-    assert stacks == []
-
-
-def test_temperatures_are_not_mixed(stacks):
-    fits = [(make(s, temperature=t), rows(60)) for t in (0.1, 1.0) for s in (0, 1)]
-    assert_together_equals_alone(fits)
-    assert stacks == [2, 2]
-
-
-def test_dropout_may_differ(stacks):
-    assert_together_equals_alone([(make(dropout=p), rows(60)) for p in (0.1, 0.4, 0.7)])
-    assert stacks == [3]
-    assert_together_equals_alone([(make(dropout=p), rows(60)) for p in (0.0, 0.4)])
-    assert stacks == [3]
-
-
-def test_three_modalities_and_any_predominant(stacks):
-    fits = [(make(s, predominant=p), rows(50, (2, 2, 2))) for s, p in enumerate((0, 2, 0, 1, 2))]
-    assert_together_equals_alone(fits)
-    assert stacks == [2, 2]
-
-
-def test_one_modality(stacks):
-    fits = [(make(s, beta=0), rows(n, (4,))) for s, n in enumerate((33, 60))]
-    assert_together_equals_alone(fits)
-    assert stacks == [2]
-
-
-def test_five_modalities_with_rows_that_lack_some():
-    X, y = rows(50, (2, 1, 1, 2, 1))
-    some = lacking(X, 3, np.arange(50) % 4 == 0)
-    assert_together_equals_alone([(make(s), (some, y)) for s in range(2)])
-
-
-def test_rows_may_lack_modalities(stacks):
-    X, y = rows(60)
-    other, other_y = rows(55, seed=9)
+def rows_that_lack_modalities():
+    (X, y), (other, other_y) = rows(60), rows(55, seed=9)
     some = lacking(X, 1, np.arange(60) % 3 == 0)
     predominant = lacking(other, 0, np.arange(55) < 30)
-    fits = [(make(s, batch_size=16), data) for s, data in enumerate([(some, y), (X, y)])]
-    fits.append((make(5, batch_size=16), (predominant, other_y)))
-    assert_together_equals_alone(fits)
-    assert stacks == [2]
+    data = (some, y), (X, y), (predominant, other_y)
+    return [(make(s, batch_size=16), one) for s, one in enumerate(data)]
 
 
-def test_a_batch_in_which_no_row_has_all_modalities():
+def batches_in_which_no_row_has_all_modalities():
     X, y = rows(32)
     few = lacking(X, 1, np.arange(32) > 1)
-    fits = [(make(s, batch_size=4), (few, y)) for s in range(3)]
-    assert_together_equals_alone([*fits, (make(7, batch_size=4), (few, y))])
+    return [(make(s, batch_size=4), (few, y)) for s in range(3)]
 
 
-def test_sample_weights_are_of_each_network_s_own():
+def five_modalities_of_which_rows_lack_some():
+    X, y = rows(50, (2, 1, 1, 2, 1))
+    some = lacking(X, 3, np.arange(50) % 4 == 0)
+    return [(make(s), (some, y)) for s in range(2)]
+
+
+def sample_weights():
     rng = np.random.default_rng(3)
     fits = [
         (make(s, batch_size=16), (*rows(n), rng.uniform(0.01, 5, n)))
         for s, n in enumerate((50, 60, 49))
     ]
     zeros = (*rows(70), np.where(np.arange(70) < 52, 1.0, 0.0))
-    assert_together_equals_alone([*fits, (make(9, batch_size=16), zeros)])
+    return [*fits, (make(9, batch_size=16), zeros)]
 
 
-def test_numbers_of_classes_and_widths_are_not_mixed(stacks):
-    X, y = rows(60)
-    fits = [(make(), (X, y)), (make(), (X, y > 0)), (make(), rows(60, (4, 2)))]
-    assert_together_equals_alone(fits)
-    assert stacks == []
-
-
-def test_several_stacks_in_one_call_keep_their_order(stacks):
+def other_settings():
     settings = [
         {"hidden_dim": 8},
         {"hidden_dim": 6},
@@ -209,10 +141,71 @@ def test_several_stacks_in_one_call_keep_their_order(stacks):
         {"hidden_dim": 8, "random_state": 2},
         {"weight_decay": 0.5, "random_state": 8},
     ]
-    together = assert_together_equals_alone([(make(**s), rows(60)) for s in settings])
-    assert stacks == [2, 2, 2, 2]
-    epochs = [classifier.n_iter_ for classifier in together]
-    assert epochs == [setting.get("max_epochs", 3) for setting in settings]
+    return [(make(**s), rows(60)) for s in settings]
+
+
+def mediators(mediator):
+    return [(make(s), (*rows(60), None, m)) for s, m in enumerate((mediator, None) * 2)]
+
+
+def each_with(*parameters, n=60):
+    return [(make(**own), rows(n)) for own in parameters]
+
+
+READING = np.random.default_rng(4).normal(size=60)
+STACKS = {
+    "numbers of rows": (
+        [(make(s, batch_size=16), rows(n, seed=n)) for s, n in enumerate((49, 55, 63, 64))],
+        [4],
+    ),
+    "numbers of rows, no dropout": (
+        [(make(s, batch_size=16, dropout=0), rows(n)) for s, n in enumerate((49, 64))],
+        [2],
+    ),
+    "full batches": ([(make(batch_size=-1), rows(n)) for n in (20, 90)], [2]),
+    "weights of the losses": (
+        each_with(
+            {"knowledge_weight": 0.5},
+            {"disentangle_weight": 7},
+            {"label_weight": 3, "knowledge_weight": 1},
+        ),
+        [3],
+    ),
+    "terms that are off": (
+        each_with({}, *({f"{n}_weight": 0} for n in ("knowledge", "disentangle", "label"))),
+        [],
+    ),
+    "temperatures": (
+        each_with(*({"temperature": t, "random_state": s} for t in (0.1, 1.0) for s in (0, 1))),
+        [2, 2],
+    ),
+    "dropout": (each_with({"dropout": 0.1}, {"dropout": 0.4}, {"dropout": 0.7}), [3]),
+    "no dropout in one": (each_with({"dropout": 0.0}, {"dropout": 0.4}), []),
+    "three modalities, predominant ones": (
+        [(make(s, predominant=p), rows(50, (2, 2, 2))) for s, p in enumerate((0, 2, 0, 1, 2))],
+        [2, 2],
+    ),
+    "one modality": ([(make(s, beta=0), rows(n, (4,))) for s, n in enumerate((33, 60))], [2]),
+    "classes and widths": (
+        [(make(), rows(60)), (make(), (rows(60)[0], rows(60)[1] > 0)), (make(), rows(60, (4, 2)))],
+        [],
+    ),
+    "five modalities, of which rows lack some": (five_modalities_of_which_rows_lack_some(), [2]),
+    "rows that lack modalities": (rows_that_lack_modalities(), [2]),
+    "no complete row": (batches_in_which_no_row_has_all_modalities(), [3]),
+    "sample weights": (sample_weights(), [4]),
+    "settings, in order": (other_settings(), [2, 2, 2, 2]),
+    "categorical mediators": (mediators(np.digitize(READING, [-0.5, 0.5])), [2]),
+    "continuous mediators": (mediators(READING), [2]),
+}
+
+
+@pytest.mark.parametrize("differ", STACKS)
+def test_networks_that_differ_are_stacked_where_they_can_be_and_learn_as_alone(differ, stacks):
+    fits, sizes = STACKS[differ]
+    together = assert_together_equals_alone(fits)
+    assert stacks == sizes
+    assert [clf.n_iter_ for clf in together] == [clf.max_epochs for clf in together]
 
 
 def test_members_of_several_classifiers_share_a_stack(stacks):
@@ -232,16 +225,6 @@ def test_the_network_learns_in_float32_and_its_probabilities_agree():
         assert_allclose(path, expected.beta_path(X, BETAS), atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["categorical", "continuous"])
-def test_networks_with_a_mediator_are_trained_in_the_same_call(kind, stacks):
-    X, y = rows(60)
-    reading = np.random.default_rng(4).normal(size=60)
-    mediator = reading if kind == "continuous" else np.digitize(reading, [-0.5, 0.5])
-    fits = [(make(s), (X, y, None, m)) for s, m in enumerate((mediator, None, mediator, None))]
-    assert_together_equals_alone(fits)
-    assert stacks == [2]
-
-
 class StopAfter(Callback):
     def __init__(self, epochs):
         self.epochs = epochs
@@ -251,30 +234,16 @@ class StopAfter(Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("dropout", [0, 0.4])
-def test_a_network_that_a_callback_stops_leaves_the_others_in_peace(dropout, stacks):
-    def network(seed, *callbacks):
-        shared = {"max_epochs": 6, "batch_size": 16, "dropout": dropout}
-        return make(seed, callbacks=list(callbacks), **shared)
-
-    data = rows(60)
+@pytest.mark.parametrize("epochs", [(2, 6, 4, 6), (1, 1, 1, 1)])
+def test_a_network_that_a_callback_stops_leaves_the_others_in_peace(epochs, stacks):
+    shared = {"max_epochs": 6, "batch_size": 16}
     fits = [
-        (network(0, StopAfter(2)), data),
-        (network(1), data),
-        (network(2, StopAfter(4)), rows(49)),
-        (network(3), rows(55)),
+        (make(s, callbacks=[StopAfter(epoch)], **shared), rows(n))
+        for s, (epoch, n) in enumerate(zip(epochs, (60, 60, 49, 55), strict=True))
     ]
     together = assert_together_equals_alone(fits)
-    assert [classifier.n_iter_ for classifier in together] == [2, 6, 4, 6]
+    assert [classifier.n_iter_ for classifier in together] == list(epochs)
     assert stacks == [4]
-
-
-def test_all_networks_may_be_stopped_at_once_and_in_the_first_epoch():
-    data = rows(60)
-    together = assert_together_equals_alone(
-        [(make(s, callbacks=[StopAfter(1)]), data) for s in (0, 1)]
-    )
-    assert [classifier.n_iter_ for classifier in together] == [1, 1]
 
 
 def early_stopping(patience=2):
@@ -295,25 +264,18 @@ def test_early_stopping_looks_at_each_network_s_own_loss(stacks):
     assert stacks == [4]
 
 
-@pytest.mark.parametrize("name", [False, True], ids=["instance", "named"])
-def test_early_stopping_looks_at_each_member_s_own_loss(name):
-    callback = ("stop", early_stopping()) if name else early_stopping()
-    classifier = make(max_epochs=60, n_members=3, callbacks=[callback], batch_size=16)
-    for member in classifier.fit(*rows(60)).members_:
-        seen = member.net.history[:, "train_loss"]
-        assert len(seen) == epochs_of_patience(seen)
+def test_every_member_has_its_own_copy_of_a_callback():
+    class StopAtSecondCall(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.calls_ = 0
 
+        def on_epoch_end(self, net, **kwargs):
+            self.calls_ += 1
+            if self.calls_ == 2:
+                raise KeyboardInterrupt
 
-def epochs_of_patience(seen, patience=2, threshold=0.05):
-    """When skorch's rule stops: after `patience` epochs that are no better by the threshold."""
-    best, misses = np.inf, 0
-    for epoch, loss in enumerate(seen, start=1):
-        misses = 0 if loss < best else misses + 1
-        if misses == 0:
-            best = loss - threshold * abs(loss)
-        if misses == patience:
-            return epoch
-    return len(seen)
+    members = make(n_members=3, callbacks=[StopAtSecondCall()]).fit(*rows(60)).members_
+    assert [len(member.net.history) for member in members] == [2, 2, 2]
 
 
 class Spy(Callback):
@@ -368,24 +330,20 @@ class OnGradComputed(Callback):
         pass
 
 
-@pytest.mark.parametrize("callback", [OnBatchEnd, OnBatchBegin, OnGradComputed])
-@pytest.mark.parametrize("form", [lambda c: c, lambda c: c(), lambda c: ("own", c())])
-def test_a_callback_on_batches_is_trained_alone_and_said_so(form, callback, capsys, stacks):
+@pytest.mark.parametrize("callback", [OnBatchEnd(), OnBatchBegin, ("own", OnGradComputed())])
+def test_a_callback_on_batches_is_trained_alone_and_named(callback, capsys, stacks):
     data = rows(60)
-    fits = [(make(0), data), (make(1, callbacks=[form(callback)]), data), (make(2), data)]
+    fits = [(make(0), data), (make(1, callbacks=[callback]), data), (make(2), data)]
     together = fit_together(fits, verbose=1)
-    out = capsys.readouterr().out
-    assert "network 2 of 3 is trained by itself" in out
-    assert callback.__name__ in out
-    assert "network 1" not in out
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "by itself" in line]
+    assert line.startswith("network 2 of 3") and ("OnBatch" in line or "OnGradComputed" in line)
     assert stacks == [2]
     for found, expected in zip(together, fit_alone(fits), strict=True):
         assert_same_fit(found, expected, data[0])
 
 
 def test_a_callback_on_batches_sees_every_batch():
-    data = rows(60)
-    spy = OnBatchEnd()
+    data, spy = rows(60), OnBatchEnd()
     own = make(0, batch_size=16, callbacks=[spy])
     fit_all([own._request(*data, None, None), make(1)._request(*data, None, None)])
     assert spy.n_batches == 3 * 4
