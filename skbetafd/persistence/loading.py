@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..fitting.encodings import readings_of, resolve_encodings
-from ..fitting.request import Member
+from ..fitting.request import FitResult, Member
 from ..fitting.scaling import ModalityScaler, network_inputs
 from ..fitting.trainer import criterion, training_settings
 from ..inputs.modality_names import by_name, modality_position
@@ -180,14 +180,6 @@ def _set_description(estimator: Any, document: dict[str, Any], layout: Layout) -
         if len(features) != estimator.n_features_in_:
             raise ValueError(f"it names {len(features)} of {estimator.n_features_in_} features")
         estimator.feature_names_in_ = np.array(features, dtype=object)
-    estimator.predominant_ = names[modality_position(document["predominant"], names)]
-    scores = document["scores"]
-    estimator.modality_scores_ = scores and {name: float(scores[name]) for name in names}
-    if document["best_epoch"] is not None:
-        estimator.best_epoch_ = int(document["best_epoch"])
-    estimator._mass = float(document["mass"])
-    if not 0 < estimator._mass < math.inf:
-        raise ValueError(f"its rows have the mass {estimator._mass}")
 
 
 def _set_search(estimator: Any, found: dict[str, Any]) -> None:
@@ -220,12 +212,16 @@ def _set_learned(
     estimator: Any, document: dict[str, Any], leaves: dict[str, Tensor], device: torch.device
 ) -> None:
     """Set what was learned."""
+    names, scores, mass = estimator.modality_names_, document["scores"], float(document["mass"])
+    if not 0 < mass < math.inf:
+        raise ValueError(f"its rows have the mass {mass}")
+    predominant = modality_position(document["predominant"], names)
     scalers = _scalers(estimator, document["scalers"], leaves, device)
     inputs, dtype = network_inputs(estimator._encodings, scalers), DTYPES[document["dtype"]]
     parameters = {**parameters_of_fit(estimator), "callbacks": None}
     config = {name: parameters[name] for name in WIDTHS} | {
         "n_classes": len(estimator.classes_),
-        "predominant": estimator.modality_names_.index(estimator.predominant_),
+        "predominant": predominant,
         "mediator": document["network"]["mediator"],
     }
     members = []
@@ -245,11 +241,11 @@ def _set_learned(
             device,
         )
         members.append(Member(net, _references(network, leaves, f"members.{i}.references.")))
-    estimator._scalers, estimator.members_ = scalers, members
     estimator._standardize = parameters["standardize"]
-    estimator.net_, estimator.references_ = members[0]
-    estimator.history_ = estimator.net_.history
-    estimator.n_iter_ = len(estimator.history_)
+    known = None if scores is None else np.array([scores[name] for name in names], dtype=float)
+    estimator._adopt(FitResult(predominant, known, scalers, members, mass))
+    if document["best_epoch"] is not None:
+        estimator.best_epoch_ = int(document["best_epoch"])
 
 
 def _references(network: Any, leaves: Mapping[str, Tensor], place: str) -> ReferenceSet:
