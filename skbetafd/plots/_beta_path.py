@@ -268,22 +268,24 @@ class BetaPathDisplay(Display):
             If shapes don't go together.
         """
         betas, path = _read_betas(betas), np.asarray(proba_path)
-        labels = np.unique(y_true) if classes is None else np.asarray(classes)
-        if len(np.unique(labels)) < len(labels):
-            raise ValueError(f"classes must be different labels, got {classes!r}")
-        if path.ndim != 3 or path.shape[::2] != (len(betas), len(labels)):
+        if path.ndim != 3 or len(path) != len(betas):
             raise ValueError(
-                f"proba_path must be of shape (n_betas, n_samples, n_classes) = ({len(betas)}, "
-                f"{np.size(y_true)}, {len(labels)}), got {path.shape}"
+                f"proba_path must be of shape (n_betas = {len(betas)}, n_samples, n_classes), got "
+                f"{path.shape}"
+            )
+        y = one_label_per_row(y_true, path.shape[1])
+        labels = np.unique(y) if classes is None else np.asarray(classes)
+        if not len(labels) == len(np.unique(labels)) == path.shape[2]:
+            raise ValueError(
+                f"classes must be {path.shape[2]} different labels, one per column of proba_path, "
+                f"got {labels.tolist()}"
             )
         wrong = np.argwhere(~((path >= 0) & (path <= 1))).tolist()
         if wrong:
             value = path[tuple(wrong[0])]
             raise ValueError(f"proba_path must hold probabilities, got {value} at {wrong[0]}")
         order = np.argsort(betas, kind="stable")
-        names, scores = _score_path(
-            y_true, path[order], labels, scoring, environments, sample_weight
-        )
+        names, scores = _score_path(y, path[order], labels, scoring, environments, sample_weight)
         return cls(
             betas=betas[order],
             scores=scores,
