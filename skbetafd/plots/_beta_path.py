@@ -457,7 +457,7 @@ def _score_path(
         lacking = np.setdiff1d(classes, y[rows]).tolist()
         hint = f", where no row has the label {lacking[0]!r}" if lacking else ""
         with _naming(scoring, place + hint):
-            known = [Predicted.of_proba(proba, classes) for proba in path]
+            known = (Predicted.of_proba(proba, classes) for proba in path)
             scores.append([_finite(scorer(one, rows, y[rows], **weights)) for one in known])
     return names, (-1 if is_loss(scoring) else 1) * np.array(scores)
 

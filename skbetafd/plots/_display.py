@@ -79,13 +79,14 @@ class Display:
             If there are more or fewer Axes than are drawn.
         """
         self._check_matplotlib("plot")
-        import matplotlib.pyplot as plt
         from matplotlib.axes import Axes
 
         new = ax is None
         if new:
+            from matplotlib import pyplot  # only here: the user's axes need no window
+
             whole = (size[0] * columns, size[1] * rows)
-            ax = plt.subplots(rows, columns, figsize=whole, layout="constrained")[1]
+            ax = pyplot.subplots(rows, columns, figsize=whole, layout="constrained")[1]
         axes = np.ravel(np.asarray(ax, dtype=object))
         if not len(axes) or not all(isinstance(one, Axes) for one in axes):
             raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
@@ -97,7 +98,7 @@ class Display:
                 yield axes
             except BaseException:
                 if new:
-                    plt.close(axes[0].figure)
+                    pyplot.close(axes[0].figure)
                 raise
 
     def _draw_line(

@@ -76,6 +76,7 @@ BETA_PATHS = [
 OTHERS = [
     *shown(
         "AuxiliaryMaskingDisplay",
+        ({"curves": {}}, ValueError, "curves", "{}"),
         ({"curves": {"mine": [0, 1]}}, TypeError, "curves", "[0, 1]", "'mine'"),
     ),
     *shown("AuxiliaryMaskingDisplay.from_curves", ({"curves": 3}, TypeError, "curves", "3")),
@@ -136,6 +137,7 @@ OTHERS = [
     ),
     *shown(
         "TrainingHistoryDisplay",
+        ({"losses": {}}, ValueError, "losses", "{}"),
         ({"losses": {"loss": ["low"]}}, ValueError, "losses", "['low']", "'loss'"),
         ({"best_epoch": 9}, ValueError, "best_epoch", "9", "3"),
     ),

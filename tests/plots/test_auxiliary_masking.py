@@ -50,8 +50,3 @@ def test_a_fitted_classifier_is_named_by_its_class_and_asked_once(clf, data):
     plain = make_pipeline(LogisticRegression()).fit(data.X, data.y)
     display = AuxiliaryMaskingDisplay.from_estimator(plain, data.X, data.y, random_state=0)
     assert list(display.curves) == ["LogisticRegression"]
-
-
-def test_no_curve_is_refused():
-    with pytest.raises(ValueError, match="at least one MaskingCurve"):
-        AuxiliaryMaskingDisplay.from_curves({})

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -269,11 +268,7 @@ def test_what_is_no_sequence_of_betas_is_refused(known, betas):
         scored(*known, betas=betas)
 
 
-def test_what_has_no_path_is_refused_by_name(data):
-    with pytest.raises(TypeError, match="got LogisticRegression"):
-        BetaPathDisplay.from_estimator(LogisticRegression(), data.X, data.y)
-    with pytest.raises(NotFittedError):
-        BetaPathDisplay.from_estimator(FrontDoorMultiModalClassifier(), data.X, data.y)
+def test_a_search_that_is_not_over_beta_is_refused_by_its_parameters(data):
     search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2).fit(data.X, data.y)
     with pytest.raises(ValueError, match=r"over one beta, .* \['C'\]"):
         BetaPathDisplay.from_search(search)

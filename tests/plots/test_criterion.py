@@ -133,17 +133,10 @@ def test_boxes_stay_apart_and_under_the_title_in_a_users_small_axes(broken):
     assert max(extent.y1 for extent in extents) < title.y0
 
 
-@pytest.mark.parametrize("condition", ["ii", ["(i)"], {"(i)"}, 1])
-def test_an_unknown_condition_is_refused(condition, sound):
-    with pytest.raises(ValueError, match=r"condition must be one of \['\(0\)', .* got "):
-        CriterionDisplay.from_graph(sound, **TZY, condition=condition)
-
-
-@pytest.mark.parametrize(("edges", "strange"), [("TZ ZY", r"\('T', 'Y'\)"), ("PQ", "'T'")])
-def test_a_report_about_another_graph_is_refused(edges, strange, broken):
+def test_a_report_about_another_graph_is_refused(broken):
     report = check_criterion(broken, **TZY)
-    with pytest.raises(ValueError, match=f"another graph: {strange} is not in graph"):
-        CriterionDisplay.from_report(nx.DiGraph(map(tuple, edges.split())), report)
+    with pytest.raises(ValueError, match=r"another graph: \('T', 'Y'\) is not in graph"):
+        CriterionDisplay.from_report(nx.DiGraph([("T", "Z"), ("Z", "Y"), ("A", "Z")]), report)
 
 
 def test_keywords_reach_the_arrows_of_the_path_and_the_others(broken):

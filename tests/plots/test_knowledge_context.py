@@ -2,7 +2,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -119,16 +118,7 @@ def test_rows_without_the_predominant_modality_are_left_out_and_counted(data):
     plt.close("all")
 
 
-def test_it_draws_into_the_users_axes_with_the_users_keywords(codes):
-    axes = plt.subplots(2, 3)[1]
-    display = shown(codes, y=codes["label"], ax=axes[1, :2], s=3)
-    assert_array_equal(display.axes_, [axes[1, :2]])
-    assert display.scatters_[0][0].get_sizes() == [3]
-
-
-def test_what_can_not_be_mapped_is_refused_by_name(clf, data, codes):
-    with pytest.raises(TypeError, match="got LogisticRegression"):
-        KnowledgeContextDisplay.from_estimator(LogisticRegression(), data.X)
+def test_what_can_not_be_mapped_is_refused_by_name(clf, data):
     mediated = FrontDoorMultiModalClassifier(max_epochs=1).fit(data.X, data.y, mediator=data.y)
     with pytest.raises(ValueError, match="observed mediator"):
         KnowledgeContextDisplay.from_estimator(mediated, data.X)

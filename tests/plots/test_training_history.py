@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -81,17 +80,3 @@ def test_logarithmic_axes_that_are_drawn_in_again_still_say_so():
 def test_one_epoch_is_a_point_at_a_whole_number():
     display = TrainingHistoryDisplay(losses={"criterion": np.ones(1)}).plot()
     assert all(tick == round(tick) for tick in display.ax_.get_xticks())
-
-
-def test_an_estimator_without_a_network_is_refused_by_name(data):
-    with pytest.raises(TypeError, match=r"got LogisticRegression, which has no history_"):
-        TrainingHistoryDisplay.from_estimator(LogisticRegression().fit(data.X, data.y))
-
-
-@pytest.mark.parametrize(
-    ("losses", "words"),
-    [({}, "{}"), ([1], r"\[1\]"), ({"a": 1}, "1 for 'a'"), ({"a": ["x"]}, r"\['x'\] for 'a'")],
-)
-def test_what_holds_no_losses_is_refused(losses, words):
-    with pytest.raises(ValueError, match=f"losses must .*{words}"):
-        TrainingHistoryDisplay(losses=losses).plot()
