@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from numbers import Integral, Real
 from typing import ClassVar
@@ -66,7 +67,7 @@ class JTT(Rule):
 
 def _weighted(rows: TrainingTensors, marked: torch.Tensor, factor: float) -> TrainingTensors:
     weight = torch.where(marked, factor * rows.weight, rows.weight)
-    return TrainingTensors(rows.xs, rows.y, weight / weight.mean())
+    return replace(rows, weight=weight / weight.mean())
 
 
 def _values(name: str, given: float | Sequence[float], kind: type) -> tuple[float, ...]:

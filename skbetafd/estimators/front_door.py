@@ -30,7 +30,7 @@ from ..fitting.fit import fit_all, fit_cached
 from ..fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
 from ..fitting.splits import EARLY_STOPPING
 from ..fitting.trainer import presence_tensor
-from ..fitting.warm_start import Start, check_same_data
+from ..fitting.warm_start import Start
 from ..inputs.columns import ungrouped
 from ..inputs.missing import check_complete
 from ..inputs.modality import rows_together
@@ -544,13 +544,9 @@ class FrontDoorMultiModalClassifier(
     ) -> FitRequest:
         """Check all input of `fit`; sets the attributes that describe it."""
         start = Start.of(self) if self.warm_start and hasattr(self, "members_") else None
-        earlier = (self.classes_, self._layout) if start is not None else None
         request = super()._request(X, y, sample_weight, mediator, groups)
-        if start is not None and earlier is not None:
-            check_same_data(self, *earlier)
-            start.check_readings(request.rows.names, request.spec.readings)
-            rows = replace(request.rows, mediator=start.ordered(request.rows.mediator))
-            request = replace(request, rows=rows, spec=replace(request.spec, start=start))
+        if start is not None:
+            request = request.starting_from(start)
         self._standardize = self.standardize
         observed = request.rows.mediator
         self._mediator = None if observed is None else observed.described()

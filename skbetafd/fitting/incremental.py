@@ -38,54 +38,35 @@ class RowSample:
     @classmethod
     def of(cls, rows: TrainingTensors, mass: float, seed: int) -> RowSample:
         """Draw from one call's rows, whose masses sum to `mass`, those that lack nothing."""
-        weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
-        complete = weight > 0
-        weight = (weight / rows.weight.sum() * mass)[complete]
-        xs = [x[complete] for x in rows.xs]
+        weight = rows.complete_weight / rows.weight.sum() * mass
+        sample = replace(rows, weight=weight, present=None).rows(weight > 0)
         generator = torch.Generator("cpu").manual_seed(seed)
-        keys = torch.rand(len(weight), generator=generator, dtype=torch.float64, device="cpu")
-        return cls(TrainingTensors(xs, rows.y[complete], weight), keys)._cut()
+        keys = torch.rand(len(sample), generator=generator, dtype=torch.float64, device="cpu")
+        return cls(sample, keys)._cut()
 
     def like(self, rows: TrainingTensors) -> RowSample:
         """Cast the sample to the precision and device of other rows, which may have changed."""
         own, place = self.rows, (rows.weight.device, rows.weight.dtype)
         xs, y = [x.to(*place) for x in own.xs], own.y.to(place[0])
-        return RowSample(TrainingTensors(xs, y, own.weight.to(*place)), self.keys)
+        return replace(self, rows=TrainingTensors(xs, y, own.weight.to(*place)))
 
     def and_more(self, other: RowSample) -> RowSample:
         """Join two samples of parts of a stream into one of both."""
-        one, two = self.rows, other.rows
-        rows = TrainingTensors(
-            [torch.cat(pair) for pair in zip(one.xs, two.xs, strict=True)],
-            torch.cat([one.y, two.y]),
-            torch.cat([one.weight, two.weight]),
-        )
+        rows = self.rows.and_complete(other.rows)
         return RowSample(rows, torch.cat([self.keys, other.keys]))._cut()
 
     def replayed_with(self, rows: TrainingTensors, seed: int) -> TrainingTensors:
         """Add to new rows as many of the sample, where it has so many, drawn at random."""
         generator = torch.Generator("cpu").manual_seed(seed)
         drawn = torch.randperm(len(self.keys), generator=generator, device="cpu")[: len(rows)]
-        some, own = drawn.to(rows.y.device), self.rows
-        weight = own.weight[some]
-        present = rows.present
-        if present is not None:
-            present = torch.cat([present, present.new_ones(len(some), present.shape[1])])
-        return TrainingTensors(
-            [torch.cat([x, kept[some]]) for x, kept in zip(rows.xs, own.xs, strict=True)],
-            torch.cat([rows.y, own.y[some]]),
-            torch.cat([rows.weight, weight / weight.mean()]),
-            present,
-        )
+        kept = self.rows.rows(drawn.to(rows.y.device))
+        return rows.and_complete(replace(kept, weight=kept.weight / kept.weight.mean()))
 
     def _cut(self) -> RowSample:
         if len(self.keys) <= REMEMBERED_ROWS:
             return self
         keys, kept = self.keys.topk(REMEMBERED_ROWS, largest=False, sorted=False)
-        at = kept.to(self.rows.y.device)
-        rows = self.rows
-        kept_rows = TrainingTensors([x[at] for x in rows.xs], rows.y[at], rows.weight[at])
-        return RowSample(kept_rows, keys)
+        return RowSample(self.rows.rows(kept.to(self.rows.y.device)), keys)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -84,6 +84,12 @@ class FitRequest:
     """Those of positive weight."""
     spec: FitSpec
     run: FitRun
+
+    def starting_from(self, start: Start) -> FitRequest:
+        """Start from an earlier fit of the same classes, modalities, encoders and mediator."""
+        start.check_data(self.rows, self.spec.readings)
+        rows = replace(self.rows, mediator=start.ordered(self.rows.mediator))
+        return replace(self, rows=rows, spec=replace(self.spec, start=start))
 
     def __repr__(self) -> str:
         # joblib.Memory writes this beside a result

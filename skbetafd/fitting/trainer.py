@@ -254,8 +254,7 @@ class FrontDoorTrainer(Trainer):
         more: tuple[Codes, torch.Tensor] | None,
     ) -> ReferenceSet:
         p, mediated = self.parameters, self.data.mediator is not None
-        weight = rows.weight if rows.present is None else rows.weight * rows.present.prod(1)
-        xs = rows.xs[: len(self.data.arrays)]
+        xs, weight = rows.xs[: len(self.data.arrays)], rows.complete_weight
         if len(weight) > REFERENCE_ROWS:
             generator = torch.Generator("cpu").manual_seed(seed)
             some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]

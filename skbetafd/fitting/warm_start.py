@@ -11,6 +11,7 @@ import torch
 
 from ..inputs.mediator import ObservedMediator
 from ..inputs.modality_names import modality_position
+from ..inputs.training_rows import TrainingRows
 from ..nn.mediator import MediatorNetwork
 from .encodings import Reading
 from .scaling import ModalityScaler
@@ -35,6 +36,8 @@ LEARNED = (
 class Start:
     """The state of a fitted classifier."""
 
+    classes: np.ndarray
+    names: list[str]
     predominant: int
     scores: np.ndarray | None
     scalers: list[ModalityScaler]
@@ -52,6 +55,8 @@ class Start:
         """Take it from a fitted classifier."""
         names, scores = estimator.modality_names_, estimator.modality_scores_
         return cls(
+            classes=estimator.classes_,
+            names=names,
             predominant=names.index(estimator.predominant_),
             scores=None if scores is None else np.array([scores[name] for name in names]),
             scalers=estimator._scalers,
@@ -65,8 +70,41 @@ class Start:
             mediator=getattr(estimator, "_mediator", None),
         )
 
+    def check_data(self, rows: TrainingRows, readings: Sequence[Reading]) -> None:
+        """Check that classes, modalities and encoders are the earlier fit's.
+
+        Raises
+        ------
+        ValueError
+            Naming what differs.
+        """
+        earlier = [
+            (name, reading.shape) for name, reading in zip(self.names, self.readings, strict=True)
+        ]
+        shapes = [(name, reading.shape) for name, reading in zip(rows.names, readings, strict=True)]
+        if earlier != shapes:
+            raise ValueError(
+                f"warm_start needs the modalities of the earlier fit, with rows of shapes "
+                f"{dict(earlier)}, got {dict(shapes)}"
+            )
+        if not np.array_equal(rows.classes, self.classes):
+            raise ValueError(
+                f"warm_start needs the classes of the earlier fit, {self.classes.tolist()}, got "
+                f"{rows.classes.tolist()}"
+            )
+        for name, old, own in zip(self.names, self.readings, readings, strict=True):
+            if old == own:
+                continue
+            what = f"{own}, the earlier fit by {old}"
+            if str(old) == str(own):
+                what = f"a frozen module with other weights or buffers, {own.module}"
+            raise ValueError(
+                f"encoders: warm_start needs the encoders of the earlier fit, but modality "
+                f"{name!r} is now read by {what}"
+            )
+
     def ordered(self, mediator: ObservedMediator | None) -> ObservedMediator | None:
-        """Order an observed mediator as the earlier fit did; refuse one of other levels.
+        """Order an observed mediator as the earlier fit did.
 
         Raises
         ------
@@ -84,27 +122,8 @@ class Start:
             raise ValueError(f"warm_start: the earlier fit has {said} observed mediator")
         return None if mediator is None else mediator.with_levels_of(self.mediator)
 
-    def check_readings(self, names: Sequence[str], readings: Sequence[Reading]) -> None:
-        """Check that the encoders are the earlier fit's, but for what is learned.
-
-        Raises
-        ------
-        ValueError
-            Naming the modality.
-        """
-        for name, old, own in zip(names, self.readings, readings, strict=True):
-            if old == own:
-                continue
-            what = f"{own}, the earlier fit by {old}"
-            if str(old) == str(own):
-                what = f"a frozen module with other weights or buffers, {own.module}"
-            raise ValueError(
-                f"encoders: warm_start needs the encoders of the earlier fit, but modality "
-                f"{name!r} is now read by {what}"
-            )
-
     def check(self, parameters: dict[str, Any], names: list[str]) -> None:
-        """Refuse parameters that contradict what is kept.
+        """Check that parameters do not contradict what is kept.
 
         Raises
         ------
@@ -137,33 +156,10 @@ class Start:
         ValueError
             If their shapes differ, naming the parameter.
         """
-        earlier = self.networks[member]
-        state = network.state_dict()
-        for name in [*earlier, *state]:
-            found = tuple(state[name].shape) if name in state else None
-            kept = tuple(earlier[name].shape) if name in earlier else None
-            if found != kept:
-                raise ValueError(
-                    f"the network's {name!r} has shape {found}, the earlier fit's {kept}: what "
-                    "shapes the network (its widths, the modalities, a mediator) must stay"
-                )
-        network.load_state_dict(earlier)
-
-
-def check_same_data(estimator: Any, classes: np.ndarray, layout: Any) -> None:
-    """Refuse classes or modalities other than those of the earlier fit.
-
-    `estimator` has its new ``classes_`` and ``_layout``; `classes` and `layout` are the earlier.
-    """
-    if not np.array_equal(estimator.classes_, classes):
-        raise ValueError(
-            f"warm_start needs the classes of the earlier fit, {classes.tolist()}, got "
-            f"{estimator.classes_.tolist()}"
-        )
-    old = dict(zip(layout.names, layout.shapes, strict=True))
-    new = dict(zip(estimator._layout.names, estimator._layout.shapes, strict=True))
-    if list(old.items()) != list(new.items()):
-        raise ValueError(
-            f"warm_start needs the modalities of the earlier fit, with rows of shapes {old}, got "
-            f"{new}"
-        )
+        try:
+            network.load_state_dict(self.networks[member])
+        except RuntimeError as error:
+            raise ValueError(
+                "what shapes the network (its widths, the modalities, a mediator) must stay as in "
+                f"the earlier fit: {str(error).splitlines()[1].strip()}"
+            ) from error

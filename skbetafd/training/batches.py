@@ -125,6 +125,23 @@ class TrainingTensors(Batch, Dataset):
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def complete_weight(self) -> Tensor:
+        """Row weights, 0 where a row lacks a modality."""
+        return self.weight if self.present is None else self.weight * self.present.prod(1)
+
+    def and_complete(self, other: TrainingTensors) -> TrainingTensors:
+        """Put rows that lack nothing after these."""
+        present = self.present
+        if present is not None:
+            present = torch.cat([present, present.new_ones(len(other), present.shape[1])])
+        return TrainingTensors(
+            [torch.cat(pair) for pair in zip(self.xs, other.xs, strict=True)],
+            torch.cat([self.y, other.y]),
+            torch.cat([self.weight, other.weight]),
+            present,
+        )
+
     def parts(self, n_rows: int = 2**16) -> Iterator[TrainingTensors]:
         """Cut into parts of at most `n_rows` rows, as they come; streamed ones are read."""
         if streams(self.xs):
