@@ -13,23 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 def scores(accuracies, seeds=(0, 1), test="broken"):
     """One row a set, predictor and seed; log-loss is one minus accuracy."""
+    shared = {"track": "interventional", "variant": "independent", "test": test, "budget": 1}
+    shared |= {"weak_overlap": 0.25, "n_train": 70, "n_test": 30, "seconds": 1.0}
     rows = [
-        {
-            "track": "interventional",
-            "set": name,
-            "variant": "independent",
-            "seed": seed,
-            "method": predictor,
-            "predictor": predictor,
-            "test": test,
-            "accuracy": accuracy,
-            "log_loss": 1 - accuracy,
-            "weak_overlap": 0.25,
-            "n_train": 70,
-            "n_test": 30,
-            "seconds": 1.0,
-            "budget": 1,
-        }
+        {"set": name, "seed": seed, "method": predictor, "predictor": predictor}
+        | {"accuracy": accuracy, "log_loss": 1 - accuracy}
+        | shared
         for seed in seeds
         for name, by_predictor in accuracies.items()
         for predictor, accuracy in by_predictor.items()
@@ -74,34 +63,34 @@ def scores_of(job, tests=("iid", "half_broken", "broken", "redrawn")):
     return pd.concat(parts)[list(run.Score._fields)]
 
 
-def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(tmp_path):
+JOINT = {run.Job("interventional", "a", "independent", 0, "joint")}
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The scores of one job."""
     path = tmp_path / "scores.csv"
     scores_of("joint").to_csv(path, index=False)
+    return path
+
+
+def test_finished_jobs_are_read_and_an_unfinished_line_is_cut_off(path):
     whole = path.read_text()
     path.write_text(whole + "interventional,a,indep")
-    finished = {run.Job("interventional", "a", "independent", 0, "joint")}
-    assert run.done(path, budget=1) == finished
+    assert run.done(path, budget=1) == JOINT
     assert path.read_text() == whole
 
 
-def test_a_job_of_which_lines_were_lost_is_run_again(tmp_path):
-    path = tmp_path / "scores.csv"
-    scores_of("joint").to_csv(path, index=False)
+def test_a_job_of_which_lines_were_lost_is_run_again(path):
     whole = path.read_text()
-    pd.concat([scores_of("joint"), scores_of("uniform", ["iid", "broken"])]).to_csv(
-        path, index=False
-    )
-    finished = {run.Job("interventional", "a", "independent", 0, "joint")}
-    assert run.done(path, budget=1) == finished
+    scores_of("uniform", ["iid", "broken"]).to_csv(path, index=False, header=False, mode="a")
+    assert run.done(path, budget=1) == JOINT
     assert path.read_text() == whole
-    front_door = scores_of("front-door")  # the first of its three predictors alone
-    front_door.to_csv(path, index=False)
+    scores_of("front-door").to_csv(path, index=False)  # the first of its three predictors alone
     assert run.done(path, budget=1) == set()
 
 
-def test_a_line_that_is_broken_in_the_middle_is_named(tmp_path):
-    path = tmp_path / "scores.csv"
-    scores_of("joint").to_csv(path, index=False)
+def test_a_line_that_is_broken_in_the_middle_is_named(path):
     lines = path.read_text().splitlines()
     lines[2] = "interventional,a"
     path.write_text("\n".join(lines) + "\n")
@@ -109,16 +98,13 @@ def test_a_line_that_is_broken_in_the_middle_is_named(tmp_path):
         run.done(path, budget=1)
 
 
-def test_scores_of_another_budget_are_not_mixed_in(tmp_path):
-    path = tmp_path / "scores.csv"
-    scores({"a": {"joint": 0.3}}).to_csv(path, index=False)
+def test_scores_of_another_budget_are_not_mixed_in(path):
     with pytest.raises(ValueError, match="made with --budget 1, not 3: name another --out"):
         run.done(path, budget=3)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])
-def test_scores_with_other_columns_are_refused(tmp_path, n_rows):
-    path = tmp_path / "scores.csv"
+def test_scores_with_other_columns_are_refused(path, n_rows):
     old = scores_of("joint").drop(columns="weak_overlap")
     old[:n_rows].to_csv(path, index=False)
     with pytest.raises(ValueError, match="columns of another version"):
@@ -161,8 +147,7 @@ def test_one_seed_is_no_test():
     assert "| joint | 0 | 1 | 0 |" in said
 
 
-def test_a_file_cut_off_in_its_header_gets_another(tmp_path):
-    path = tmp_path / "scores.csv"
+def test_a_file_cut_off_in_its_header_gets_another(path):
     path.write_text("track,se")
     assert run.done(path, budget=1) == set()
     run.work([], path, 1, 1)

@@ -51,11 +51,7 @@ def recogniser():
     return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Dropout(0.5), torch.nn.ReLU())
 
 
-def binned():
-    binned = {name: (rows[:, :1] > 0).astype(int) for name, rows in X.items()}
-    return MultiModalArray(binned)
-
-
+BINNED = MultiModalArray({name: (rows[:, :1] > 0).astype(int) for name, rows in X.items()})
 ESTIMATORS = {
     "complete": (lambda: front_door(early_stopping=True), X),
     "lacking": (lambda: front_door(n_members=2), LACKING),
@@ -65,18 +61,18 @@ ESTIMATORS = {
     "cv": (lambda: FrontDoorMultiModalClassifierCV(**SMALL, n_references=8, cv=2), LACKING),
     "joint": (lambda: FusionClassifier(**SMALL, balancing="relearn"), LACKING),
     "late": (lambda: LateFusionClassifier(**SMALL), X),
+    "categories": (DiscreteFrontDoorClassifier, BINNED),
 }
-
-NO_PATH = ("joint", "late")
 
 
 def fitted(kind):
     make, data = ESTIMATORS[kind]
-    return make().fit(data, Y, **({"mediator": Y} if kind == "mediator" else {}))
+    return make().fit(data, Y, **({"mediator": Y} if kind in ("mediator", "categories") else {}))
 
 
 def predictions(clf, data):
-    return np.concatenate([[clf.predict_proba(data)], clf.beta_path(data, [0, 0.4, 1])])
+    path = clf.beta_path(data, [0, 0.4, 1]) if hasattr(clf, "beta_path") else []
+    return np.stack([clf.predict_proba(data), *path])
 
 
 def at_once(work, n_threads):
@@ -94,16 +90,8 @@ def at_once(work, n_threads):
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_eight_threads_predict_at_once_bitwise_what_one_does(kind):
     clf, data = fitted(kind), ESTIMATORS[kind][1]
-    predict = clf.predict_proba if kind in NO_PATH else lambda rows: predictions(clf, rows)
-    expected = predict(data)
-    for found in at_once(lambda _: predict(data), 8):
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_eight_threads_predict_at_once_from_tables_of_categories():
-    clf = DiscreteFrontDoorClassifier().fit(binned(), Y, mediator=Y)
-    expected = clf.predict_proba(binned())
-    for found in at_once(lambda _: clf.predict_proba(binned()), 8):
+    expected = predictions(clf, data)
+    for found in at_once(lambda _: predictions(clf, data), 8):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -156,12 +144,11 @@ def test_threads_save_to_one_file_and_what_is_read_is_whole(tmp_path):
 @pytest.mark.parametrize("kind", ["lacking", "sequence", "mediator", "cv", "joint"])
 def test_predictions_leave_the_warning_filters_alone_which_threads_share(kind, monkeypatch):
     clf, data = fitted(kind), ESTIMATORS[kind][1]
-    predict = clf.predict_proba if kind in NO_PATH else lambda rows: predictions(clf, rows)
     changes = []
     with monkeypatch.context() as patch:
         patch.setattr(warnings.catch_warnings, "__enter__", lambda self: changes.append(1))
         patch.setattr(warnings.catch_warnings, "__exit__", lambda self, *_: None)
-        predict(data)
+        predictions(clf, data)
     assert not changes
 
 

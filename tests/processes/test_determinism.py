@@ -83,15 +83,16 @@ def test_partial_fit_gives_the_same_bits(name):
     assert_array_equal(*found)
 
 
-@pytest.mark.parametrize("mediator", [Y, TABLE[:, 0]], ids=["categorical", "continuous"])
-def test_an_observed_mediator_gives_the_same_bits(mediator):
-    X, clf = make("tables")
-    found = [clf.fit(X, Y, mediator=mediator).predict_proba(X) for _ in range(2)]
-    assert_array_equal(*found)
+SMALL = {"max_epochs": 2, "hidden_dim": 8, "random_state": 0}
+OTHERS = {
+    "a categorical mediator": (make("tables")[1], {"mediator": Y}),
+    "a continuous mediator": (make("tables")[1], {"mediator": TABLE[:, 0]}),
+    "a search": (FrontDoorMultiModalClassifierCV(**SMALL, cv=2), {}),
+    "a baseline": (FusionClassifier(**SMALL), {}),
+}
 
 
-def test_a_search_and_a_baseline_give_the_same_bits():
-    X, _ = make("missing rows")
-    small = {"max_epochs": 2, "hidden_dim": 8, "random_state": 0}
-    for estimator in (FrontDoorMultiModalClassifierCV(**small, cv=2), FusionClassifier(**small)):
-        assert_array_equal(*(estimator.fit(X, Y).predict_proba(X) for _ in range(2)))
+@pytest.mark.parametrize(("estimator", "more"), OTHERS.values(), ids=OTHERS)
+def test_mediators_a_search_and_a_baseline_give_the_same_bits(estimator, more):
+    X, _ = make("tables")
+    assert_array_equal(*(estimator.fit(X, Y, **more).predict_proba(X) for _ in range(2)))

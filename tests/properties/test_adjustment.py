@@ -17,9 +17,19 @@ from skbetafd.nn.mediator import MediatorNetwork, mediated_log_proba_path
 BETAS = (0.0, 0.5, 1.0)
 EFFECTS = ("conditional", "population")
 KINDS = ("learned", "lacking", "categorical", "gaussian")
-EXAMPLES = settings(max_examples=12)  # of each kind
+EXAMPLES = settings(max_examples=12)
 
-kinds = pytest.mark.parametrize("kind", KINDS)
+
+def of_every_kind(**drawn):
+    """Run a test on examples of each kind, with `data` and what else is drawn."""
+
+    def decorate(test):
+        return pytest.mark.parametrize("kind", KINDS)(
+            EXAMPLES(given(data=st.data(), **drawn)(test))
+        )
+
+    return decorate
+
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 
@@ -111,9 +121,7 @@ def assert_same(found, expected):
     torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9)
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data(), betas=st.lists(st.floats(0, 1), min_size=1, max_size=4))
+@of_every_kind(betas=st.lists(st.floats(0, 1), min_size=1, max_size=4))
 def test_at_every_beta_there_is_a_distribution(kind, data, betas):
     case = data.draw(cases(kind))
     path = case.path(betas)
@@ -124,9 +132,7 @@ def test_at_every_beta_there_is_a_distribution(kind, data, betas):
     assert_same(path.sum(3), torch.ones(path.shape[:3], dtype=torch.float64))
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data(), beta=st.floats(0, 1))
+@of_every_kind(beta=st.floats(0, 1))
 def test_the_path_is_linear_in_beta_and_its_points_do_not_depend_on_each_other(kind, data, beta):
     case = data.draw(cases(kind))
     seeing, mixed, doing = case.path([0.0, beta, 1.0]).unbind(1)
@@ -134,9 +140,7 @@ def test_the_path_is_linear_in_beta_and_its_points_do_not_depend_on_each_other(k
     assert_same(case.path([beta])[:, 0], mixed)
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data())
+@of_every_kind()
 def test_a_row_is_predicted_by_itself_in_whatever_order_and_company(kind, data):
     case = data.draw(cases(kind))
     n = len(case.xs[0])
@@ -151,18 +155,14 @@ def of_references(case, rows, log_mass):
     return replace(case, references=ReferenceSet(*codes, log_mass, *case.references[4:]))
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data())
+@of_every_kind()
 def test_the_order_of_the_references_is_without_effect(kind, data):
     case = data.draw(cases(kind))
     order = data.draw(st.permutations(range(len(case.references.log_mass))))
     assert_same(of_references(case, order, case.references.log_mass[order]).path(), case.path())
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data(), share=st.floats(0.01, 0.99))
+@of_every_kind(share=st.floats(0.01, 0.99))
 def test_a_reference_split_in_two_that_share_its_mass_changes_nothing(kind, data, share):
     case = data.draw(cases(kind))
     k = len(case.references.log_mass)
@@ -173,9 +173,7 @@ def test_a_reference_split_in_two_that_share_its_mass_changes_nothing(kind, data
     assert_same(of_references(case, [*range(k), which], log_mass).path(), case.path())
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data())
+@of_every_kind()
 def test_renamed_labels_have_the_probabilities_that_they_had(kind, data):
     case = data.draw(cases(kind))
     network = copy.deepcopy(case.network)
@@ -228,18 +226,14 @@ def rearranged(state, name, auxiliary, views, columns):
     return state[name]
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data())
+@of_every_kind()
 def test_the_order_of_the_modalities_is_without_effect(kind, data):
     case = data.draw(cases(kind, n_modalities=(2, 4)))
     order = data.draw(st.permutations(range(len(case.xs))))
     assert_same(reordered(case, order).path(), case.path())
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data(), shift=st.sampled_from([-50.0, 1.0]))
+@of_every_kind(shift=st.sampled_from([-50.0, 1.0]))
 def test_the_population_effect_does_not_look_at_the_row_s_own_auxiliaries(kind, data, shift):
     case = data.draw(cases(kind, n_modalities=(2, 4)))
     predominant = case.network.predominant
@@ -249,9 +243,7 @@ def test_the_population_effect_does_not_look_at_the_row_s_own_auxiliaries(kind, 
     assert_same(*paths)
 
 
-@kinds
-@EXAMPLES
-@given(data=st.data(), elements=st.sampled_from([1, 7, 24]))
+@of_every_kind(elements=st.sampled_from([1, 7, 24]))
 def test_chunks_do_not_change_the_result(kind, data, elements):
     case = data.draw(cases(kind, n_rows=(2, 4)))
     whole = case.path()
@@ -273,22 +265,15 @@ def test_what_an_absent_modality_holds_is_without_effect_and_complete_rows_are_a
 
 
 @EXAMPLES
-@given(case=cases("lacking"))
-def test_without_the_predominant_modality_beta_is_without_effect(case):
-    present = case.present.clone()
+@given(lacking=cases("lacking"), alone=cases("learned", n_modalities=(1, 1)))
+def test_without_the_predominant_modality_or_any_other_beta_is_without_effect(lacking, alone):
+    present = lacking.present.clone()
     present[:, 0] = 0.0
     present[present.sum(1) == 0, 1] = 1.0
-    seeing, half, doing = replace(case, present=present).path().unbind(1)
-    assert_same(doing, seeing)
-    assert_same(half, seeing)
-
-
-@EXAMPLES
-@given(case=cases("learned", n_modalities=(1, 1)))
-def test_one_modality_makes_beta_without_effect(case):
-    seeing, half, doing = case.path().unbind(1)
-    assert torch.equal(doing, seeing)
-    assert_same(half, seeing)
+    for case in (replace(lacking, present=present), alone):
+        seeing, half, doing = case.path().unbind(1)
+        assert_same(doing, seeing)
+        assert_same(half, seeing)
 
 
 @pytest.mark.parametrize("kind", ["learned", "categorical", "gaussian"])
@@ -302,9 +287,7 @@ def test_where_all_references_have_the_row_s_own_context_doing_is_seeing(kind, d
     assert_same(doing, seeing)
 
 
-@kinds
-@settings(max_examples=40)
-@given(data=st.data())
+@of_every_kind()
 def test_reference_weights_are_the_kernels_of_the_codes_that_are_there(kind, data):
     case = data.draw(cases(kind, n_modalities=(2, 4)))
     codes, references = case.network.encode(case.xs), case.references

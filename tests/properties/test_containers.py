@@ -195,25 +195,16 @@ def test_selecting_rows_once_and_again_is_selecting_them_of_each_modality(case, 
 
 @EXAMPLES
 @given(case=containers(least_rows=1), data=st.data())
-def test_one_row_is_that_of_the_flat_array_from_either_end(case, data):
+def test_one_row_or_part_is_that_of_the_flat_array_from_either_end(case, data):
     entries, names = case
     expected, X = flat(entries), build(entries, names)
+    cut = data.draw(st.integers(0, len(X)))
+    assert_array_equal(np.concatenate([X[:cut], X[cut:]]), expected)
     row = data.draw(st.integers(-len(X), len(X) - 1))
     assert_array_equal(X[row], expected[row])
     assert_array_equal(list(X), expected)
     with pytest.raises(IndexError, match="out of bounds"):
         X[len(X)]
-
-
-@EXAMPLES
-@given(case=containers(), data=st.data())
-def test_parts_put_together_again_are_the_whole(case, data):
-    entries, names = case
-    X = build(entries, names)
-    cut = data.draw(st.integers(0, len(X)))
-    assert_array_equal(np.concatenate([X[:cut], X[cut:]]), flat(entries))
-    order = np.array(data.draw(st.permutations(range(len(X)))), dtype=int)
-    assert_holds(X[order][np.argsort(order)], entries, names)
 
 
 @EXAMPLES
@@ -390,10 +381,3 @@ def test_any_text_is_a_name_of_a_modality(names):
     assert classifier.modality_names_ == names
     assert classifier.predominant_ == names[1]
     assert_array_equal(classifier.predict(dict(reversed(X.items()))), classifier.predict(X))
-
-
-def test_one_row_is_predicted_as_it_is_among_others(fitted):
-    expected = fitted.predict_proba(WHOLE)
-    for row in range(N):
-        one = {name: value[row : row + 1] for name, value in WHOLE.items()}
-        assert_allclose(fitted.predict_proba(one), expected[[row]], atol=1e-6)
