@@ -14,6 +14,8 @@ import numpy as np
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
+from .messages import needing
+
 LARGE = "distributed.admin.large-graph-warning-threshold"
 """Dask's setting of the bytes from which it warns of data in a task, which are meant here."""
 
@@ -71,11 +73,9 @@ def dask_backend(client: Any = None, **submit_options: Any) -> Any:
     >>> with parallel_config(backend=dask_backend(client)):     # doctest: +SKIP
     ...     GridSearchCV(clf, grid, cv=5).fit(X, y)
     """
-    try:
+    with needing("distributed", "dask_backend needs Dask"):
         import distributed
         from joblib._dask import DaskDistributedBackend
-    except ImportError as error:
-        raise ImportError('dask_backend needs Dask: pip install "skbetafd[distributed]"') from error
     client = distributed.get_client() if client is None else client
     if not isinstance(client, distributed.Client):
         raise TypeError(f"client must be a distributed.Client, got {client!r}")

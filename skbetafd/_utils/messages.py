@@ -27,6 +27,16 @@ def named(culprit: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Say what to install where an import fails."""
+    try:
+        yield
+    except ImportError as error:
+        message = f"{what}: pip install 'skbetafd[{extra}]'"
+        raise type(error)(message, name=error.name) from error
+
+
 LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib")
 """Packages whose frames lie between the user's line and a warning."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .._utils.messages import needing
+
 Nodes = tuple[Hashable, ...]
 
 
@@ -92,12 +94,8 @@ def without_in(dag: Any, nodes: Nodes) -> Any:
 
 
 def _networkx() -> Any:
-    try:
+    with needing("causal", "checking a graph needs networkx"):
         import networkx
-    except ImportError as error:
-        raise ImportError(
-            "checking a graph needs networkx: pip install 'skbetafd[causal]'"
-        ) from error
     return networkx
 
 

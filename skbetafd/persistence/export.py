@@ -16,7 +16,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.files import checked_target, whole_file
-from .._utils.messages import without_warnings
+from .._utils.messages import needing, without_warnings
 from .._utils.sklearn_compat import validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
 from ..fitting.scaling import ModalityScaler
@@ -142,15 +142,11 @@ class ExportMixin:
 
 
 def _onnx() -> Any:
-    try:
+    with needing("export", "to_onnx needs onnx and onnxscript"):
         import onnx
         import onnx.checker
         import onnx.helper
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            'to_onnx needs onnx and onnxscript: pip install "skbetafd[export]"'
-        ) from error
     return onnx
 
 

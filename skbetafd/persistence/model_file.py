@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .._utils.messages import needing
 from .json_values import NotSavableError
 
 FORMAT = 1
@@ -71,10 +72,6 @@ def safetensors() -> Any:
     ImportError
         With what to install.
     """
-    try:
+    with needing("export", "save and load need safetensors"):
         import safetensors.torch
-    except ImportError as error:
-        raise ImportError(
-            'save and load need safetensors: pip install "skbetafd[export]"'
-        ) from error
     return safetensors.torch

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.all_or_nothing import all_or_nothing
+from .._utils.messages import needing
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#767676"
@@ -46,13 +47,8 @@ class Display:
     @classmethod
     def _check_matplotlib(cls, method: str) -> None:
         """Raise where matplotlib is missing; the error names who needs it and the extra."""
-        try:
+        with needing("plots", f"{cls.__name__}.{method} needs matplotlib"):
             import matplotlib  # noqa: F401
-        except ImportError as error:
-            raise ModuleNotFoundError(
-                f"{cls.__name__}.{method} needs matplotlib: pip install 'skbetafd[plots]'",
-                name="matplotlib",
-            ) from error
 
     @contextmanager
     def _drawing(

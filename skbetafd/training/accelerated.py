@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._utils.messages import needing
 from ..nn.criterion import Batch
 from .device import resolve_device
 from .net import FrontDoorNet
@@ -39,12 +40,8 @@ def join_processes(device: str | torch.device) -> torch.device:
     RuntimeError
         If Accelerate was set up for other processes than this launch has.
     """
-    try:
+    with needing("distributed", "accelerate=True needs Accelerate"):
         from accelerate import PartialState
-    except ImportError as error:
-        raise ImportError(
-            'accelerate=True needs Accelerate: pip install "skbetafd[distributed]"'
-        ) from error
     asked = None if device == "auto" else resolve_device(device)
     on_cpu = os.environ.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "yes")
     cpu = on_cpu or not torch.accelerator.is_available() or (asked and asked.type == "cpu")

@@ -171,7 +171,7 @@ def test_processes_that_accelerate_does_not_know_of_are_refused(
 def test_without_accelerate_installed_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = two_processes.small_data()
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(ImportError, match=r'pip install "skbetafd\[distributed\]"'):
+    with pytest.raises(ImportError, match=r"pip install 'skbetafd\[distributed\]'"):
         two_processes.make().fit(X, y)
 
 

@@ -184,7 +184,7 @@ def test_to_onnx_says_what_to_install(strings, tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(ImportError, match=r'pip install "skbetafd\[export\]"'):
+    with pytest.raises(ImportError, match=r"pip install 'skbetafd\[export\]'"):
         strings.to_onnx(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 

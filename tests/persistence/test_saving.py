@@ -309,7 +309,7 @@ def test_save_and_load_say_what_to_install(quick, X, y, tmp_path, monkeypatch):
     clf.save(tmp_path / "model")
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     for call in (clf.save, skbetafd.load):
-        with pytest.raises(ImportError, match=r'pip install "skbetafd\[export\]"'):
+        with pytest.raises(ImportError, match=r"pip install 'skbetafd\[export\]'"):
             call(tmp_path / "model")
 
 
