@@ -9,7 +9,7 @@ import numpy as np
 
 
 def read_numbers(name: str, value: Any) -> np.ndarray:
-    """Give an array of floats; TypeError names what is something else."""
+    """Return an array of floats; the TypeError names what is something else."""
     try:
         array = np.asarray(value)
         if array.dtype.kind in "biufO" and value is not None:
@@ -30,7 +30,7 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None) -> N
 
 
 def read_generator(random_state: Any) -> np.random.Generator:
-    """Give a generator that nobody shares; the error names what can't seed one."""
+    """Return a generator that nobody shares; the error names what can't seed one."""
     try:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
@@ -44,13 +44,10 @@ def check_number(
     name: str, value: Any, low: float, high: float = np.inf, *, closed: bool = True
 ) -> None:
     """Raise unless `value` is a finite number from `low` to `high`, ends included if `closed`."""
-    ends = "from" if closed else "strictly between"
-    wanted = f"a number {ends} {low} {'to' if closed else 'and'} {high}"
-    if high == np.inf:
-        wanted = f"a finite number >= {low}"
+    bounds = f"from {low} to {high}" if closed else f"strictly between {low} and {high}"
+    wanted = f"a finite number >= {low}" if high == np.inf else f"a number {bounds}"
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    number = float(value)
-    inside = low <= number <= high if closed else low < number < high
-    if not inside or not np.isfinite(number):
+    inside = low <= float(value) <= high if closed else low < float(value) < high
+    if not inside or not np.isfinite(float(value)):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .._utils.arguments import check_integer, read_generator, read_numbers
+from .._utils.arguments import check_integer, check_number, read_generator, read_numbers
+from .scm import draw
 
 N_CONTENT, N_STYLE, N_AUXILIARY = 4, 4, 3
 
@@ -137,9 +137,9 @@ class ContinuousFrontDoorModel:
         check_integer("n_classes", n_classes, 2, 3)
         check_integer("n_confounders", n_confounders, 2, 3)
         check_integer("world", world, 0)
-        _check_number("sibling", sibling, 0, 1)
-        _check_number("mediator_noise", mediator_noise, 0.1, 3)
-        _check_number("confounding", confounding, 0, 10)
+        check_number("sibling", sibling, 0, 1)
+        check_number("mediator_noise", mediator_noise, 0.1, 3)
+        check_number("confounding", confounding, 0, 10)
         self.mediator_noise = mediator_noise
         self.prior = np.array(PRIORS[n_confounders])
         self._sibling = sibling * np.eye(n_confounders) + (1 - sibling) * self.prior
@@ -265,8 +265,8 @@ class ContinuousFrontDoorModel:
             raise ValueError(f"regime must be one of {REGIMES}, got {regime!r}")
         rng = read_generator(random_state)
         prior = self.prior[::-1] if regime == "shifted" else self.prior
-        u = _draw(np.tile(prior, (n_samples, 1)), rng)
-        v = _draw(self._sibling[u], rng)
+        u = draw(np.tile(prior, (n_samples, 1)), rng)
+        v = draw(self._sibling[u], rng)
         a = _around(self._auxiliary, v, rng)
         randomised = rng.random(n_samples) < {"half": 0.5, "randomised": 1.0}.get(regime, 0.0)
         shown_u, shown_v = self._shown(u, v, a, randomised, rng)
@@ -275,7 +275,7 @@ class ContinuousFrontDoorModel:
         content, style = _around(self._content, shown_v, rng), _around(self._style, shown_u, rng)
         t = np.hstack([content, style])
         m = self.mediator_mean(t, a) + self.mediator_noise * rng.normal(size=n_samples)
-        y = _draw(self._label(m[:, None], a)[np.arange(n_samples), 0, u], rng)
+        y = draw(self._label(m[:, None], a)[np.arange(n_samples), 0, u], rng)
         return FrontDoorSample({"predominant": t, "auxiliary": a}, m, y, u, randomised)
 
     def _shown(
@@ -288,7 +288,7 @@ class ContinuousFrontDoorModel:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Put an independent draw from P(u, v | a) in place of (u, v) in the randomised rows."""
         pairs = _softmax(self._log_pairs(a), axis=(1, 2))
-        other = _draw(pairs.reshape(len(a), -1), rng)
+        other = draw(pairs.reshape(len(a), -1), rng)
         other_u, other_v = np.divmod(other, len(self.prior))
         return np.where(randomised, other_u, u), np.where(randomised, other_v, v)
 
@@ -327,12 +327,6 @@ def _around(means: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> 
     return means[values] + rng.normal(size=(len(values), means.shape[1]))
 
 
-def _draw(proba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw an index from each row of probabilities."""
-    below = np.cumsum(proba, axis=1)[:, :-1]
-    return (rng.random((len(proba), 1)) >= below).sum(axis=1)
-
-
 def _log_density(x: np.ndarray, means: np.ndarray) -> np.ndarray:
     """Log N(x; mean, 1) + c for each mean, shape (n_samples, n_means)."""
     return -((x[:, None] - means) ** 2).sum(axis=2) / 2
@@ -358,10 +352,3 @@ def _checked(t: Any, a: Any) -> tuple[np.ndarray, np.ndarray]:
                 f"{name} must be finite, got {array[row, column]} at row {row}, column {column}"
             )
     return t, a
-
-
-def _check_number(name: str, value: Any, low: float, high: float) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not low <= float(value) <= high:
-        raise ValueError(f"{name} must be in [{low}, {high}], got {value!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from .._utils.exceptions import AntiCausalWarning, VacuousAdjustmentWarning
@@ -16,8 +16,7 @@ from .graphs import (
     listed,
     open_path,
     spelled,
-    without_in,
-    without_out,
+    without,
 )
 from .report import CriterionReport
 
@@ -170,14 +169,8 @@ def find_mediators(
     >>> [sorted(nodes) for nodes in find_mediators(graph, treatment="T", outcome="Y")]
     [['Z'], ['W'], ['W', 'Z']]
     """
-    dag = explicit_dag(graph)
-    sets = _disjoint(dag, treatment=treatment, outcome=outcome, auxiliary=auxiliary)
-    free = _candidates(dag, candidates, sets.values())
-    return (
-        set(mediator)
-        for mediator in _subsets(free, 1)
-        if _check(dag, **sets, mediator=mediator).satisfied
-    )
+    sets = {"treatment": treatment, "outcome": outcome, "auxiliary": auxiliary}
+    return _found("mediator", 1, graph, candidates, sets)
 
 
 def find_auxiliary(
@@ -220,31 +213,44 @@ def find_auxiliary(
     >>> [sorted(nodes) for nodes in found]
     [['A'], ['A', 'B']]
     """
+    sets = {"treatment": treatment, "outcome": outcome, "mediator": mediator}
+    return _found("auxiliary", 0, graph, candidates, sets)
+
+
+def _found(
+    role: str,
+    smallest: int,
+    graph: Any,
+    candidates: Iterable[Hashable] | None,
+    sets: dict[str, Any],
+) -> Iterator[set[Hashable]]:
+    """Check the input at once, and the subsets of the candidates as they are asked for."""
     dag = explicit_dag(graph)
-    sets = _disjoint(dag, treatment=treatment, outcome=outcome, mediator=mediator)
-    free = _candidates(dag, candidates, sets.values())
-    return (
-        set(auxiliary)
-        for auxiliary in _subsets(free, 0)
-        if _check(dag, **sets, auxiliary=auxiliary).satisfied
-    )
+    others = _disjoint(dag, **sets)
+    free = _candidates(dag, candidates, others.values())
+    sizes = range(smallest, len(free) + 1)
+    subsets = chain.from_iterable(combinations(free, size) for size in sizes)
+    return (set(s) for s in subsets if _check(dag, **others, **{role: s}).satisfied)
 
 
 def _check(
     dag: Any, *, treatment: Nodes, outcome: Nodes, mediator: Nodes, auxiliary: Nodes
 ) -> CriterionReport:
+    seen = treatment + auxiliary
+    no_cause, no_mediation = (without(dag, edges=dag.out_edges(s)) for s in (treatment, mediator))
     found = {
         "(0)": directed_path(dag, treatment + mediator, auxiliary),
-        "(i)": directed_path(_without(dag, mediator), treatment, outcome),
-        "(ii)": open_path(without_out(dag, treatment), treatment, mediator, auxiliary),
-        "(iii)": open_path(without_out(dag, mediator), mediator, outcome, treatment + auxiliary),
+        "(i)": directed_path(without(dag, mediator), treatment, outcome),
+        "(ii)": open_path(no_cause, treatment, mediator, auxiliary),
+        "(iii)": open_path(no_mediation, mediator, outcome, seen),
     }
+    randomised = without(dag, edges=dag.in_edges(treatment))
     paths = {name: path for name, path in found.items() if path is not None}
     words = {
         "(0)": lambda path, way: f"{path[-1]} is a descendant of {path[0]}, {way}",
         "(i)": lambda path, way: f"{way} avoids {listed(mediator)}",
         "(ii)": lambda path, way: f"{way} is open given {listed(auxiliary)}",
-        "(iii)": lambda path, way: f"{way} is open given {listed(treatment + auxiliary)}",
+        "(iii)": lambda path, way: f"{way} is open given {listed(seen)}",
     }
     return CriterionReport(
         satisfied=not paths,
@@ -255,22 +261,13 @@ def _check(
             directed_path(dag, treatment, [z]) and directed_path(dag, [z], outcome)
             for z in mediator
         ),
-        population_effect_shortcut=open_path(
-            without_in(dag, treatment), mediator, auxiliary, treatment
-        )
-        is None,
+        population_effect_shortcut=not open_path(randomised, mediator, auxiliary, treatment),
         anti_causal=directed_path(dag, outcome, treatment) is not None,
         treatment=treatment,
         outcome=outcome,
         mediator=mediator,
         auxiliary=auxiliary,
     )
-
-
-def _without(dag: Any, nodes: Nodes) -> Any:
-    left = dag.copy()
-    left.remove_nodes_from(nodes)
-    return left
 
 
 def _disjoint(dag: Any, **sets: Any) -> dict[str, Nodes]:
@@ -308,11 +305,6 @@ def _candidates(dag: Any, candidates: Iterable[Hashable] | None, taken: Iterable
     chosen = tuple(dag) if candidates is None else _nodes(dag, "candidate", list(candidates))
     used = {node for nodes in taken for node in nodes}
     return tuple(n for n in chosen if n not in used and not dag.nodes[n].get("latent"))
-
-
-def _subsets(nodes: Nodes, smallest: int) -> Iterator[Nodes]:
-    for size in range(smallest, len(nodes) + 1):
-        yield from combinations(nodes, size)
 
 
 def _seen(dag: Any) -> list[Hashable]:

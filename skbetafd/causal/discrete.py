@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .._utils.arguments import read_numbers
+from .._utils.arguments import check_number, read_numbers
 from .._utils.exceptions import PositivityError
 
 EFFECTS = ("conditional", "population")
@@ -84,7 +83,7 @@ def front_door_adjustment(joint: Any, beta: float = 1.0, effect: str = "conditio
            [0.49, 0.51]])
     """
     joint = _checked(joint)
-    _check_beta(beta)
+    check_number("beta", beta, 0, 1)
     if effect not in EFFECTS:
         raise ValueError(f"effect must be one of {EFFECTS}, got {effect!r}")
     _require_cases(joint, everywhere=beta < 1 or effect == "conditional")
@@ -186,10 +185,3 @@ def _checked(joint: Any) -> np.ndarray:
     if not np.isclose(joint.sum(), 1, rtol=0, atol=1e-6):
         raise ValueError(f"joint must sum to 1, got {joint.sum()}")
     return joint
-
-
-def _check_beta(beta: float) -> None:
-    if not isinstance(beta, Real) or isinstance(beta, bool):
-        raise TypeError(f"beta must be a number in [0, 1], got {beta!r}")
-    if not 0 <= beta <= 1:
-        raise ValueError(f"beta must be a number in [0, 1], got {beta!r}")

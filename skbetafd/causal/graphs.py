@@ -79,18 +79,9 @@ def spelled(dag: Any, path: Nodes) -> str:
     return " ".join(words)
 
 
-def without_out(dag: Any, nodes: Nodes) -> Any:
-    """Copy the graph without the edges out of `nodes`."""
-    cut = dag.copy()
-    cut.remove_edges_from(list(dag.out_edges(nodes)))
-    return cut
-
-
-def without_in(dag: Any, nodes: Nodes) -> Any:
-    """Copy the graph without the edges into `nodes`."""
-    cut = dag.copy()
-    cut.remove_edges_from(list(dag.in_edges(nodes)))
-    return cut
+def without(dag: Any, nodes: Iterable[Hashable] = (), edges: Iterable[Any] = ()) -> Any:
+    """View the graph without some nodes and edges."""
+    return _networkx().restricted_view(dag, list(nodes), list(edges))
 
 
 def _networkx() -> Any:

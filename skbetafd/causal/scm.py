@@ -238,10 +238,8 @@ class StructuralCausalModel:
         rng = read_generator(random_state)
         rows: dict[Hashable, np.ndarray] = {}
         for node, parents in self.parents.items():
-            table = self.tables[node][tuple(rows[parent] for parent in parents)]
-            # Without the last sum, which may fall short of 1 by rounding.
-            below = np.cumsum(np.broadcast_to(table, (n_samples, table.shape[-1])), axis=1)[:, :-1]
-            rows[node] = (rng.random((n_samples, 1)) >= below).sum(axis=1)
+            proba = self.tables[node][tuple(rows[parent] for parent in parents)]
+            rows[node] = draw(np.broadcast_to(proba, (n_samples, proba.shape[-1])), rng)
         return rows
 
     def _contract(self, variables: Nodes, *, treatment: Nodes) -> np.ndarray:
@@ -312,6 +310,13 @@ class StructuralCausalModel:
         return table
 
 
+def draw(proba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw an index from each row of probabilities."""
+    # without the last sum, which may fall short of 1 by rounding
+    below = np.cumsum(proba, axis=1)[:, :-1]
+    return (rng.random((len(proba), 1)) >= below).sum(axis=1)
+
+
 def _parents(graph: Any) -> dict[Hashable, Nodes]:
     if hasattr(graph, "predecessors"):
         for u, v, latent in graph.edges(data="latent"):
@@ -352,9 +357,6 @@ def _mapping(name: str, value: Mapping[Hashable, Any] | None) -> dict[Any, Any]:
 
 
 def _cardinality(node: Hashable, cardinalities: int | Mapping[Hashable, int]) -> int:
-    value = cardinalities.get(node) if isinstance(cardinalities, Mapping) else cardinalities
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"the cardinality of {node!r} must be an integer >= 1, got {value!r}")
-    if int(value) < 1:
-        raise ValueError(f"the cardinality of {node!r} must be an integer >= 1, got {value!r}")
+    value: Any = cardinalities.get(node) if isinstance(cardinalities, Mapping) else cardinalities
+    check_integer(f"the cardinality of {node!r}", value, 1)
     return int(value)

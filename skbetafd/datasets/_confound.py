@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from .._utils.arguments import check_number
 from .._utils.randomness import private_generator
 from ..inputs.labels import one_label_per_row, read_groups
+from ..inputs.modality_names import modality_position
 from ..inputs.multimodal_array import MultiModalArray
 from ._law import DEFAULT_PRIOR, draw, label_rule, law_by_class, proba_given_content
 from ._tint import tinted
@@ -192,9 +192,12 @@ def confound(
     array([0.25, 0.15, 0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.6 ])
     """
     X = _as_container(X)
-    name = _modality_name(X, modality)
-    classes, content = _read_classes(y, len(X))
-    groups = _read_groups(groups, len(X))
+    name = X.names[modality_position(modality, X.names, "modality")]
+    y = one_label_per_row(y, len(X))
+    classes, content = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least 2 classes, got {classes.tolist()}")
+    groups = None if groups is None else read_groups(groups, len(X))
     laws = law_by_class(prior, len(classes))
     check_number("reliability", reliability, 0, 1)
     check_number("strength", strength, 0)
@@ -246,39 +249,6 @@ def _as_container(X: Any) -> MultiModalArray:
     return MultiModalArray(X)
 
 
-def _modality_name(X: MultiModalArray, modality: str | int) -> str:
-    if isinstance(modality, str) and modality in X.names:
-        return modality
-    if isinstance(modality, Integral) and not isinstance(modality, bool):
-        if 0 <= modality < len(X.names):
-            return X.names[int(modality)]
-    raise ValueError(
-        f"modality must be one of {list(X.names)} or a position from 0 to {len(X.names) - 1}, "
-        f"got {modality!r}"
-    )
-
-
-def _read_classes(y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    y = one_label_per_row(y, n_rows)
-    classes, content, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least 2 classes, got {classes.tolist()}")
-    if counts.min() < 2:
-        rare = classes.tolist()[counts.argmin()]
-        raise ValueError(f"each class of y needs at least 2 rows to be split, {rare!r} has 1")
-    return classes, content
-
-
-def _read_groups(groups: Any, n_rows: int) -> np.ndarray | None:
-    if groups is None:
-        return None
-    numbers = read_groups(groups, n_rows)
-    if numbers.max() < 1:
-        only = np.ravel(groups).tolist()[0]
-        raise ValueError(f"groups must hold at least 2 groups to be split, got only {only!r}")
-    return numbers
-
-
 def _split(
     content: np.ndarray, groups: np.ndarray | None, test_size: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -288,7 +258,13 @@ def _split(
             return train_test_split(rows, test_size=test_size, stratify=content, random_state=rng)
         except ValueError as error:
             raise ValueError(f"test_size={test_size} of {len(rows)} rows: {error}") from error
-    n_test, n_folds = _fold_ratio(test_size, min(10, groups.max() + 1, np.bincount(content).min()))
+    n_groups, fewest = groups.max() + 1, np.bincount(content).min()
+    if min(n_groups, fewest) < 2:
+        raise ValueError(
+            "to keep groups together, the split needs 2 groups and 2 rows of each class, got "
+            f"{n_groups} groups and a class of {fewest} rows"
+        )
+    n_test, n_folds = _fold_ratio(test_size, min(10, n_groups, fewest))
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     tests = [test for _, test in folds.split(rows, content, groups)]
     test = np.sort(np.concatenate(tests[:n_test]))
@@ -299,7 +275,7 @@ def _split(
     if not len(train) or not len(test):
         raise ValueError(
             f"test_size={test_size} leaves {len(train)} training and {len(test)} test rows: "
-            f"there are {groups.max() + 1} groups"
+            f"there are {n_groups} groups"
         )
     return train, test
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.arguments import read_numbers
+
 DEFAULT_PRIOR = (0.6, 0.25, 0.15)
 
 
@@ -26,7 +28,7 @@ def proba_given_content(prior: np.ndarray, n_classes: int) -> np.ndarray:
 
 def check_prior(prior: Sequence[float] | None) -> np.ndarray:
     """Return the prior of U as an array that sums to one; None is the single value 1."""
-    weights = _numbers([1.0] if prior is None else prior)
+    weights = read_numbers("prior", [1.0] if prior is None else prior)
     valid = weights.ndim == 1 and weights.size and (weights >= 0).all()
     if not valid or abs(weights.sum() - 1.0) > 1e-6:
         raise ValueError(f"prior must be nonnegative numbers that sum to 1, got {prior!r}")
@@ -35,7 +37,7 @@ def check_prior(prior: Sequence[float] | None) -> np.ndarray:
 
 def law_by_class(prior: Any, n_classes: int) -> np.ndarray:
     """Return P(U | d) of shape (n_classes, k)."""
-    laws = _numbers([1.0] if prior is None else prior)
+    laws = read_numbers("prior", [1.0] if prior is None else prior)
     if laws.ndim != 2:
         return np.tile(check_prior(prior), (n_classes, 1))
     if len(laws) != n_classes:
@@ -43,15 +45,8 @@ def law_by_class(prior: Any, n_classes: int) -> np.ndarray:
     return np.stack([check_prior(law) for law in laws.tolist()])
 
 
-def _numbers(prior: Any) -> np.ndarray:
-    try:
-        return np.asarray(prior, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"prior must be a sequence of numbers, got {prior!r}") from error
-
-
 def draw(laws: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Draw one value a row of `laws`, by the inverse of its distribution function."""
+    """Draw one value per row of `laws`, by the inverse of its distribution function."""
     distribution = laws.cumsum(axis=1)
     distribution /= distribution[:, -1:]
     return (rng.random_sample(len(laws))[:, None] >= distribution).sum(axis=1)

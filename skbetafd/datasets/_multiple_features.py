@@ -101,17 +101,11 @@ def load_multiple_features(
 
 
 def _check_views(views: Sequence[str] | None) -> tuple[str, ...]:
-    known = ", ".join(map(repr, VIEWS))
-    if isinstance(views, str):
-        raise TypeError(f"views must be a sequence of names, got the string {views!r}")
-    if views is not None and not isinstance(views, Iterable):
+    if isinstance(views, str) or not isinstance(views, Iterable | None):
         raise TypeError(f"views must be a sequence of names, got {views!r}")
     chosen = VIEWS if views is None else tuple(views)
-    for name in chosen:
-        if name not in VIEWS:
-            raise ValueError(f"views holds the unknown view {name!r}; known are {known}")
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"views must be different names out of {known}, got {views!r}")
+    if not chosen or any(name not in VIEWS or chosen.count(name) > 1 for name in chosen):
+        raise ValueError(f"views must be different names out of {VIEWS}, got {views!r}")
     return chosen
 
 

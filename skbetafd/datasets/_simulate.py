@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
-from .._utils.arguments import check_number
+from .._utils.arguments import check_integer, check_number
 from .._utils.randomness import private_generator
 from ..inputs.multimodal_array import MultiModalArray
 from ._law import DEFAULT_PRIOR, check_prior, label_rule
@@ -138,9 +136,9 @@ def make_confounded_modalities(
     >>> log_loss(y, set_from_outside.proba_doing) < log_loss(y, seeing)
     True
     """
-    _check_count("n_samples", n_samples, 1)
-    _check_count("n_classes", n_classes, 2)
-    _check_count("world", world, 0)
+    check_integer("n_samples", n_samples, 1)
+    check_integer("n_classes", n_classes, 2)
+    check_integer("world", world, 0)
     weights = check_prior(prior)
     check_number("broken", broken, 0, 1)
     rng = private_generator(random_state)
@@ -180,7 +178,7 @@ def _part(
     rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw columns around the means of `values`; return them and log p(columns | value) + c."""
-    _check_count(f"n_{name}", n_columns, 1)
+    check_integer(f"n_{name}", n_columns, 1)
     check_number(f"{name}_sep", separation, 0)
     # The name is part of the seed: the size of one part then leaves the others' means alone.
     structure = np.random.default_rng([world, *name.encode()])
@@ -194,10 +192,3 @@ def _proba_label(proba_confounder: np.ndarray, proba_content: np.ndarray) -> np.
     n_classes = proba_content.shape[1]
     indicator = np.eye(n_classes)[label_rule(proba_confounder.shape[1], n_classes)]
     return np.einsum("nu,nd,udy->ny", proba_confounder, proba_content, indicator, optimize=True)
-
-
-def _check_count(name: str, value: Any, low: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer >= {low}, got {value!r}")
-    if value < low:
-        raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")

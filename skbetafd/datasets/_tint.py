@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.messages import named
 from ..inputs.modality import Modality
 from ..inputs.multimodal_array import MultiModalArray
 
@@ -19,10 +20,8 @@ def tinted(X: MultiModalArray, name: str, code: np.ndarray) -> MultiModalArray:
 
 def _show(modality: Modality, name: str, code: np.ndarray) -> Any:
     if len(modality.shape) == 2 and (modality.column_names or modality.dtype.kind in "biufO"):
-        try:
+        with named(f"modality {name!r}"):
             return modality.appended({f"tint{j}": column for j, column in enumerate(code.T)})
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"modality {name!r}: {error}") from error
     if len(modality.shape) not in (3, 4) or modality.dtype.kind not in "biuf":
         raise TypeError(
             f"modality {name!r} of shape {modality.shape} and dtype {modality.dtype} can't be "

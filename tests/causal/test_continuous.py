@@ -183,33 +183,3 @@ def test_equal_seeds_give_equal_rows_and_equal_worlds_equal_truths():
     assert (rows.X["predominant"] != other.X["predominant"]).any()
     first, second = (both(ContinuousFrontDoorModel(world=w), rows)[0] for w in (1, 2))
     assert np.abs(first - second).max() > 0.1
-
-
-BAD = {
-    "four classes": (ValueError, {"n_classes": 4}, "n_classes must be an integer from 2 to 3"),
-    "a class and a half": (TypeError, {"n_classes": 1.5}, "got 1.5"),
-    "one confounder": (ValueError, {"n_confounders": 1}, "n_confounders .* got 1"),
-    "a negative world": (ValueError, {"world": -1}, "world must be an integer >= 0, got -1"),
-    "a sibling of 2": (ValueError, {"sibling": 2}, r"sibling must be in \[0, 1\], got 2"),
-    "no noise": (ValueError, {"mediator_noise": 0}, "mediator_noise .* got 0"),
-    "NaN": (ValueError, {"confounding": float("nan")}, "confounding .* got nan"),
-    "words": (TypeError, {"confounding": "much"}, "confounding must be a number, got 'much'"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_model_is_refused_with_its_value(name):
-    error, change, words = BAD[name]
-    with pytest.raises(error, match=words):
-        ContinuousFrontDoorModel(**change)
-
-
-def test_bad_questions_are_refused_with_their_value():
-    model = ContinuousFrontDoorModel()
-    with pytest.raises(ValueError, match=r"regime must be one of .* got 'broken'"):
-        model.sample(10, regime="broken")
-    with pytest.raises(ValueError, match="n_samples must be an integer >= 1, got 0"):
-        model.sample(0)
-    for ask in (model.proba_seeing, model.proba_doing, model.mediator_mean):
-        with pytest.raises(ValueError, match=r"got \(5, 7\) and \(5, 3\)"):
-            ask(np.zeros((5, 7)), np.zeros((5, 3)))

@@ -246,44 +246,6 @@ def test_the_report_reads_well_in_text_and_html():
     assert "P(y | do t)" in satisfied
 
 
-BAD = {
-    "a list of edges": (TypeError, [("T", "Z"), ("Z", "Y")], {}, "DiGraph, got list"),
-    "an undirected graph": (TypeError, nx.Graph([("T", "Z")]), {}, "DiGraph, got Graph"),
-    "a cycle": (ValueError, graph_of("T>Z Z>Y Y>T"), {}, "T → Z → Y → T"),
-    "an unknown node": (ValueError, graph_of("T>Z Z>Y"), {"mediator": "M"}, "mediator 'M' is no n"),
-    "an unknown node in a list": (
-        ValueError,
-        graph_of("T>Z Z>Y"),
-        {"auxiliary": ["B"]},
-        r"auxiliary 'B' is no node of the graph, which has \['T', 'Z', 'Y'\]",
-    ),
-    "overlapping sets": (
-        ValueError,
-        graph_of("T>Z Z>Y"),
-        {"auxiliary": ["T"]},
-        "'T' is both treatment and auxiliary",
-    ),
-    "no treatment": (ValueError, graph_of("T>Z Z>Y"), {"treatment": []}, "treatment must name"),
-    "no outcome": (ValueError, graph_of("T>Z Z>Y"), {"outcome": ()}, "outcome must name"),
-    "no mediator": (ValueError, graph_of("T>Z Z>Y"), {"mediator": []}, r"got \[\]"),
-    "a mapping": (TypeError, graph_of("T>Z Z>Y"), {"mediator": {"Z": 1}}, "mediator must be a"),
-    "None": (ValueError, graph_of("T>Z Z>Y"), {"auxiliary": None}, "auxiliary None is no node"),
-    "a latent mediator": (
-        ValueError,
-        graph_of("T>Z Z>Y", latent=["Z"]),
-        {},
-        "mediator 'Z' is latent",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused_with_its_name(name):
-    error, graph, change, words = BAD[name]
-    with pytest.raises(error, match=words):
-        check_criterion(graph, **(TZY | change))
-
-
 def test_without_networkx_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(

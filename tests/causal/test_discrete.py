@@ -220,33 +220,6 @@ def test_a_sparse_table_gives_a_distribution_or_an_error_and_never_nan(mask, bet
     np.testing.assert_allclose(adjusted.sum(axis=2), 1, rtol=1e-12)
 
 
-GOOD = np.full((2, 2, 2, 2), 1 / 16)
-BAD = {
-    "three axes": (ValueError, {"joint": np.ones((2, 2, 2)) / 8}, r"got shape \(2, 2, 2\)"),
-    "an empty axis": (ValueError, {"joint": np.ones((2, 0, 2, 2))}, r"got shape \(2, 0, 2, 2\)"),
-    "counts": (ValueError, {"joint": GOOD * 160}, "joint must sum to 1, got 160"),
-    "infinity": (ValueError, {"joint": np.full((1, 1, 1, 1), np.inf)}, "sum to 1, got inf"),
-    "negative": (
-        ValueError,
-        {"joint": GOOD - np.eye(2)},
-        r"joint\[\(0, 0, 0, 0\)\] must be a probability, got -0.9",
-    ),
-    "NaN": (ValueError, {"joint": GOOD * np.nan}, "must be a probability, got nan"),
-    "beta above 1": (ValueError, {"beta": 1.5}, "beta must be a number in .0, 1., got 1.5"),
-    "beta of NaN": (ValueError, {"beta": float("nan")}, "got nan"),
-    "beta in words": (TypeError, {"beta": "1"}, "got '1'"),
-    "beta of bool": (TypeError, {"beta": True}, "got True"),
-    "effect": (ValueError, {"effect": "total"}, "effect must be one of .* got 'total'"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused_with_its_value(name):
-    error, change, words = BAD[name]
-    with pytest.raises(error, match=words):
-        front_door_adjustment(**({"joint": GOOD} | change))
-
-
 def test_the_families_graphs_mark_what_is_hidden():
     graph = FAMILIES["Pearl's"].graph
     assert [node for node, latent in graph.nodes(data="latent") if latent] == ["U"]

@@ -123,11 +123,6 @@ def test_a_prior_for_each_class_may_be_a_frame():
     np.testing.assert_array_equal(frame.train.y, array.train.y)
 
 
-def test_a_prior_for_each_class_needs_as_many_rows_as_classes():
-    with pytest.raises(ValueError, match="prior has 3 rows, but y has 4 classes"):
-        make(40, prior=np.full((3, 2), 0.5))
-
-
 def test_proba_is_the_exact_law_of_the_label_given_the_content(large):
     split = large.broken
     assert np.allclose(split.proba.sum(axis=1), 1)
@@ -271,74 +266,3 @@ def test_global_generator_is_left_alone(random_state):
     make(n=100, random_state=random_state)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
     assert np.random.get_state()[2] == position  # noqa: NPY002
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"modality": "sound"}, r"modality must be one of \['a', 'b'\].* got 'sound'"),
-        ({"modality": 2}, "position from 0 to 1, got 2"),
-        ({"modality": True}, "position from 0 to 1, got True"),
-        ({"prior": (0.5, 0.2)}, r"prior must be .* sum to 1, got \(0.5, 0.2\)"),
-        ({"prior": (1.2, -0.2)}, "prior must be nonnegative"),
-        ({"prior": ()}, "prior must be"),
-        ({"prior": (float("nan"), 1.0)}, "prior must be"),
-        ({"reliability": 1.5}, "reliability must be a number from 0 to 1, got 1.5"),
-        ({"strength": -1}, "strength must be a finite number >= 0, got -1"),
-        ({"noise": float("inf")}, "noise must be a finite number >= 0, got inf"),
-        ({"test_size": 1.0}, "test_size must be a number strictly between 0 and 1, got 1.0"),
-        ({"groups": [1, 2]}, "groups has 2 entries for 40 rows"),
-        ({"groups": [7] * 40}, "at least 2 groups .* got only"),
-    ],
-)
-def test_value_out_of_range_is_refused_with_its_name(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make(n=40, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"prior": "much"}, "prior must be a sequence of numbers, got 'much'"),
-        ({"prior": [[0.5, 0.5], [1.0]]}, "prior must be .* got .*1.0"),
-        ({"groups": [1, "a"] * 20}, "groups must be of one kind"),
-        ({"noise": "some"}, "noise must be .* got 'some'"),
-        ({"reliability": True}, "reliability must be .* got True"),
-    ],
-)
-def test_argument_of_another_type_is_refused_with_its_name(arguments, message):
-    with pytest.raises(TypeError, match=message):
-        make(n=40, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("y", "message"),
-    [
-        ([0] * 10, "at least 2 classes, got"),
-        ([0, 1] * 4, "y has 8 entries for 10 rows"),
-        ([0] * 9 + [5], "needs at least 2 rows to be split, 5 has 1"),
-        (np.linspace(0, 1, 10), "[Cc]ontinuous|Unknown label type"),
-    ],
-)
-def test_labels_that_are_no_classes_are_refused(y, message):
-    with pytest.raises(ValueError, match=message):
-        confound([np.zeros((10, 1))], y, modality=0)
-
-
-def test_single_array_is_refused():
-    with pytest.raises(TypeError, match=r"X must be .* got ndarray"):
-        confound(np.zeros((10, 2)), [0, 1] * 5, modality=0)
-
-
-@pytest.mark.parametrize(
-    "modality", [np.full((10, 1), "word"), np.full((10, 2, 2), None), np.zeros((10, 1, 2, 2, 2))]
-)
-def test_modality_that_cannot_show_a_tint_is_refused(modality):
-    with pytest.raises(TypeError, match=r"modality 'm' of shape .* can't be tinted"):
-        confound({"m": modality}, [0, 1] * 5, modality="m")
-
-
-def test_table_that_has_a_tint_already_is_refused():
-    table = pd.DataFrame({"tint1": range(10)})
-    with pytest.raises(ValueError, match=r"modality 't'.* already has a column 'tint1'"):
-        confound({"t": table}, [0, 1] * 5, modality="t")

@@ -59,19 +59,3 @@ def test_description_cites_the_source_and_its_licence():
     text = load_multiple_features().DESCR
     assert "10.24432/C5HC70" in text
     assert "CC BY 4.0" in text
-
-
-def test_unknown_view_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="unknown view 'sound'; known are 'fou', 'fac'"):
-        load_multiple_features(["kar", "sound"])
-
-
-@pytest.mark.parametrize("views", [(), ("kar", "kar")])
-def test_no_view_and_a_repeated_view_are_refused(views):
-    with pytest.raises(ValueError, match="views must be different names"):
-        load_multiple_features(views)
-
-
-def test_single_string_is_refused():
-    with pytest.raises(TypeError, match="got the string 'kar'"):
-        load_multiple_features("kar")

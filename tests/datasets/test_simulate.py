@@ -125,20 +125,3 @@ def test_same_random_state_gives_the_same_rows():
     first, second, other = (make_confounded_modalities(random_state=seed) for seed in (0, 0, 1))
     assert (np.asarray(first.X) == np.asarray(second.X)).all()
     assert not np.array_equal(np.asarray(first.X), np.asarray(other.X))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"n_samples": 0}, ValueError, "n_samples must be an integer >= 1, got 0"),
-        ({"n_classes": 1}, ValueError, "n_classes must be an integer >= 2, got 1"),
-        ({"n_context": 2.5}, TypeError, "n_context must be an integer >= 1, got 2.5"),
-        ({"world": -1}, ValueError, "world must be an integer >= 0, got -1"),
-        ({"broken": 2}, ValueError, "broken must be a number from 0 to 1, got 2"),
-        ({"content_sep": -1.0}, ValueError, "content_sep must be a finite number >= 0"),
-        ({"prior": (0.5, 0.6)}, ValueError, "prior must be nonnegative numbers that sum to 1"),
-    ],
-)
-def test_bad_argument_is_refused_with_its_name(arguments, error, message):
-    with pytest.raises(error, match=message):
-        make_confounded_modalities(**arguments)
