@@ -34,12 +34,6 @@ def test_info_nce_is_the_mean_cross_entropy_of_finding_the_own_pair():
     torch.testing.assert_close(info_nce(left, right, ones(6), 0.2), (rows + columns) / 2)
 
 
-def test_info_nce_falls_when_the_views_agree(codes):
-    left = codes[0]
-    aligned = info_nce(left, left + 0.01, ones(20), 0.1)
-    assert aligned < info_nce(left, left.flip(0), ones(20), 0.1)
-
-
 def test_hsic_is_the_trace_formula_at_the_trial_batch_size(codes):
     def kernel(x):
         x = x.numpy()
@@ -52,13 +46,6 @@ def test_hsic_is_the_trace_formula_at_the_trial_batch_size(codes):
     k, m = (kernel(c) for c in codes)
     expected = 64 * np.trace(k @ centring @ m @ centring) / n**2
     assert float(hsic(*codes, ones(n))) == pytest.approx(expected, rel=1e-10)
-
-
-def test_hsic_sees_a_dependence_without_correlation():
-    x = torch.randn(200, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    dependent = hsic(x, x.square(), ones(200))
-    independent = hsic(x, x.square().roll(1, 0), ones(200))
-    assert dependent > 10 * independent
 
 
 def test_hsic_is_finite_on_one_row_and_on_constant_codes():
@@ -107,13 +94,6 @@ def make_loss(**weights):
 
 def evaluate(input_dims=(5, 4), present=None, **weights):
     return make_loss(**weights)(network(input_dims), rows(input_dims, present))
-
-
-def test_the_criterion_is_the_weighted_sum_of_its_terms():
-    terms = evaluate()
-    expected = terms["outcome"] + 3 * terms["knowledge"] + 2 * terms["disentangle"] + terms["label"]
-    expected = expected + terms["partial"]
-    torch.testing.assert_close(terms["loss"], expected)
 
 
 @pytest.mark.parametrize("name", ["knowledge", "disentangle", "label"])

@@ -195,8 +195,9 @@ def test_checkpoint_of_skorch_keeps_the_best_epoch(X, y, quick, tmp_path):
 
 def test_gradient_clipping_of_skorch_is_max_grad_norm(X, y, quick):
     theirs = quick(callbacks=[GradientNormClipping(0.1)]).fit(X, y)
-    own = quick(max_grad_norm=0.1).fit(X, y)
+    own, without = quick(max_grad_norm=0.1).fit(X, y), quick().fit(X, y)
     assert_array_equal(theirs.predict_proba(X), own.predict_proba(X))
+    assert not np.array_equal(own.predict_proba(X), without.predict_proba(X))
 
 
 def test_a_callback_sees_train_and_valid_rows(X, y, quick):

@@ -179,6 +179,13 @@ STACKS = {
         each_with(*({"temperature": t, "random_state": s} for t in (0.1, 1.0) for s in (0, 1))),
         [2, 2],
     ),
+    "seeds, with a schedule and clipping": (
+        each_with(
+            *({"lr_schedule": "cosine", "max_grad_norm": 0.3, "random_state": s} for s in (0, 1)),
+            *({"lr_schedule": "constant", "random_state": s} for s in (0, 1)),
+        ),
+        [2, 2],
+    ),
     "dropout": (each_with({"dropout": 0.1}, {"dropout": 0.4}, {"dropout": 0.7}), [3]),
     "no dropout in one": (each_with({"dropout": 0.0}, {"dropout": 0.4}), []),
     "three modalities, predominant ones": (

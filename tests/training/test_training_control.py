@@ -199,41 +199,6 @@ def test_schedules_have_their_shapes(X, y, quick):
     assert_allclose(cycle.max(), 0.01, rtol=0.02)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
-@pytest.mark.parametrize("norm", [None, 0.3])
-def test_members_in_a_stack_are_as_they_are_alone(schedule, norm, X, y, quick):
-    parameters = {"lr_schedule": schedule, "max_grad_norm": norm, "dtype": "float64"}
-    stacked = quick(n_members=2, batch_size=30, **parameters).fit(X, y)
-    alone = quick(batch_size=30, **parameters).fit(X, y)
-    for one, two in zip(
-        stacked.members_[0].net.module_.parameters(), alone.module_.parameters(), strict=True
-    ):
-        assert_allclose(one.detach(), two.detach(), rtol=1e-6, atol=1e-9)
-
-
-def test_clipping_bounds_the_norm_of_each_gradient(X, y, quick):
-    from skorch.callbacks import Callback
-
-    norms = []
-
-    class Norms(Callback):
-        def on_grad_computed(self, net, named_parameters, **kwargs):
-            squares = [float(p.grad.square().sum()) for p in net.module_.parameters()]
-            norms.append(np.sqrt(sum(squares)))
-
-    quick(max_grad_norm=0.05, callbacks=[Norms()]).fit(X, y)
-    assert_allclose(norms, 0.05, rtol=1e-4)
-
-
-def test_a_diverging_fit_names_its_epoch_the_term_and_the_likely_cause(X, y, quick):
-    words = "diverged in epoch 1: .*loss.* A smaller learning_rate than 1e\\+15"
-    for n_members in (1, 2):
-        clf = quick(learning_rate=1e15, lr_schedule="constant", n_members=n_members, batch_size=8)
-        with pytest.raises(ValueError, match=words):
-            clf.fit(X, y)
-        assert not hasattr(clf, "net_")
-
-
 @pytest.mark.parametrize("n_members", [1, 2])
 def test_the_term_that_broke_first_is_named(n_members, X, y, quick, monkeypatch):
     from skbetafd.nn import losses
