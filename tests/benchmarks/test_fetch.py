@@ -48,17 +48,11 @@ def test_download_with_another_hash_is_refused_and_leaves_nothing(fetching, monk
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_damaged_archive_in_the_cache_is_brought_again(fetching, monkeypatch):
+def test_damaged_archive_in_the_cache_is_brought_again_or_removed(fetching, monkeypatch, tmp_path):
     downloads = serve(monkeypatch, fetching, CONTENT)
     fetching.fetch("toy").write_bytes(b"damaged")
     assert fetching.fetch("toy").read_bytes() == CONTENT
     assert downloads == ["toy", "toy"]
-
-
-def test_damaged_archive_is_removed_even_where_it_cannot_be_brought_again(
-    fetching, monkeypatch, tmp_path
-):
-    serve(monkeypatch, fetching, CONTENT)
     fetching.fetch("toy").write_bytes(b"damaged")
     serve(monkeypatch, fetching, b"tampered")
     with pytest.raises(ValueError, match="is pinned"):

@@ -117,15 +117,11 @@ def found(name, near):
     raise LookupError(f"{near} refers to {name!r}, which is no public name")
 
 
-def parameters_of(name):
+def described(name, *sections):
+    """The names that sections of a docstring describe."""
     doc = docstring(name)
-    named = [
-        part
-        for section in ("Parameters", "Other Parameters")
-        for entry in doc[section]
-        for part in re.split(r",\s*", entry.name)
-    ]
-    return {part.lstrip("*") for part in named}
+    entries = [entry for section in sections for entry in doc[section]]
+    return {part.lstrip("*") for entry in entries for part in re.split(r",\s*", entry.name)}
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
@@ -148,17 +144,16 @@ def test_a_docstring_is_complete(name):
 @pytest.mark.parametrize("name", [name for name in EVERYTHING if list(as_in(name))])
 def test_parameters_that_are_described_elsewhere_are_there(name):
     for parts, other in as_in(name):
-        described = parameters_of(found(other, name))
-        assert {part.lstrip("*") for part in parts} <= described
+        there = described(found(other, name), "Parameters", "Other Parameters")
+        assert {part.lstrip("*") for part in parts} <= there
 
 
 @pytest.mark.parametrize("name", [name for name, cls in CLASSES.items() if is_record(cls)])
 def test_a_record_describes_its_fields_and_what_gives_it(name):
-    cls, doc = CLASSES[name], docstring(name)
-    fields = set(getattr(cls, "__dataclass_fields__", None) or cls._fields)
-    described = {part for entry in doc["Attributes"] for part in re.split(r",\s*", entry.name)}
-    assert {f for f in fields if not f.startswith("_")} <= described
-    makers = [found(other, name) for entry in doc["See Also"] for other, _ in entry[0]]
+    fields = getattr(CLASSES[name], "__dataclass_fields__", None) or CLASSES[name]._fields
+    assert {f for f in fields if not f.startswith("_")} <= described(name, "Attributes")
+    see_also = docstring(name)["See Also"]
+    makers = [found(other, name) for entry in see_also for other, _ in entry[0]]
     assert any(docstring(maker)["Examples"] for maker in makers)
 
 
@@ -195,17 +190,17 @@ def raised_in(function):
             yield ast.unparse(node.exc.func)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_a_function_raises_is_told(name):
+CONSTRUCTORS = {
+    name: cls.__init__
+    for name, cls in CLASSES.items()
+    if is_own(cls.__init__) and not is_record(cls)
+}
+
+
+@pytest.mark.parametrize(("name", "function"), (FUNCTIONS | CONSTRUCTORS).items())
+def test_what_a_function_or_constructor_raises_is_told(name, function):
     told = " ".join(entry.type or entry.name for entry in docstring(name)["Raises"])
-    assert {error for error in raised_in(FUNCTIONS[name]) if error not in told} == set()
-
-
-@pytest.mark.parametrize("name", [n for n, c in CLASSES.items() if not is_record(c)])
-def test_what_a_constructor_raises_is_told(name):
-    if is_own(CLASSES[name].__init__):
-        told = " ".join(entry.type or entry.name for entry in docstring(name)["Raises"])
-        assert {e for e in raised_in(CLASSES[name].__init__) if e not in told} == set()
+    assert {error for error in raised_in(function) if error not in told} == set()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -235,15 +230,8 @@ ESTIMATORS = [
 def test_every_fitted_attribute_is_described_and_every_one_described_is_there(estimator, X, y):
     fitted = estimator.fit({name: np.round(value) for name, value in X.items()}, y)
     there = {n for n in dir(fitted) if n.endswith("_") and not n.startswith("_")}
-    described = {
-        part
-        for entry in docstring(next(k for k, c in CLASSES.items() if c is type(fitted)))[
-            "Attributes"
-        ]
-        for part in re.split(r",\s*", entry.name)
-    }
-    if "..." in described:  # the search's are those of the classifier too
-        front_door = docstring("skbetafd.FrontDoorMultiModalClassifier")["Attributes"]
-        described = described - {"..."} | {entry.name for entry in front_door}
-    assert there <= described
-    assert described - there <= {"feature_names_in_"}  # X here has no column names
+    told = described(next(k for k, c in CLASSES.items() if c is type(fitted)), "Attributes")
+    if "..." in told:  # the search's are those of the classifier too
+        told = told - {"..."} | described("skbetafd.FrontDoorMultiModalClassifier", "Attributes")
+    assert there <= told
+    assert told - there <= {"feature_names_in_"}  # X here has no column names

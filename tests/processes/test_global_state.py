@@ -183,34 +183,37 @@ def test_a_fit_leaves_the_process_as_it_was(work):
     assert_untouched(work)
 
 
-def test_a_fit_with_checkpoints_or_memory_leaves_the_process_as_it_was(tmp_path):
-    def work():
-        front_door(checkpoint_dir=tmp_path / "checkpoints")
-        front_door(memory=tmp_path / "memory", random_state=0)
-
-    assert_untouched(work)
+def kept(clf, path):
+    front_door(checkpoint_dir=path / "checkpoints")
+    front_door(memory=path / "memory", random_state=0)
 
 
-def test_predictions_and_displays_leave_the_process_as_it_was(clf):
-    def work():
-        clf.predict(LACKING)
-        clf.beta_path(LACKING, [0, 0.5, 1])
-        clf.modality_codes(X)
-        overlap(clf, X)
-        modality_contributions(clf, X, Y)
-        auxiliary_masking_curve(clf, X, Y, shares=[0, 1])
-        BetaPathDisplay.from_estimator(clf, X, Y)
-        matplotlib.pyplot.close("all")
-
-    assert_untouched(work)
+def predicted_and_drawn(clf, path):
+    clf.predict(LACKING)
+    clf.beta_path(LACKING, [0, 0.5, 1])
+    clf.modality_codes(X)
+    overlap(clf, X)
+    modality_contributions(clf, X, Y)
+    auxiliary_masking_curve(clf, X, Y, shares=[0, 1])
+    BetaPathDisplay.from_estimator(clf, X, Y)
+    matplotlib.pyplot.close("all")
 
 
-def test_files_leave_the_process_as_it_was(clf, tmp_path):
-    def work():
-        clf.save(tmp_path / "model")
-        skbetafd.load(tmp_path / "model")
+def saved(clf, path):
+    clf.save(path / "model")
+    skbetafd.load(path / "model")
 
-    assert_untouched(work)
+
+def data_and_graphs(clf, path):
+    made = make_confounded_modalities(200)
+    confound(dict(made.X), made.y, modality=made.X.names[0])
+    graph = networkx.DiGraph([("U", "T"), ("U", "Y"), ("T", "Z"), ("Z", "Y")])
+    check_criterion(graph, treatment="T", outcome="Y", mediator="Z")
+
+
+@pytest.mark.parametrize("work", [kept, predicted_and_drawn, saved, data_and_graphs])
+def test_what_else_is_done_leaves_the_process_as_it_was(work, clf, tmp_path):
+    assert_untouched(lambda: work(clf, tmp_path))
 
 
 @pytest.mark.slow
@@ -223,16 +226,6 @@ def test_an_export_leaves_the_process_as_it_was_also_if_it_fails(tmp_path):
             clf.to_onnx(tmp_path / "no" / "model.onnx")
 
     assert_untouched(work, first=lambda: clf.to_onnx(tmp_path / "model.onnx"))
-
-
-def test_data_and_graphs_leave_the_process_as_it_was():
-    def work():
-        made = make_confounded_modalities(200)
-        confound(dict(made.X), made.y, modality=made.X.names[0])
-        graph = networkx.DiGraph([("U", "T"), ("U", "Y"), ("T", "Z"), ("Z", "Y")])
-        check_criterion(graph, treatment="T", outcome="Y", mediator="Z")
-
-    assert_untouched(work)
 
 
 class Breaks(Callback):
