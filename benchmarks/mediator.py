@@ -52,7 +52,7 @@ def exact(model: ContinuousFrontDoorModel, t: np.ndarray, a: np.ndarray) -> list
 
 def reference_errors(clf: FrontDoorMultiModalClassifier, X: dict[str, np.ndarray]) -> np.ndarray:
     """Mean |ΔP| at 200 rows against every training row as a reference: k-means, random rows."""
-    xs, _ = clf._tensors(clf._read(X, clf.module_, mediated=True))
+    xs, _ = clf._tensors(clf._read(X, mediated=True))
     rows = [x[:200] for x in xs]
     weight = torch.ones(N)
 

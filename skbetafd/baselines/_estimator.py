@@ -13,19 +13,18 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
-from .._utils.sklearn_compat import StrOptions, validate_parameters
+from .._utils.sklearn_compat import StrOptions
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
-from ..estimators.prediction import AccuracyMixin, normalised
+from ..estimators.prediction import ProbabilityMixin
 from ..fitting.request import FitRequest
 from ..fitting.scaling import ModalityScaler
 from ..fitting.splits import EARLY_STOPPING
-from ..inputs.modality import rows_together
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..nn.criterion import Batch
 from ..nn.fusion import FusionNetwork
-from ..nn.modes import fitting, predicting
-from ..training.device import in_parts, training_memory
+from ..nn.modes import fitting
+from ..training.device import training_memory
 from ._rule import Rule, RuleTrainer, mean_entropy
 
 PARAMETERS = """
@@ -138,7 +137,7 @@ def best_temperature(logits: torch.Tensor, rows: Batch) -> float:
     return float(np.exp(found.x))
 
 
-class Baseline(AccuracyMixin, NetworkClassifier):
+class Baseline(ProbabilityMixin, NetworkClassifier):
     """A classifier of networks that see the label as it comes, without an adjustment."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -283,15 +282,7 @@ class Baseline(AccuracyMixin, NetworkClassifier):
             Naming the modality, row and column that can't be read.
         """
         check_is_fitted(self)
-        size = self.predict_batch_size
-        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        rows = self._read(X, self.module_)
-        parts = in_parts(
-            lambda some: self._log_proba(rows.take(some)),
-            len(rows),
-            rows_together(rows.arrays, size),
-        )
-        log_proba = np.concatenate(parts)
+        log_proba = np.concatenate(self._in_batches(X, self._log_proba))
         refuse_overflow(log_proba)
         return log_proba
 
@@ -300,59 +291,13 @@ class Baseline(AccuracyMixin, NetworkClassifier):
         log_proba, counts = [], []
         for part in self.parts_:
             own = [rows.arrays[m] for m in part.columns]
-            with predicting():
-                xs = self._standardised(own, part.scalers, part.network)
-                log_proba.append(part.log_proba(xs).cpu().numpy())
+            xs = self._standardised(own, part.scalers, part.network)
+            log_proba.append(part.log_proba(xs).cpu().numpy())
             counts.append(rows.present[:, list(part.columns)].any(axis=1))
         if len(log_proba) == 1:
             return log_proba[0]
         weight = np.stack(counts)[:, :, None] / np.sum(counts, axis=0)[:, None]
         return logsumexp(np.stack(log_proba), axis=0, b=weight).astype(log_proba[0].dtype)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities P(y | modalities).
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            Naming the modality, row and column that can't be read.
-        """
-        return normalised(np.exp(self.predict_log_proba(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Most probable label.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Of the labels in `classes_`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            Naming the modality, row and column that can't be read.
-        """
-        log_proba = self.predict_log_proba(X)
-        return self.classes_[log_proba.argmax(axis=1)]
 
     def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,7 +22,6 @@ from .._utils.sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
-    validate_parameters,
     with_callbacks,
 )
 from ..fitting.checkpoints import remove_checkpoints, with_checkpoints
@@ -33,7 +32,6 @@ from ..fitting.trainer import presence_tensor
 from ..fitting.warm_start import Start
 from ..inputs.columns import ungrouped
 from ..inputs.missing import check_complete
-from ..inputs.modality import rows_together
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..inputs.training_rows import TrainingRows
@@ -44,7 +42,7 @@ from ..nn.modes import predicting
 from ..nn.support import support
 from ..persistence.export import ExportMixin
 from ..persistence.saving import PersistenceMixin
-from ..training.device import in_parts, training_memory
+from ..training.device import training_memory
 from ..training.schedule import SCHEDULES
 from .network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from .partial_fit import PartialFitMixin
@@ -664,15 +662,16 @@ class FrontDoorMultiModalClassifier(
                 f"{self.modality_names_[0]!r} is the only modality: there is nothing to tell "
                 "knowledge from context"
             )
-        with predicting():
-            parts = self._in_batches(X, lambda xs, _: [c.cpu() for c in self.module_.encode(xs)])
+        parts = self._in_batches(
+            X, lambda rows: [code.cpu() for code in self.module_.encode(self._tensors(rows)[0])]
+        )
         columns = zip(*parts, strict=True)
         named = zip(Codes._fields, columns, strict=True)
         return {name: finite(torch.cat(code).numpy()) for name, code in named}
 
     def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give each row's reference weights and their support, both (n_samples, K)."""
-        rows = self._read(X, self.module_)
+        rows = self._read(X)
         check_complete(rows.names, rows.present, "overlap")
         with predicting():
             xs, _ = self._tensors(rows)
@@ -683,37 +682,23 @@ class FrontDoorMultiModalClassifier(
         return weights, supported
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        mediated = isinstance(self.module_, MediatorNetwork)
-        with predicting():
-            parts = self._in_batches(
-                X,
-                lambda xs, present: self._mean_path(xs, present, betas).cpu().numpy(),
-                mediated=mediated,
-            )
+        parts = self._in_batches(
+            X,
+            lambda rows: self._mean_path(rows, betas).cpu().numpy(),
+            mediated=isinstance(self.module_, MediatorNetwork),
+        )
         log_proba = np.concatenate(parts, axis=1)
         refuse_overflow(log_proba)
         return log_proba
-
-    def _in_batches(self, X: Any, work: Callable[..., Any], *, mediated: bool = False) -> list[Any]:
-        """Work through the rows as tensors, `predict_batch_size` at once, or fewer if wide."""
-        size = self.predict_batch_size
-        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        rows = self._read(X, self.module_, mediated=mediated)
-        return in_parts(
-            lambda some: work(*self._tensors(rows.take(some))),
-            len(rows),
-            rows_together(rows.arrays, size),
-        )
 
     def _tensors(self, rows: NumericRows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         xs = self._standardised(rows.arrays, self._scalers, self.module_)
         predominant = self.modality_names_.index(self.predominant_)
         return xs, presence_tensor(rows.present, predominant, xs[0].device, xs[0].dtype)
 
-    def _mean_path(
-        self, xs: list[torch.Tensor], present: torch.Tensor | None, betas: list[float]
-    ) -> torch.Tensor:
+    def _mean_path(self, rows: NumericRows, betas: list[float]) -> torch.Tensor:
         """Log of the members' mean P_β, shape (n_betas, n, n_classes)."""
+        xs, present = self._tensors(rows)
         paths = [self._path(member, xs, present, betas) for member in self.members_]
         if len(paths) == 1:
             return paths[0]

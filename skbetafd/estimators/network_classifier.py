@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock
+from .._utils.sklearn_compat import (
+    Interval,
+    Options,
+    StrOptions,
+    VisualBlock,
+    validate_parameters,
+)
 from ..fitting.encodings import may_be_padded, readings_of, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtype, draw_seeds
 from ..fitting.scaling import ModalityScaler
-from ..inputs.modality import Modality
+from ..inputs.modality import Modality, rows_together
 from ..inputs.numeric import NumericRows, numeric_rows
 from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.modes import predicting
 from ..training.callbacks import check_callbacks
+from ..training.device import in_parts
 from .pickling import Portable, device_of
 
 
@@ -38,6 +46,9 @@ def _refuse_rows(overflowed: np.ndarray) -> None:
     rows = np.argwhere(overflowed)[:, -2]
     if len(rows):
         raise ValueError(f"X is too far from the training rows at row {rows.min()}: overflow")
+
+
+Part = TypeVar("Part")
 
 
 class CodeEncoder(NamedTuple):
@@ -75,6 +86,7 @@ class NetworkClassifier(Portable):
         "verbose": ["verbose"],
     }
 
+    predict_batch_size: int
     n_members: int = 1
     """One network, but where a subclass has it as a parameter."""
     class_weight: Any = None
@@ -173,15 +185,25 @@ class NetworkClassifier(Portable):
         named = zip(self._layout.names, self._encodings, strict=True)
         return [name for name, encoding in named if encoding.kind == "sequence"]
 
-    def _read(self, X: Any, network: torch.nn.Module, *, mediated: bool = False) -> NumericRows:
+    def _read(self, X: Any, *, mediated: bool = False) -> NumericRows:
         """Rows as numeric arrays of the network's precision."""
         padded = self._padded()
         X = read_prediction_input(self, X, self._layout, padded=padded)
-        weights = next(network.parameters())
-        dtype = str(weights.dtype).removeprefix("torch.")
+        dtype = str(next(self.module_.parameters()).dtype).removeprefix("torch.")
         rows = numeric_rows(X, dtype, padded=padded)
         rows.check_presence(training=False, mediated=mediated)
         return rows
+
+    def _in_batches(
+        self, X: Any, work: Callable[[NumericRows], Part], *, mediated: bool = False
+    ) -> list[Part]:
+        """Work through the rows, `predict_batch_size` at once, or fewer if wide."""
+        size = self.predict_batch_size
+        validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
+        rows = self._read(X, mediated=mediated)
+        size = rows_together(rows.arrays, size)
+        with predicting():
+            return in_parts(lambda some: work(rows.take(some)), len(rows), size)
 
     @staticmethod
     def _standardised(
@@ -224,7 +246,7 @@ class NetworkClassifier(Portable):
             For bad rows, as in `predict`.
         """
         check_is_fitted(self)
-        rows = self._read(X, self.module_)
+        rows = self._read(X)
         arrays = dict(zip(rows.names, rows.arrays, strict=True))
         codes = {}
         for name, (encoder, *_) in self._code_encoders().items():

@@ -15,14 +15,59 @@ from ..fitting.request import READ_AT_PREDICTION
 from ..inputs.labels import check_sample_weight, one_label_per_row
 
 
-class AccuracyMixin(ClassifierMixin):
-    """Adds scikit-learn's `score`, which names what has another length than X."""
+class ProbabilityMixin(ClassifierMixin):
+    """Adds what follows from `predict_log_proba`: probabilities, labels and their accuracy."""
 
     classes_: np.ndarray
 
-    def predict(self, X: Any) -> Any:
-        """Predict the label of each row."""
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Log of `predict_proba`."""
         raise NotImplementedError
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities; of a classifier with `beta`, P_β(y | t, a) there.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read.
+        """
+        return normalised(np.exp(self.predict_log_proba(X)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable label.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Of the labels in `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read.
+        """
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
@@ -61,7 +106,7 @@ class AccuracyMixin(ClassifierMixin):
             ) from error
 
 
-class BetaPathMixin(AccuracyMixin):
+class BetaPathMixin(ProbabilityMixin):
     """Adds the methods of prediction to an estimator with `beta`, `effect` and `_log_path`.
 
     ``_log_path(X, betas)`` gives log P_β of shape (n_betas, n_samples, n_classes).
@@ -69,7 +114,6 @@ class BetaPathMixin(AccuracyMixin):
 
     beta: float
     effect: str
-    classes_: np.ndarray
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         raise NotImplementedError
@@ -112,37 +156,6 @@ class BetaPathMixin(AccuracyMixin):
         check_is_fitted(self)
         validate_parameters(self, READ_AT_PREDICTION, beta=self.beta, effect=self.effect)
         return self._log_path(X, [self.beta])[0]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities P_β(y | t, a) at ``beta``.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        return normalised(np.exp(self.predict_log_proba(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Most probable label at ``beta``.
-
-        Parameters
-        ----------
-        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows, in any of the forms that `fit` takes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Of the labels in `classes_`.
-        """
-        log_proba = self.predict_log_proba(X)
-        return self.classes_[log_proba.argmax(axis=1)]
 
     def log_beta_path(self, X: Any, betas: Sequence[float] | np.ndarray) -> np.ndarray:
         """Log of `beta_path`, without a rounding to 0.

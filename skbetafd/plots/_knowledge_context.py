@@ -313,7 +313,7 @@ def _codes_and_colours(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give the codes, and what colours them, of the rows that have the predominant modality."""
     codes = clf.codes(X)
-    having = clf._read(X, clf.module_).present
+    having = clf._read(X).present
     there = having[:, list(clf.modality_names_).index(clf.predominant_)]
     colours = {"y": y, "environments": environments}
     if there.all():

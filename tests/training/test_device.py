@@ -31,8 +31,8 @@ def limit(monkeypatch, place, name, most, ask=full_device):
     function, asked = getattr(place, name), []
 
     def limited(first, xs, *rest):
-        asked.append(len(xs[0]))
-        if len(xs[0]) > most:
+        asked.append(len(xs[0]) if isinstance(xs, list) else len(xs))
+        if asked[-1] > most:
             ask()
         return function(first, xs, *rest)
 
