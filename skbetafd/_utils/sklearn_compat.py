@@ -27,6 +27,7 @@ from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils._set_output import _safe_set_output as safe_set_output
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_weight_array
@@ -68,6 +69,7 @@ __all__ = [
     "accepts_sample_weight",
     "allows_nan",
     "check_arguments",
+    "check_feature_names_in",
     "check_n_features",
     "check_partial_fit_first_call",
     "check_weight_array",

@@ -286,10 +286,12 @@ dtype, device, accelerate, random_state, verbose
             earlier = self._forget()
             betas = checked_betas(self, self.betas)
             settings, candidates = self._candidates(max(betas))
-            check = clone(candidates[0]).set_params(modalities=self.modalities)
+            container, layout = read_training_input(self, X, self.modalities)
+            check = clone(candidates[0])
+            check._layout = layout
             held = groups if any(c.early_stopping for c in candidates) else None
-            check._request(X, y, sample_weight, mediator, held)  # errors name the user's rows
-            container, _ = read_training_input(self, X, self.modalities)
+            # errors name the user's rows
+            check._request_of_rows(container, y, sample_weight, mediator, held)
             check_lengths(len(container), groups=groups)
             groups, held = as_numpy("groups", groups), as_numpy("groups", held)
             mediator = as_numpy("mediator", mediator)

@@ -34,31 +34,28 @@ def cloned(name: str, transformer: Any, output: str | None) -> Any:
 
 
 def fit_one(
-    name: str, transformer: Any, modality: Modality, y: Any, routed: Mapping[str, Any]
-) -> None:
-    """Fit a modality's transformer to the rows that have the modality."""
-    if isinstance(transformer, str):
-        return
-    with _some_rows(name, modality) as rows:
-        seen = _as_seen(transformer, _taken(modality, rows))
-        some_y = y if rows is None or y is None else safe_indexing(y, rows)
-        transformer.fit(seen, some_y, **rows_of_params(modality, routed["fit"], rows))
-
-
-def fit_transform_one(
-    name: str, transformer: Any, modality: Modality, y: Any, routed: Mapping[str, Any]
+    name: str, transformer: Any, modality: Modality, y: Any, routed: Mapping[str, Any], method: str
 ) -> Any:
-    """Fit and transform, by the transformer's own fit_transform where it has one."""
-    if isinstance(transformer, str) or not hasattr(transformer, "fit_transform"):
-        fit_one(name, transformer, modality, y, routed)
+    """Fit a modality's transformer to the rows that have the modality; `method` is its own.
+
+    Returns
+    -------
+    array, sparse matrix or frame of shape (n_samples, ...)
+        What ``fit_transform`` returns; of a transformer without it, and of ``fit``, as it is.
+    """
+    if isinstance(transformer, str):
+        return modality.value
+    if not hasattr(transformer, method):
+        fit_one(name, transformer, modality, y, routed, "fit")
         return transform_one(name, transformer, modality, None, routed)
-    # not fit and transform: TargetEncoder cross-fits in fit_transform alone
-    with _some_rows(name, modality) as rows:
-        some = _taken(modality, rows)
-        some_y = y if rows is None or y is None else safe_indexing(y, rows)
-        params = rows_of_params(modality, routed["fit_transform"], rows)
-        out = transformer.fit_transform(_as_seen(transformer, some), some_y, **params)
-        return _in_place(_shaped_like(some, out), modality, rows)
+    rows = _present(modality)
+    with named(f"modality {name!r}"), _blaming_absence(modality, rows):
+        some = modality if rows is None else modality[rows]
+        y = y if rows is None or y is None else safe_indexing(y, rows)
+        params = rows_of_params(modality, routed[method], rows)
+        # not fit and transform: TargetEncoder cross-fits in fit_transform alone
+        out = getattr(transformer, method)(_as_seen(transformer, some), y, **params)
+        return out if method == "fit" else _in_place(_shaped_like(some, out), modality, rows)
 
 
 def transform_one(
@@ -72,7 +69,7 @@ def transform_one(
         return modality.value
     rows = _present(modality)
     nothing = rows is not None and not len(rows)
-    some = example if nothing else _taken(modality, rows)
+    some = example if nothing else modality if rows is None else modality[rows]
     with named(f"modality {name!r}"):
         params = {} if nothing else rows_of_params(modality, routed["transform"], rows)
         out = _shaped_like(some, transformer.transform(_as_seen(transformer, some), **params))
@@ -106,21 +103,15 @@ def _present(modality: Modality) -> np.ndarray | None:
 
 
 @contextmanager
-def _some_rows(name: str, modality: Modality) -> Iterator[np.ndarray | None]:
-    """Yield the rows that have the modality; where a fit fails as none does, that is the error."""
-    rows = _present(modality)
-    with named(f"modality {name!r}"):
-        try:
-            yield rows
-        except ValueError as error:
-            if rows is None or len(rows):
-                raise
-            said = f"it is missing in all {len(modality)} rows; a fit needs it in some row"
-            raise ValueError(said) from error
-
-
-def _taken(modality: Modality, rows: np.ndarray | None) -> Modality:
-    return modality if rows is None else modality[rows]
+def _blaming_absence(modality: Modality, rows: np.ndarray | None) -> Iterator[None]:
+    """Say of a fit that no rows suffice for why there are none."""
+    try:
+        yield
+    except ValueError as error:
+        if rows is None or len(rows):
+            raise
+        said = f"it is missing in all {len(modality)} rows; a fit needs it in some row"
+        raise ValueError(said) from error
 
 
 def _in_place(out: Any, modality: Modality, rows: np.ndarray | None) -> Any:

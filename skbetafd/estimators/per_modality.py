@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .._utils.sklearn_compat import (
     BaseComposition,
     VisualBlock,
     allows_nan,
+    check_feature_names_in,
     output_container,
     output_containers,
     refuse_unrouted,
@@ -33,7 +34,6 @@ from .modality_transforms import (
     cloned,
     example_row,
     fit_one,
-    fit_transform_one,
     in_frame,
     transform_one,
 )
@@ -257,7 +257,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         TypeError
             If no transformer takes the metadata.
         """
-        self._fit(X, y, params, "fit", fit_one)
+        self._fit(X, y, params, "fit")
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -278,7 +278,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         ValueError, TypeError
             As in `fit`.
         """
-        return self._collect(self._fit(X, y, params, "fit_transform", fit_transform_one))
+        return self._collect(self._fit(X, y, params, "fit_transform"))
 
     def transform(self, X: Any, **params: Any) -> Any:
         """Transform each modality.
@@ -339,9 +339,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             dtype=object,
         )
 
-    def _fit(
-        self, X: Any, y: Any, params: dict[str, Any], method: str, fit_one: Callable[..., Any]
-    ) -> dict[str, Any]:
+    def _fit(self, X: Any, y: Any, params: dict[str, Any], method: str) -> dict[str, Any]:
         with all_or_nothing(self):
             X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
             check_lengths(len(X), y=y)
@@ -351,7 +349,10 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             output = getattr(self, "_sklearn_output_config", {}).get("transform")
             self.transformers_ = {name: cloned(name, t, output) for name, t in chosen.items()}
             read = {n: as_read(t, X._faces[n]) for n, t in self.transformers_.items()}
-            out = {n: fit_one(n, t, read[n], y, routed[n]) for n, t in self.transformers_.items()}
+            out = {
+                name: fit_one(name, t, read[name], y, routed[name], method)
+                for name, t in self.transformers_.items()
+            }
             self._examples = {name: example_row(value) for name, value in read.items()}
             return out
 
@@ -393,18 +394,8 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
     def _input_names(self, input_features: Any) -> dict[str, list[str] | None]:
         if input_features is None:
             return self._layout.feature_names
-        flat = np.asarray(input_features, dtype=object)
-        if len(flat) != self.n_features_in_:
-            raise ValueError(
-                f"input_features should have length equal to number of features "
-                f"({self.n_features_in_}), got {len(flat)}"
-            )
-        fitted = getattr(self, "feature_names_in_", None)
-        if fitted is not None and not np.array_equal(flat, fitted):
-            raise ValueError(
-                f"input_features is not equal to feature_names_in_, got {flat.tolist()[:5]}"
-            )
-        if fitted is not None:
+        flat = check_feature_names_in(self, input_features)
+        if hasattr(self, "feature_names_in_"):
             return self._layout.feature_names
         return {name: flat[columns].tolist() for name, columns in self._layout.columns.items()}
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from .._utils.messages import named
 from .._utils.sklearn_compat import check_n_features, is_dataframe, safe_indexing
 from .multimodal_array import MultiModalArray
 
@@ -41,7 +42,7 @@ def from_specification(
     TypeError, ValueError
         If an entry is none of these, or a column belongs to no or to two modalities.
     """
-    named = isinstance(modalities, Mapping)
+    is_named = isinstance(modalities, Mapping)
     if isinstance(modalities, Mapping):
         entries = dict(modalities)
     elif isinstance(modalities, (Sequence, np.ndarray)) and not isinstance(modalities, str):
@@ -59,9 +60,12 @@ def from_specification(
     if any(_is_integer(entry) for entry in entries.values()):
         columns = _from_widths(entries)
     else:
-        columns = {n: _positions(n, entry, n_features, names) for n, entry in entries.items()}
+        columns = {}
+        for name, entry in entries.items():
+            with named(f"modality {name!r}"):
+                columns[name] = _positions(entry, n_features, names)
     _check_partition(columns, n_features)
-    return ColumnGroups(columns, named)
+    return ColumnGroups(columns, is_named)
 
 
 def from_frame(frame: Any) -> ColumnGroups | None:
@@ -110,51 +114,33 @@ def _from_widths(widths: dict[str, Any]) -> dict[str, np.ndarray]:
     }
 
 
-def _positions(
-    modality: str, entry: Any, n_features: int, names: Sequence[str] | None
-) -> np.ndarray:
-    if isinstance(entry, slice) and all(
-        part is None or _is_integer(part) for part in (entry.start, entry.stop, entry.step)
-    ):
-        return np.arange(n_features)[entry]
-    if not isinstance(entry, (Sequence, np.ndarray)) or isinstance(entry, str):
+def _positions(entry: Any, n_features: int, names: Sequence[str] | None) -> np.ndarray:
+    if not isinstance(entry, (slice, Sequence, np.ndarray)) or isinstance(entry, str):
         raise TypeError(
-            f"modality {modality!r} must be given by a slice of positions, a list of columns, or "
-            f"(for all modalities alike) a width, got {entry!r}"
+            "the columns must be given by a slice of positions, a list of columns, or (for all "
+            f"modalities alike) a width, got {entry!r}"
         )
-    return np.array([_position(modality, c, n_features, names) for c in entry], dtype=int)
-
-
-def _position(modality: str, column: Any, n_features: int, names: Sequence[str] | None) -> int:
-    if isinstance(column, str):
-        if names is None or column not in list(names):
-            raise ValueError(f"modality {modality!r} has column {column!r}, which X has not")
-        return list(names).index(column)
-    if not _is_integer(column):
-        raise TypeError(f"modality {modality!r}: a column is a position or a name, got {column!r}")
-    if not -n_features <= column < n_features:
-        raise ValueError(
-            f"modality {modality!r} has column {column}, but X has {n_features} columns"
-        )
-    return int(column) % n_features
+    if isinstance(entry, slice):
+        return np.arange(n_features)[entry]
+    known = {name: position for position, name in enumerate(() if names is None else names)}
+    found: list[Any] = [known.get(c, c) if isinstance(c, str) else c for c in entry]
+    for column in found:
+        if not _is_integer(column) or not -n_features <= column < n_features:
+            raise ValueError(f"column {column!r} is none of X's {n_features}")
+    return np.arange(n_features)[np.array(found, dtype=int)]
 
 
 def _check_partition(columns: dict[str, np.ndarray], n_features: int) -> None:
-    owner: dict[int, str] = {}
     for name, group in columns.items():
         if not len(group):
             raise ValueError(f"modality {name!r} has no column")
-        for column in group.tolist():
-            if column in owner:
-                raise ValueError(
-                    f"column {column} belongs to modality {owner[column]!r} and to {name!r}"
-                )
-            owner[column] = name
-    if len(owner) != n_features or max(owner) >= n_features:
-        stray = sorted(set(range(n_features)) ^ set(owner))
+    held = np.bincount(np.concatenate(list(columns.values())), minlength=n_features)
+    wrong = np.flatnonzero(held != (np.arange(len(held)) < n_features))
+    if len(wrong):
+        owners = [name for name, group in columns.items() if wrong[0] in group]
         raise ValueError(
-            f"modalities cover {len(owner)} columns, but X has {n_features}: "
-            f"columns {stray[:5]}{' …' if len(stray) > 5 else ''} differ"
+            f"modalities must hold each of X's {n_features} columns once, but column {wrong[0]} "
+            f"is held by {owners}"
         )
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from .._utils.sklearn_compat import is_dataframe
 from .as_numpy import as_dense
 from .categories import Levels, Row, category_rows
 
@@ -103,7 +102,7 @@ def _said(level: Row) -> str:
 
 
 def _dtypes(mediator: Any, array: np.ndarray) -> list[Any]:
-    if is_dataframe(mediator):
+    if hasattr(mediator, "columns"):
         return [mediator[column].dtype for column in mediator.columns]
     return [getattr(mediator, "dtype", array.dtype)]
 

@@ -123,14 +123,9 @@ class Modality:
         """Arrays whose bytes tell the rows from others of the same kind, shape and dtype."""
         return self.chunks()
 
-    def block_numbers(self) -> np.ndarray | None:
-        """Block in which each row lies, and None where rows are read in any order."""
+    def blocks(self) -> tuple[np.ndarray, int] | None:
+        """Block in which each row lies, and how many are kept; None where any order will do."""
         return None
-
-    @property
-    def n_blocks_kept(self) -> int:
-        """How many blocks are in memory at once."""
-        return 1
 
     def floats(self) -> Modality:
         """Return flat rows (n_samples, width), float64 or, where they came so, float32.
@@ -219,11 +214,6 @@ class FrameModality(Modality):
         """The column names, where all are strings."""
         names = list(self.value.columns)
         return names if names and all(isinstance(name, str) for name in names) else None
-
-    @property
-    def n_bytes(self) -> int:
-        """About the memory that the frame takes."""
-        return getsizeof(self.value)
 
     def _rows(self, rows: Any) -> Any:
         return safe_indexing(self.value, rows)
@@ -395,19 +385,13 @@ class StoredModality(Modality):
         mapped = self._flat is None and isinstance(self.value, np.ndarray)
         return Modality(self.value if mapped else self._read())
 
-    def block_numbers(self) -> np.ndarray | None:
-        """Block in which each row lies, and None where rows are read in any order."""
+    def blocks(self) -> tuple[np.ndarray, int] | None:
+        """Block in which each row lies, and how many are kept; None where any order will do."""
         view = self.view
         if view.blocks is None:
             return None
         rows = np.arange(len(view)) if view.rows is None else view.rows
-        return np.asarray(rows // view.blocks.n_rows)
-
-    @property
-    def n_blocks_kept(self) -> int:
-        """How many blocks are in memory at once."""
-        blocks = self.view.blocks
-        return 1 if blocks is None else int(blocks.n_kept)
+        return rows // view.blocks.n_rows, view.blocks.n_kept
 
     def floats(self) -> StoredModality:
         """As of an array, but nothing is read."""
@@ -481,12 +465,11 @@ def _array(name: str, value: Any) -> np.ndarray:
 
 def _is_text(value: Any) -> bool:
     """Whether it is a sequence of strings, some or all null, which can only be one column."""
-    if len(value.shape) != 1 or value.dtype.kind != "O":
-        return len(value.shape) == 1 and value.dtype.kind in "UT" and value.size > 0
-    if any(isinstance(entry, str) for entry in value):
-        return not any(map(np.ndim, value))
-    nulls = null_rows(value[:, None])
-    return nulls is not None and bool(nulls.all())
+    if len(value.shape) != 1 or not value.size:
+        return False
+    objects = value if value.dtype.kind == "O" else ()
+    strings = (isinstance(entry, str) or is_null(entry) for entry in objects)
+    return value.dtype.kind in "UT" or (value.dtype.kind == "O" and all(strings))
 
 
 def _is_stored(value: Any) -> bool:

@@ -70,10 +70,7 @@ class Items:
         for row in range(self.n_rows):
             label = self._item(row)[1]
             if label is None:
-                raise ValueError(
-                    f"y is None, and item {row} of {type(self.dataset).__name__} has no label: "
-                    f"items must be {ITEMS}"
-                )
+                raise self._error(row, f"has no label, and y is None: items must be {ITEMS}")
             labels.append(label.item() if hasattr(label, "item") else label)
         return np.asarray(labels)
 
@@ -93,24 +90,20 @@ class Items:
             try:
                 entry = entries[key]
             except (KeyError, IndexError):
-                raise ValueError(
-                    f"item {row} of {type(self.dataset).__name__} has no modality {key!r}"
-                ) from None
+                raise self._error(row, f"has no modality {key!r}") from None
             if entry is None:
                 continue
             entry = _array(key, entry)
-            if not _fits(entry.dtype, array.dtype):
-                kind = "text" if array.dtype.kind == "O" else array.dtype
-                raise ValueError(
-                    f"item {row} of {type(self.dataset).__name__} holds {entry.dtype} in modality "
-                    f"{key!r}, where others hold {kind}"
-                )
-            if entry.shape != array.shape[1:]:
-                raise ValueError(
-                    f"item {row} of {type(self.dataset).__name__} has shape {entry.shape} in "
-                    f"modality {key!r}, where others have {array.shape[1:]}"
+            if entry.shape != array.shape[1:] or not _fits(entry.dtype, array.dtype):
+                raise self._error(
+                    row,
+                    f"has {entry.dtype} of shape {entry.shape} in modality {key!r}, where others "
+                    f"have {array.dtype} of shape {array.shape[1:]}",
                 )
             array[at] = entry
+
+    def _error(self, row: int, fault: str) -> ValueError:
+        return ValueError(f"item {row} of {type(self.dataset).__name__} {fault}")
 
     def _like(self, key: Any) -> np.ndarray:
         """Find an entry that is there, as an array of no values but its shape and dtype."""

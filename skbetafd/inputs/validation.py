@@ -94,7 +94,7 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
-    X = _container_or_table(_fill_absent(X, layout))
+    X = _container_or_table(_with_absent(X, layout))
     if not isinstance(X, MultiModalArray) and not hasattr(estimator, "feature_names_in_"):
         groups = from_frame(X)
         if groups is not None and layout.named and set(groups.columns) == set(layout.names):
@@ -113,14 +113,12 @@ def _container_or_table(X: Any) -> Any:
     # SciPy's dok_array is a dict, with a shape
     if is_dataset(X) or (isinstance(X, Mapping) and not hasattr(X, "shape")):
         return MultiModalArray(X)
-    if isinstance(X, (list, tuple)) and (not X or any(_is_table(entry) for entry in X)):
+    # an array of arrays is a list of them
+    listed = isinstance(X, (list, tuple)) or (
+        isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object
+    )
+    if listed and (not len(X) or any(_is_table(entry) for entry in X)):
         return MultiModalArray(X)
-    if isinstance(X, np.ndarray) and X.dtype == object:
-        if X.ndim > 2 or (X.ndim == 1 and any(isinstance(entry, np.ndarray) for entry in X)):
-            raise TypeError(
-                f"X is an object array of shape {X.shape} with arrays inside; pass the modalities "
-                "as a list, a dict or a MultiModalArray"
-            )
     if len(getattr(X, "shape", ())) > 2:
         raise ValueError(
             f"Found array with dim {len(X.shape)}: X has shape {tuple(X.shape)}, which is one "
@@ -139,26 +137,20 @@ def _is_table(entry: Any) -> bool:
     )
 
 
-def _fill_absent(X: Any, layout: Layout) -> Any:
+def _with_absent(X: Any, layout: Layout) -> Any:
     """Put rows of NaN where a whole modality is given as None."""
-    given = X if isinstance(X, Mapping) else {}
-    if isinstance(X, (list, tuple)) and len(X) == len(layout.names):
-        given = dict(zip(layout.names, X, strict=True))
-    shapes = dict(zip(layout.names, layout.shapes, strict=True))
-    absent = [name for name, value in given.items() if value is None and name in shapes]
-    there = next((value for value in given.values() if value is not None), None)
-    if not absent or there is None:
+    named = isinstance(X, Mapping)
+    if not named and not (isinstance(X, (list, tuple)) and len(X) == len(layout.names)):
         return X
-    rows = _n_rows(there)
-    filled = {**given, **{name: np.full((rows, *shapes[name]), np.nan) for name in absent}}
-    return filled if isinstance(X, Mapping) else list(filled.values())
-
-
-def _n_rows(value: Any) -> int:
-    """Count rows; what has none is refused later, as what it is."""
-    if hasattr(value, "shape"):
-        return int(value.shape[0]) if value.shape else 0
-    return len(value) if hasattr(value, "__len__") else 0
+    given = dict(X) if named else dict(zip(layout.names, X, strict=True))
+    shapes = dict(zip(layout.names, layout.shapes, strict=True))
+    absent = [name for name in shapes if name in given and given[name] is None]
+    if not absent or len(absent) == len(given):
+        return X
+    there = MultiModalArray({name: x for name, x in given.items() if name not in absent})
+    rows = {name: Modality(np.full((len(there), *shapes[name]), np.nan)) for name in absent}
+    faces = there._faces | rows
+    return there._of({name: faces[name] for name in given}, named=named or layout.named)
 
 
 def _check_width(estimator: Any, X: Any, layout: Layout) -> None:
@@ -213,7 +205,11 @@ def _arranged(
     """Bring modalities into the order, names and shapes of fit."""
     found = X._faces
     if layout.named and X.named:
-        _check_names(owner, X.names, layout.names)
+        if set(found) != set(layout.names):
+            raise ValueError(
+                f"X has the modalities {quoted(found)}, but {owner} was fitted with "
+                f"{quoted(layout.names)}"
+            )
     else:
         if X.named:
             warnings.warn(
@@ -234,18 +230,6 @@ def _arranged(
     return X._of(arranged, named=layout.named)
 
 
-def _check_names(owner: str, names: tuple[str, ...], fitted: tuple[str, ...]) -> None:
-    missing = [name for name in fitted if name not in names]
-    unknown = [name for name in names if name not in fitted]
-    if missing or unknown:
-        said = [f"{quoted(missing)} missing"] if missing else []
-        said += [f"{quoted(unknown)} unknown"] if unknown else []
-        raise ValueError(
-            f"X's modalities do not match: {', '.join(said)}; "
-            f"{owner} was fitted with {quoted(fitted)}"
-        )
-
-
 def _as_fitted(
     owner: str, name: str, modality: Modality, shape: tuple[int, ...], *, padded: bool
 ) -> Modality:
@@ -263,10 +247,6 @@ def _as_fitted(
             return Modality(out)
         if math.prod(found) == math.prod(shape) and 1 in (len(found), len(shape)):
             return Modality(array.reshape(len(array), *shape))
-    if len(found) == len(shape) == 1:
-        raise ValueError(
-            f"modality {name!r} has {found[0]} features, but {owner} is expecting {shape[0]}"
-        )
     raise ValueError(
         f"modality {name!r} has rows of shape {found}, but {owner} is expecting {shape}"
     )

@@ -25,7 +25,7 @@ class StreamedRows:
 
     Parameters
     ----------
-    source : RowSource of shape (n, ...)
+    source : Modality of shape (n, ...)
         Indexed by slices and arrays of integers.
     to_tensor : callable
         Makes the tensor (n', width) of a part of the source.
@@ -79,12 +79,8 @@ def rows_ahead(xs: Sequence[Rows], most: int = AHEAD_ROWS) -> int:
 
 def _block_numbers(xs: Sequence[Rows]) -> list[tuple[np.ndarray, int]]:
     """Give the rows' blocks, and how many of them are kept, of modalities read in blocks."""
-    found = [
-        (x.source.block_numbers(), x.source.n_blocks_kept)
-        for x in xs
-        if isinstance(x, StreamedRows)
-    ]
-    return [(numbers, kept) for numbers, kept in found if numbers is not None]
+    found = [x.source.blocks() for x in xs if isinstance(x, StreamedRows)]
+    return [blocks for blocks in found if blocks is not None]
 
 
 def in_reading_order(xs: Sequence[Rows], rows: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ TABLES = [
     (FLAT[:0], ValueError, "(0, 7)"),
     (FLAT[:, 0], ValueError, "1D"),
     (np.zeros((N, 2, 2)), ValueError, "dim 3"),
-    (np.array([AUDIO, AUDIO], dtype=object), TypeError, "X", "(2, 60, 4)", "list"),
+    (np.array([AUDIO, AUDIO], dtype=object), ValueError, "X", "(2, 60, 4)", "list"),
     (pd.DataFrame(AUDIO, columns=["a", 1, 2, 3]), TypeError, "'int', 'str'"),
     (None, ValueError, "None"),
     ({1, 2}, ValueError, "{1, 2}"),
@@ -157,7 +157,7 @@ PARAMETERS = [
     ({"self.callbacks": ["EarlyStopping"]}, TypeError, "callbacks", "'EarlyStopping'"),
     ({"self.encoders": {"smell": "mlp"}}, ValueError, "encoders", "'smell'", "'audio'"),
     ({"self.encoders": "conv2d"}, ValueError, "'conv2d'", "'audio'", "(4,)"),
-    ({"self.modalities": [3, 3], "X": FLAT}, ValueError, "6 columns", "7"),
+    ({"self.modalities": [3, 3], "X": FLAT}, ValueError, "7 columns", "column 6"),
     ({"self.modalities": [4, 0], "X": FLAT}, ValueError, "'modality1'", "0"),
     ({"self.class_weight": {"bird": 2}}, ValueError, "class_weight", "'bird'", "0, 1, 2"),
     ({"self.class_weight": {0: -1}}, ValueError, "class_weight", "-1 for 0"),
@@ -193,7 +193,7 @@ STREAMS = of(
         "sample_weight",
         "6e-44",
     ),
-    ({"X": {"audio": AUDIO, "video": AUDIO}}, ValueError, "'video'", "4 features", "3"),
+    ({"X": {"audio": AUDIO, "video": AUDIO}}, ValueError, "'video'", "(4,)", "(3,)"),
     ({"self.early_stopping": True}, ValueError, "early_stopping"),
     ({"self.class_weight": "balanced"}, ValueError, "class_weight", "'balanced'"),
     ({"self": Made(mediated)}, ValueError, "mediator"),
@@ -201,9 +201,9 @@ STREAMS = of(
 )
 
 READ_AGAIN = [
-    (video(np.zeros((N, 5))), ValueError, "'video'", "5 features", "3"),
-    ({"audio": AUDIO}, ValueError, "'video' missing"),
-    ({"audio": AUDIO, "smell": VIDEO}, ValueError, "'video' missing", "'smell' unknown"),
+    (video(np.zeros((N, 5))), ValueError, "'video'", "(5,)", "(3,)"),
+    ({"audio": AUDIO}, ValueError, "fitted with 'audio', 'video'"),
+    ({"audio": AUDIO, "smell": VIDEO}, ValueError, "fitted with 'audio', 'video'", "'smell'"),
     ([AUDIO], ValueError, "1 modalities", "2"),
     (AUDIO, ValueError, "X", "4", "7", "'audio': 4, 'video': 3"),
     (np.zeros((N, 2, 5)), ValueError, "X", "(60, 2, 5)"),
@@ -313,7 +313,10 @@ SEARCHES = [
     *of(f"{SEARCH}.beta_path", ({"betas": [3]}, InvalidParameterError, "'betas'", SEARCH, "3")),
     *of(f"{SEARCH}.log_beta_path", ({"betas": None}, TypeError, "betas", "None")),
     *of(f"{SEARCH}.codes", ({"self": Made(search)}, NotFittedError, SEARCH)),
-    *of(f"{SEARCH}.modality_codes", ({"X": {"audio": AUDIO}}, ValueError, "'video' missing")),
+    *of(
+        f"{SEARCH}.modality_codes",
+        ({"X": {"audio": AUDIO}}, ValueError, "fitted with 'audio', 'video'"),
+    ),
 ]
 
 RULE = {"self.balancing": "ogm-ge"}
@@ -367,7 +370,10 @@ EVERY = [
         ),
         *of(f"{name}.predict", ({"self": Made(make)}, NotFittedError, name.rpartition(".")[2])),
         *of(f"{name}.predict_proba", ({"X": [AUDIO]}, ValueError, "1 modalities", "2")),
-        *of(f"{name}.predict_log_proba", ({"X": {"audio": AUDIO}}, ValueError, "'video' missing")),
+        *of(
+            f"{name}.predict_log_proba",
+            ({"X": {"audio": AUDIO}}, ValueError, "fitted with 'audio', 'video'"),
+        ),
         *of(
             f"{name}.score",
             ({"y": SHORT}, ValueError, "y", "5", "60"),

@@ -362,8 +362,11 @@ def test_a_transformer_that_loses_rows_or_columns_is_an_error_that_names_the_mod
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"video": np.zeros((120, 2))}, "'video' has 2 features, but PerModality is expecting 3"),
-        ({"smell": np.zeros((120, 2))}, "'smell' unknown; PerModality was fitted with 'audio'"),
+        (
+            {"video": np.zeros((120, 2))},
+            r"'video' has rows of shape \(2,\), but PerModality is expecting \(3,\)",
+        ),
+        ({"smell": np.zeros((120, 2))}, "'smell', but PerModality was fitted with 'audio'"),
         ({"video": np.zeros((5, 3))}, "'video' has 5 rows"),
     ],
 )
@@ -379,7 +382,7 @@ def test_y_of_another_length_is_an_error(modalities):
 
 
 def test_modalities_that_do_not_fit_the_table_are_an_error(flat):
-    with pytest.raises(ValueError, match="cover 6 columns, but X has 7"):
+    with pytest.raises(ValueError, match="7 columns once, but column 6"):
         PerModality(StandardScaler(), modalities=[4, 2]).fit(flat)
 
 

@@ -66,21 +66,21 @@ def test_two_dimensional_positions_are_one_modality_a_row():
         ({"audio": 3, "video": None}, TypeError, "'video' must be given by a width, .* got None"),
         ([slice(3), 2], TypeError, r"'modality0' must be given by a width, .* got slice\(None, 3"),
         ([3, True], TypeError, "'modality1' must be given by a width, .* got True"),
-        ([3.0, 2.0], TypeError, "'modality0' must be given by .* got 3.0"),
-        (["a0", "v0"], TypeError, "'modality0' must be given by .* got 'a0'"),
-        ({"audio": slice("a0", "v0")}, TypeError, r"'audio' must be .* got slice\('a0', 'v0'"),
-        ([[0, 1, 2.0], [3, 4]], TypeError, "'modality0': a column is a position or a name, got 2"),
-        ([[0, 1, 2], [True]], TypeError, "'modality1': a column is .* got True"),
-        ([[0, 1, 2], [3, 5]], ValueError, "'modality1' has column 5, but X has 5 columns"),
-        ([[0, 1, 2], [3, -6]], ValueError, "'modality1' has column -6, but X has 5 columns"),
-        ([["a0", "b9"]], ValueError, "'modality0' has column 'b9', which X has not"),
+        ([3.0, 2.0], TypeError, "'modality0': .* must be given by .* got 3.0"),
+        (["a0", "v0"], TypeError, "'modality0': .* must be given by .* got 'a0'"),
+        ({"audio": slice("a0", "v0")}, TypeError, "'audio': slice indices must be integers"),
+        ([[0, 1, 2.0], [3, 4]], ValueError, "'modality0': column 2.0 is none of X's 5"),
+        ([[0, 1, 2], [True]], ValueError, "'modality1': column True is none"),
+        ([[0, 1, 2], [3, 5]], ValueError, "'modality1': column 5 is none of X's 5"),
+        ([[0, 1, 2], [3, -6]], ValueError, "'modality1': column -6 is none of X's 5"),
+        ([["a0", "b9"]], ValueError, "'modality0': column 'b9' is none of X's 5"),
         ({"audio": [], "video": slice(0, 5)}, ValueError, "modality 'audio' has no column"),
         ({"audio": slice(5, 9), "video": slice(0, 5)}, ValueError, "'audio' has no column"),
-        ([3, 1], ValueError, r"cover 4 columns, but X has 5: columns \[4\] differ"),
-        ([3, 3], ValueError, r"cover 6 columns, but X has 5: columns \[5\] differ"),
-        ([[0, 4]], ValueError, r"cover 2 columns, but X has 5: columns \[1, 2, 3\] differ"),
-        ({"a": slice(3), "v": slice(2, 5)}, ValueError, "column 2 belongs to modality 'a' and to"),
-        ([[0, 1, 1], [2, 3, 4]], ValueError, "column 1 belongs to modality 'modality0' and to"),
+        ([3, 1], ValueError, r"5 columns once, but column 4 is held by \[\]"),
+        ([3, 3], ValueError, r"5 columns once, but column 5 is held by \['modality1'\]"),
+        ([[0, 4]], ValueError, r"but column 1 is held by \[\]"),
+        ({"a": slice(3), "v": slice(2, 5)}, ValueError, r"column 2 is held by \['a', 'v'\]"),
+        ([[0, 1, 1], [2, 3, 4]], ValueError, r"column 1 is held by \['modality0'\]"),
     ],
 )
 def test_a_wrong_specification_is_an_error_with_its_value(specification, error, message):
@@ -88,13 +88,8 @@ def test_a_wrong_specification_is_an_error_with_its_value(specification, error, 
         from_specification(specification, 5, NAMES)
 
 
-def test_many_differing_columns_are_not_all_listed():
-    with pytest.raises(ValueError, match=r"columns \[1, 2, 3, 4, 5\] … differ"):
-        from_specification([1], 500)
-
-
 def test_column_names_need_a_table_that_has_them():
-    with pytest.raises(ValueError, match="has column 'a0', which X has not"):
+    with pytest.raises(ValueError, match="column 'a0' is none of X's 1"):
         from_specification([["a0"]], 1, None)
 
 

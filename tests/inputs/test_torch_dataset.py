@@ -134,7 +134,7 @@ def test_text_in_items_is_whole_whatever_the_first_item_s_length(kind):
     assert X["text"][0:6].tolist() == [["x"], ["xy"], ["xyz"], ["x"], [None], ["xyz"]]
     assert np.asarray(X[[5, 3]]["text"]).tolist() == [["xyz"], ["x"]]
     X = MultiModalArray(worded(lambda row: kind([2.0 if row == 9 else "x"])))
-    with pytest.raises(ValueError, match="item 9 of Items holds float64 in modality 'text'"):
+    with pytest.raises(ValueError, match=r"item 9 of Items has float64 .* in modality 'text'"):
         X["text"][0:12]
 
 
@@ -143,7 +143,7 @@ def test_a_word_or_a_number_of_an_item_is_one_column(quick):
     assert X["word"].shape == X["level"].shape == (len(X), 1)
     assert X["word"][0:3].tolist() == [["a"], ["b"], ["a"]]
     with pytest.raises(
-        ValueError, match="holds <U1 in modality 'level', where others hold float64"
+        ValueError, match=r"has <U1 .* in modality 'level', where others have float64"
     ):
         MultiModalArray(Items(lambda row: ({"level": "x" if row else 1.0}, 0)))["level"][0:3]
 
@@ -176,7 +176,7 @@ WRONG = {
     "another shape": (
         ValueError,
         Items(lambda row: ((SOUND[row], IMAGE[row][: 1 + (row < 50)]), 1 + row % 2)),
-        r"item 50 of Items has shape \(1, 3\) in modality 1",
+        r"item 50 of Items has .* shape \(1, 3\) in modality 1",
     ),
     "a modality left out": (
         ValueError,
@@ -191,12 +191,12 @@ WRONG = {
     "a complex item": (
         ValueError,
         Items(lambda row: ((SOUND[row] * (1j if row == 9 else 1), IMAGE[row]), row % 2)),
-        r"item 9 of Items holds complex\d+ in modality 0, where others hold float\d+",
+        r"item 9 of Items has complex\d+ .* in modality 0, where others have float\d+",
     ),
     "an item of text": (
         ValueError,
         Items(lambda row: ((SOUND[row].astype(str) if row == 9 else SOUND[row],), row % 2)),
-        r"item 9 of Items holds <U\d+ in modality 0, where others hold float\d+",
+        r"item 9 of Items has <U\d+ .* in modality 0, where others have float\d+",
     ),
     "a tensor of bfloat16": (
         TypeError,
