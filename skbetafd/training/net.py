@@ -15,7 +15,7 @@ from .batches import BatchIterator, TrainingTensors
 from .divergence import divergence
 from .schedule import OWN_SCHEDULE, clip_gradients
 from .settings import TrainingSettings
-from .stopping import NEVER_INTERRUPT, StopTraining
+from .stopping import NEVER_STOP, StopTraining
 
 
 class EpochSums:
@@ -88,7 +88,7 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
             try:
                 callback.on_epoch_end(self, **kwargs)
             except KeyboardInterrupt as error:
-                if isinstance(callback, NEVER_INTERRUPT) and not isinstance(error, StopTraining):
+                if isinstance(callback, NEVER_STOP) and not isinstance(error, StopTraining):
                     raise
                 stopped = True  # the error itself would hold on to the last step's graph
         if stopped:

@@ -57,13 +57,13 @@ def train(job: TrainingJob, *, keep_interrupted: bool = False) -> NeuralNet:
     return net
 
 
-def end_training(net: FrontDoorNet, job: TrainingJob) -> None:
+def end_training(net: FrontDoorNet, job: TrainingJob, *, keep_optimizer: bool = False) -> None:
     """Go back to the best epoch of early stopping, call the callbacks, check and clean up."""
     if job.held_out is not None:
         callback_of(net, KeepEpoch).go_back(net)
     net.notify("on_train_end", X=job.rows, y=None)
     check_finite_predictions(net, job.rows)
-    net.release()
+    net.release(keep_optimizer=keep_optimizer)
 
 
 def train_one_pass(
@@ -100,9 +100,7 @@ def train_one_pass(
         except StopTraining as error:  # there is no further epoch that it could stop
             if not is_stop(net, error):
                 raise
-        check_finite_predictions(net, job.rows)
-    net.notify("on_train_end", X=job.rows, y=None)
-    net.release(keep_optimizer=True)
+        end_training(net, job, keep_optimizer=True)
     return net
 
 
@@ -117,9 +115,8 @@ def _run(net: FrontDoorNet, job: TrainingJob, *, keep_interrupted: bool) -> None
         if not is_stop(net, error):
             if checkpoint is not None and checkpoint.path.exists():
                 error.add_note(f"The same call goes on after the last epoch in {checkpoint.path}.")
-            if not keep_interrupted:
+            if not (keep_interrupted and settle_interrupt([net])):
                 net.notify("on_train_end", X=rows, y=None)
                 raise
-            settle_interrupt([net])
     if checkpoint is not None:
         checkpoint.save(net, complete=True)

@@ -116,8 +116,10 @@ class _Stack:
     def __init__(self, jobs: Sequence[TrainingJob], *, keep_interrupted: bool) -> None:
         self.jobs, self.keep_interrupted = list(jobs), keep_interrupted
         self.batches = [job.batches() for job in jobs]
-        timer = [("epoch_timer", EpochTimer())]
-        self.nets = [make_net(job, timer, keep_interrupted=keep_interrupted) for job in jobs]
+        self.nets = [
+            make_net(job, [("epoch_timer", EpochTimer())], keep_interrupted=keep_interrupted)
+            for job in jobs
+        ]
         self.running = list(range(len(jobs)))
         self.network = _stacked([_front_door(job)[0] for job in jobs])
         settings = jobs[0].settings
@@ -145,10 +147,10 @@ class _Stack:
                 if not self.running:
                     break
         except KeyboardInterrupt:
-            if not self.keep_interrupted:
+            running = [self.nets[i] for i in self.running] or self.nets
+            if not (self.keep_interrupted and settle_interrupt(running)):
                 self._notify("on_train_end")
                 raise
-            settle_interrupt([self.nets[i] for i in self.running])
         for net, job in zip(self.nets, self.jobs, strict=True):
             end_training(net, job)
         return self.nets

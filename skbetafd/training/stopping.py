@@ -28,8 +28,8 @@ class OwnCallback(Callback):
     """A callback of this library, which stops a training by `StopTraining` alone."""
 
 
-NEVER_INTERRUPT = (OwnCallback, EpochTimer, LRScheduler, PrintLog)
-"""Callbacks out of which a KeyboardInterrupt is the user's; out of others it is skorch's stop."""
+NEVER_STOP = (OwnCallback, EpochTimer, LRScheduler, PrintLog)
+"""Callbacks out of which a KeyboardInterrupt is the user's; out of others it is their stop."""
 
 
 def is_stop(net: Any, error: KeyboardInterrupt) -> bool:
@@ -128,17 +128,11 @@ def callback_of(net: Any, kind: type[Callback]) -> Any:
     return next((callback for _, callback in net.callbacks_ if isinstance(callback, kind)), None)
 
 
-def settle_interrupt(nets: Sequence[Any]) -> None:
-    """Go back to the epochs that are kept, and warn; before a complete one there is no fit.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        In the first epoch.
-    """
+def settle_interrupt(nets: Sequence[Any]) -> bool:
+    """Go back to the epochs that are kept, and warn; return False in the first epoch."""
     keepers = [callback_of(net, KeepEpoch) for net in nets]
     if not all(keeper.kept_.n_epochs for keeper in keepers):
-        raise KeyboardInterrupt("in the first epoch")
+        return False
     for net, keeper in zip(nets, keepers, strict=True):
         keeper.go_back(net)
         del net.history[keeper.kept_.n_epochs :]
@@ -150,3 +144,4 @@ def settle_interrupt(nets: Sequence[Any]) -> None:
         UserWarning,
         stacklevel=stack_level(),
     )
+    return True
