@@ -224,13 +224,13 @@ def _set_learned(
         "predominant": predominant,
         "mediator": document["network"]["mediator"],
     }
+    with without_memory():  # a forged file may describe a network that the memory can't hold
+        skeleton = build_network(config, inputs, torch.Generator("cpu")).to(dtype).state_dict()
     members = []
     for i, history in enumerate(decode(document["histories"])):
         if not all(isinstance(entry, dict) and "batches" in entry for entry in history):
             raise ValueError("its history is none of skorch's")
-        with without_memory():  # a forged file may tell of a network that the memory can't hold
-            skeleton = build_network(config, inputs, torch.Generator("cpu")).to(dtype)
-        state = _leaves_of(skeleton.state_dict(), leaves, f"members.{i}.network.")
+        state = _leaves_of(skeleton, leaves, f"members.{i}.network.")
         network = build_network(config, inputs, torch.Generator("cpu").manual_seed(0)).to(dtype)
         network.load_state_dict(state)
         net = restored_net(

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .._utils.messages import needing
@@ -34,7 +35,9 @@ def pack(document: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
         around = text[max(error.start - 20, 0) : error.end + 20]
         raise NotSavableError(f"text that is no Unicode can't be saved: {around!r}") from error
     metadata = {"skbetafd": str(FORMAT), "document": text, "sha256": BLANK.decode()}
-    blank: bytes = safetensors().save(tensors, metadata)
+    # the format takes no tensors that share memory, nor such as are not in one piece
+    own = {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    blank: bytes = safetensors().save(own, metadata)
     return blank.replace(SEAL + BLANK, SEAL + hashlib.sha256(blank).hexdigest().encode(), 1)
 
 

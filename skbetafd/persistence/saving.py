@@ -201,7 +201,7 @@ def _leaf(name: str, value: Any) -> Tensor:
             "tensors can be saved"
         )
     value = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
-    leaf = value.detach().cpu().contiguous().clone()
+    leaf = value.detach().cpu()
     free = ".module." in name or name.endswith(".var")  # a step never reached has no variance
     if not free and leaf.is_floating_point() and not leaf.isfinite().all():
         raise NotSavableError(f"the tensor {name!r} holds NaN or infinity")

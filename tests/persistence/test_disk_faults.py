@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.utils import Bunch
 
-from skbetafd import FrontDoorMultiModalClassifier, load
+from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd import __main__ as main_job
 from skbetafd.persistence import export
 from skbetafd.training.net import FrontDoorNet
@@ -180,11 +180,3 @@ def test_the_command_line_says_why_there_is_no_picture(fitted, folder, monkeypat
         said = main_job.save_picture(fitted, None)
     assert said.startswith("No picture: beta_curve.png can't be written here")
     assert os.strerror(number) in said
-
-
-def test_a_file_that_was_saved_over_another_is_read(fitted, folder, modalities):
-    fitted.save(folder / "model")
-    fitted.save(folder / "model")
-    assert_array_equal(
-        load(folder / "model").predict_proba(modalities), fitted.predict_proba(modalities)
-    )
