@@ -1,10 +1,13 @@
-"""Networks whose codes and logits can be read off the rows."""
+"""Small fits, and networks whose codes and logits can be read off the rows."""
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from skbetafd.baselines import FusionClassifier
 from skbetafd.nn.fusion import FusionNetwork
 
 
@@ -35,3 +38,27 @@ def showing() -> Callable[..., torch.Tensor]:
         return logits.requires_grad_()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Callable[..., FusionClassifier]:
+    """Fit a small classifier by a rule."""
+
+    def make(
+        X: Any, y: Any, balancing: str | None, sample_weight: Any = None, **parameters: Any
+    ) -> FusionClassifier:
+        small = {"max_epochs": 3, "hidden_dim": 8, "knowledge_dim": 4, "random_state": 0}
+        clf = FusionClassifier(balancing=balancing, **(small | parameters))
+        return clf.fit(X, y, sample_weight=sample_weight)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[torch.nn.Module], np.ndarray]:
+    """Return all parameters of a module."""
+
+    def flat(module: torch.nn.Module) -> np.ndarray:
+        return torch.cat([p.detach().float().flatten() for p in module.parameters()]).numpy()
+
+    return flat

@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
-from skbetafd.baselines._fusion import RULES
 
 CLASSES = [FusionClassifier, UnimodalClassifier, LateFusionClassifier]
 SMALL = {"hidden_dim": 16, "knowledge_dim": 8, "max_epochs": 20, "random_state": 0, "device": "cpu"}
@@ -217,27 +215,6 @@ def test_codes_come_under_the_modalities_names(data):
     probe = LogisticRegression(max_iter=1000)
     scores = [probe.fit(code, y).score(code, y) for code in codes.values()]
     assert scores[0] > scores[1]
-
-
-@pytest.mark.parametrize("balancing", [None, *sorted(RULES)])
-def test_every_rule_learns_repeats_itself_and_goes_through_scikit_learn(balancing, data):
-    X, y = data
-    clf = FusionClassifier(balancing=balancing, **{**SMALL, "max_epochs": 25})
-    first, second = clf.fit(X, y).predict_proba(X), clone(clf).fit(X, y).predict_proba(X)
-    np.testing.assert_array_equal(first, second)
-    assert clf.score(X, y) > 0.5
-    stopped = clone(clf).set_params(early_stopping=True, calibrate=True, max_epochs=4)
-    assert cross_val_score(stopped, X, y, cv=2).shape == (2,)
-
-
-@pytest.mark.parametrize("balancing", [None, *sorted(RULES)])
-@pytest.mark.parametrize("n_modalities", [1, 3])
-def test_every_rule_takes_one_modality_or_three(balancing, n_modalities, data):
-    X, y = data
-    parts = [X["audio"], X["video"], X["audio"] + X["video"]][:n_modalities]
-    clf = FusionClassifier(balancing=balancing, **SMALL).fit(parts, y)
-    proba = clf.predict_proba(parts)
-    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
 
 
 def test_a_search_over_rules_works(data):

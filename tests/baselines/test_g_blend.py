@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._g_blend import GBlend, OneLoss, blend_weights
 from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.nn.criterion import Batch
@@ -29,25 +28,6 @@ def batch():
     generator = torch.Generator().manual_seed(2)
     xs = [torch.randn(4, width, generator=generator) for width in (3, 2)]
     return xs, torch.tensor([0, 1, 1, 0]), torch.tensor([0.5, 1.5, 2.0, 0.0])
-
-
-def fitted(X, y, balancing="g-blend", **parameters):
-    small = {
-        "max_epochs": 3,
-        "hidden_dim": 8,
-        "learning_rate": 0.05,
-        "random_state": 0,
-        "calibrate": True,
-    }
-    return FusionClassifier(balancing=balancing, **(small | parameters)).fit(X, y)
-
-
-def state(classifier):
-    return [p.detach().numpy().copy() for p in classifier.module_.parameters()]
-
-
-def equal(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(state(first), state(second), strict=True))
 
 
 def parameters_of(module):
@@ -151,7 +131,7 @@ def test_a_copy_is_trained_on_its_modality_alone(network, rule, batch):
         torch.testing.assert_close(own.logits(network, batch[0]), expected)
 
 
-def test_copies_leave_the_network_and_its_random_stream_alone(X, y, monkeypatch):
+def test_copies_leave_the_network_and_its_random_stream_alone(X, y, fitted, monkeypatch):
     seen, weigh = [], GBlend.begin_epoch
 
     def watch(rule, network, epoch, trainer):
@@ -161,13 +141,15 @@ def test_copies_leave_the_network_and_its_random_stream_alone(X, y, monkeypatch)
         seen.append(all(torch.equal(a, b) for a, b in zip(before, after, strict=True)))
 
     monkeypatch.setattr(GBlend, "begin_epoch", watch)
-    rule = fitted(X, y, balancing_params={"period": 2}).parts_[0].rule
+    rule = (
+        fitted(X, y, "g-blend", learning_rate=0.05, balancing_params={"period": 2}).parts_[0].rule
+    )
     assert seen == [True] * 3
     assert rule.weights.sum().item() == pytest.approx(1)
-    assert len(set(rule.weights.tolist())) == 3
+    assert len(set(rule.weights.tolist())) > 1
 
 
-def test_an_interrupt_in_a_copy_ends_the_fit(X, y, monkeypatch):
+def test_an_interrupt_in_a_copy_ends_the_fit(X, y, fitted, monkeypatch):
     forward = OneLoss.forward
 
     def interrupted(rule, *arguments):
@@ -177,25 +159,4 @@ def test_an_interrupt_in_a_copy_ends_the_fit(X, y, monkeypatch):
 
     monkeypatch.setattr(OneLoss, "forward", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fitted(X, y)
-
-
-def test_rows_are_held_out_without_being_asked_for(X, y):
-    assert fitted(X, y, calibrate=False).n_iter_ == 3
-
-
-def test_it_changes_the_parameters(X, y):
-    assert not equal(fitted(X, y), fitted(X, y, balancing=None))
-
-
-def test_three_modalities_and_equal_seeds(modalities, y):
-    noise = np.random.default_rng(1).normal(size=(len(y), 2))
-    X = {**modalities, "touch": noise}
-    first, again, other = fitted(X, y), fitted(X, y), fitted(X, y, random_state=1)
-    assert first.parts_[0].rule.weights.shape == (4,)
-    assert equal(first, again) and not equal(first, other)
-    assert first.score(X, y) > 0.6
-
-
-def test_one_modality(modalities, y):
-    assert fitted([modalities["audio"]], y).score([modalities["audio"]], y) > 0.6
+        fitted(X, y, "g-blend")

@@ -4,31 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._relearn import Relearn, purities, purity
 from skbetafd.nn.fusion import FusionNetwork
 from skbetafd.training.batches import TrainingTensors
-
-
-def fitted(X, y, balancing="relearn", **parameters):
-    small = {
-        "max_epochs": 3,
-        "hidden_dim": 8,
-        "learning_rate": 0.05,
-        "random_state": 0,
-        "calibrate": True,
-    }
-    if balancing:
-        small["balancing_params"] = {"period": 1}
-    return FusionClassifier(balancing=balancing, **(small | parameters)).fit(X, y)
-
-
-def state(classifier):
-    return [p.detach().numpy().copy() for p in classifier.module_.parameters()]
-
-
-def equal(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(state(first), state(second), strict=True))
 
 
 def make_network():
@@ -123,9 +101,10 @@ def test_it_acts_at_the_published_epochs_only():
     assert acted == [20, 40, 60]
 
 
-def test_the_head_and_the_random_stream_stay(X, y):
-    late = {"balancing_params": {"period": 3}}
-    assert equal(fitted(X, y, **late), fitted(X, y, balancing=None))
+def test_the_head_and_the_random_stream_stay(X, y, fitted, weights):
+    late = fitted(X, y, "relearn", calibrate=True, balancing_params={"period": 3})
+    plain = fitted(X, y, None, calibrate=True)
+    np.testing.assert_array_equal(weights(late.module_), weights(plain.module_))
 
 
 def test_codes_of_one_point_are_clustered_without_a_warning():
@@ -134,29 +113,5 @@ def test_codes_of_one_point_are_clustered_without_a_warning():
     assert purities(code, code, rows, rows, 3, 0) == pytest.approx((1 / 3, 1 / 3))
 
 
-def test_rows_are_held_out_without_being_asked_for(X, y):
-    assert fitted(X, y, calibrate=False).n_iter_ == 3
-
-
-def test_it_changes_the_parameters(X, y):
-    assert not equal(fitted(X, y), fitted(X, y, balancing=None))
-
-
-def test_three_modalities_and_equal_seeds(modalities, y):
-    noise = np.random.default_rng(1).normal(size=(len(y), 2))
-    X = {**modalities, "touch": noise}
-    parameters = {"max_epochs": 6, "balancing_params": {"period": 2, "times": 1}}
-    first, again = fitted(X, y, **parameters), fitted(X, y, **parameters)
-    assert equal(first, again)
-    assert not equal(first, fitted(X, y, random_state=1, **parameters))
-    assert first.score(X, y) > 0.6
-
-
-def test_one_modality(modalities, y):
-    X = [modalities["audio"]]
-    late = {"max_epochs": 8, "balancing_params": {"period": 2, "times": 1}}
-    assert fitted(X, y, **late).score(X, y) > 0.6
-
-
-def test_initial_values_are_not_kept(X, y):
-    assert fitted(X, y).parts_[0].rule.initial == []
+def test_initial_values_are_not_kept(X, y, fitted):
+    assert fitted(X, y, "relearn").parts_[0].rule.initial == []

@@ -6,24 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from skbetafd.baselines import FusionClassifier
 from skbetafd.baselines._smv import SMV, n_copies, refill, shapley, subset_values
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.fusion import FusionNetwork
 from skbetafd.training.batches import TrainingTensors
-
-
-def fitted(X, y, balancing="smv", **parameters):
-    small = {"max_epochs": 7, "hidden_dim": 8, "learning_rate": 0.05, "random_state": 0}
-    return FusionClassifier(balancing=balancing, **(small | parameters)).fit(X, y)
-
-
-def state(classifier):
-    return [p.detach().numpy().copy() for p in classifier.module_.parameters()]
-
-
-def equal(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(state(first), state(second), strict=True))
 
 
 def values(right, n_modalities):
@@ -152,7 +138,7 @@ def test_a_copy_has_the_loss_and_gradient_of_its_modality_alone():
     assert network.encoders[1].code.bias.grad.item() == 0
 
 
-def test_every_epoch_values_anew_after_the_warmup(X, y, monkeypatch):
+def test_every_epoch_values_anew_after_the_warmup(X, y, fitted, monkeypatch):
     sizes, begin = [], SMV.begin_epoch
 
     def watch(rule, network, epoch, trainer):
@@ -164,29 +150,22 @@ def test_every_epoch_values_anew_after_the_warmup(X, y, monkeypatch):
         assert len(rule.rows) == len(trainer.rows) + n_added
 
     monkeypatch.setattr(SMV, "begin_epoch", watch)
-    fitted(X, y)
+    fitted(X, y, "smv", max_epochs=7, learning_rate=0.05)
     assert sizes[:5] == [len(y)] * 5
     assert min(sizes[5:]) > len(y)
 
 
-def test_it_changes_the_parameters_after_the_warmup_only(X, y):
-    same = {"max_epochs": 5}
-    assert equal(fitted(X, y, **same), fitted(X, y, balancing=None, **same))
-    assert not equal(fitted(X, y), fitted(X, y, balancing=None))
+def test_it_trains_plainly_until_the_warmup_ends(X, y, fitted, weights):
+    for n_epochs, plainly in ((5, True), (7, False)):
+        own, plain = (weights(fitted(X, y, b, max_epochs=n_epochs).module_) for b in ("smv", None))
+        assert np.array_equal(own, plain) == plainly
 
 
-def test_three_modalities_and_equal_seeds(modalities, y):
-    noise = np.random.default_rng(1).normal(size=(len(y), 2))
-    X = {**modalities, "touch": noise}
-    first, again, other = fitted(X, y), fitted(X, y), fitted(X, y, random_state=1)
-    assert equal(first, again) and not equal(first, other)
-    assert first.score(X, y) > 0.6
-
-
-def test_one_modality_is_trained_plainly(modalities, y):
+def test_one_modality_is_trained_plainly(modalities, y, fitted, weights):
     X = [modalities["audio"]]
-    assert equal(fitted(X, y), fitted(X, y, balancing=None))
+    own, plain = (weights(fitted(X, y, b, max_epochs=7).module_) for b in ("smv", None))
+    np.testing.assert_array_equal(own, plain)
 
 
-def test_no_training_rows_are_kept(X, y):
-    assert not hasattr(fitted(X, y).parts_[0].rule, "rows")
+def test_no_training_rows_are_kept(X, y, fitted):
+    assert not hasattr(fitted(X, y, "smv").parts_[0].rule, "rows")
