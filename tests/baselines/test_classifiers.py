@@ -269,10 +269,6 @@ def test_a_search_over_rules_works(data):
             "up_weight must be positive.*got inf",
         ),
         ({"optimizer": "adam"}, "The 'optimizer' parameter of FusionClassifier"),
-        ({"validation_fraction": 1}, "The 'validation_fraction' parameter"),
-        ({"n_iter_no_change": 0}, "The 'n_iter_no_change' parameter"),
-        ({"calibrate": "yes"}, "The 'calibrate' parameter"),
-        ({"early_stopping": 1}, "The 'early_stopping' parameter"),
     ],
 )
 def test_bad_parameters_are_refused_and_leave_nothing_behind(parameters, words, data):

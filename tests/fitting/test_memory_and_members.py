@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import EpochTimer
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd import MultiModalArray
 from skbetafd.fitting import fit as fitting
 from skbetafd.fitting import fit_keys
 
@@ -76,12 +74,6 @@ def test_an_equal_fit_is_taken_from_the_cache(kind, X, modalities, y, quick, fit
         assert again.predominant_ == first.predominant_
         assert_array_equal(again.references_.log_mass, first.references_.log_mass)
     assert len(fits) == 1
-
-
-def test_without_memory_every_fit_is_a_fit(X, y, quick, fits):
-    for _ in range(2):
-        quick().fit(X, y)
-    assert len(fits) == 2
 
 
 FREE = {
@@ -213,20 +205,18 @@ def test_weights_of_another_scale_are_the_same_fit(X, y, quick, fits, tmp_path):
     assert len(fits) == 1
 
 
-@pytest.mark.parametrize("make_state", [lambda: None, lambda: np.random.RandomState(0)])
-def test_a_fit_that_can_not_be_repeated_is_not_kept(make_state, X, y, quick, fits, tmp_path):
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"random_state": None},
+        {"random_state": np.random.RandomState(0)},
+        {"callbacks": [("own", EpochTimer())]},
+    ],
+)
+def test_a_fit_that_can_not_be_repeated_is_not_kept(parameters, X, y, quick, fits, tmp_path):
     for _ in range(2):
-        words = "without callbacks can be repeated, got random_state="
-        with pytest.warns(UserWarning, match=f"memory is not used: only a fit .* {words}"):
-            quick(memory=str(tmp_path), random_state=make_state()).fit(X, y)
-    assert len(fits) == 2
-    assert not list(tmp_path.rglob("output.pkl"))
-
-
-def test_a_fit_with_callbacks_is_not_kept(X, y, quick, fits, tmp_path):
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="memory is not used"):
-            quick(memory=str(tmp_path), callbacks=[("own", EpochTimer())]).fit(X, y)
+        with pytest.warns(UserWarning, match="memory is not used: only a fit .* random_state="):
+            quick(memory=str(tmp_path), **parameters).fit(X, y)
     assert len(fits) == 2
     assert not list(tmp_path.rglob("output.pkl"))
 
@@ -276,12 +266,6 @@ def test_what_one_estimator_does_to_a_cached_fit_no_other_sees(X, y, quick, tmp_
     assert_array_equal(quick(memory=str(tmp_path)).fit(X, y).predict_proba(X), expected)
 
 
-@pytest.mark.parametrize("memory", [3, 0.5, ["a"], object()])
-def test_a_memory_that_is_none_is_an_error(memory, X, y, quick):
-    with pytest.raises(ValueError, match="'memory' parameter"):
-        quick(memory=memory).fit(X, y)
-
-
 def test_a_classifier_with_a_memory_is_cloned_and_pickled(X, y, quick, tmp_path):
     for make_memory in MEMORIES.values():
         classifier = quick(memory=make_memory(tmp_path)).fit(X, y)
@@ -310,14 +294,6 @@ def of_one_member(classifier, member):
     return single
 
 
-def test_one_member_is_the_default(X, y, quick):
-    default, one = (quick(**p).fit(X, y) for p in ({}, {"n_members": 1}))
-    assert_array_equal(one.predict_proba(X), default.predict_proba(X))
-    assert len(default.members_) == 1
-    assert default.members_[0].net is default.net_
-    assert default.members_[0].references is default.references_
-
-
 @pytest.mark.parametrize("effect", ["conditional", "population"])
 def test_the_probabilities_are_the_mean_of_the_members_(effect, X, y, quick):
     classifier = quick(n_members=3, effect=effect, dtype="float64").fit(X, y)
@@ -329,18 +305,33 @@ def test_the_probabilities_are_the_mean_of_the_members_(effect, X, y, quick):
     assert_array_equal(classifier.predict(X), classifier.classes_[path[-1].argmax(axis=1)])
 
 
-def test_the_first_member_is_the_single_fit_and_the_others_differ(X, y, quick):
-    single = quick(dtype="float64").fit(X, y)
-    many = quick(**FOUR).fit(X, y)
-    assert many.net_ is many.members_[0].net
-    own = [of_one_member(many, member).beta_path(X, BETAS) for member in many.members_]
-    assert_allclose(own[0], single.beta_path(X, BETAS), atol=1e-9)
-    assert many.history_[-1, "train_loss"] == pytest.approx(
-        single.history_[-1, "train_loss"], abs=1e-9
+@pytest.mark.parametrize("case", ["plain", "gaps", "weights", "continuous", "categorical"])
+def test_members_take_what_a_single_fit_takes_and_the_first_is_that_fit(
+    case, X, modalities, y, quick
+):
+    draws = np.random.default_rng(0)
+    reading, weight = (
+        draws.normal(size=len(y)),
+        draws.uniform(0, 3, len(y)) * (draws.random(len(y)) < 0.8),
     )
-    for i in range(4):
-        for j in range(i):
-            assert np.abs(own[i] - own[j]).max() > 1e-3
+    gaps = MultiModalArray(modalities, present={"video": np.arange(len(y)) % 3 > 0})
+    data, metadata = {
+        "plain": (X, {}),
+        "gaps": (gaps, {}),
+        "weights": (X, {"sample_weight": weight}),
+        "continuous": (X, {"mediator": reading}),
+        "categorical": (X, {"mediator": reading > 0}),
+    }[case]
+    small = {"n_mediator_samples": 4, "dtype": "float64"}
+    single, many = (quick(n_members=n, **small).fit(data, y, **metadata) for n in (1, 3))
+    assert many.net_ is many.members_[0].net
+    assert many.history_[-1, "train_loss"] == pytest.approx(single.history_[-1, "train_loss"])
+    lacking = [{**modalities, name: None} for name in modalities]
+    for rows in (data, *(lacking if case == "gaps" else [])):
+        own = [of_one_member(many, member).beta_path(rows, BETAS) for member in many.members_]
+        assert_allclose(own[0], single.beta_path(rows, BETAS), atol=1e-9)
+        assert np.abs(own[0] - own[1]).max() > 1e-6
+        assert_allclose(many.beta_path(rows, BETAS), np.mean(own, axis=0), atol=1e-12)
 
 
 def test_more_members_leave_the_earlier_ones_as_they_were(X, y, quick):
@@ -358,92 +349,12 @@ def test_members_of_equal_random_states_are_equal(X, y, quick):
     assert_array_equal(from_state, first)
 
 
-def test_members_take_rows_that_lack_modalities(X, modalities, y, quick):
-    some = MultiModalArray(modalities, present={"video": np.arange(len(y)) % 3 > 0})
-    single, many = (quick(**FOUR | {"n_members": n}).fit(some, y) for n in (1, 3))
-    for data in (some, {**modalities, "video": None}, {**modalities, "audio": None}):
-        own = [of_one_member(many, member).beta_path(data, BETAS) for member in many.members_]
-        assert_allclose(own[0], single.beta_path(data, BETAS), atol=1e-9)
-        assert_allclose(many.beta_path(data, BETAS), np.mean(own, axis=0), atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["continuous", "categorical"])
-def test_members_take_a_mediator(kind, X, y, quick):
-    reading = np.random.default_rng(0).normal(size=len(y))
-    mediator = reading if kind == "continuous" else reading > 0
-    small = {"n_mediator_samples": 4, "dtype": "float64"}
-    single, many = (quick(n_members=n, **small).fit(X, y, mediator=mediator) for n in (1, 3))
-    own = [of_one_member(many, member).beta_path(X, BETAS) for member in many.members_]
-    assert_allclose(own[0], single.beta_path(X, BETAS), atol=1e-12)
-    assert np.abs(own[0] - own[1]).max() > 1e-6
-    assert_allclose(many.beta_path(X, BETAS), np.mean(own, axis=0), atol=1e-12)
-
-
-def test_members_are_weighted_like_the_single_fit(X, y, quick):
-    weight = np.random.default_rng(0).uniform(0, 3, len(y)) * (np.arange(len(y)) % 5 > 0)
-    single, many = (quick(**FOUR | {"n_members": n}).fit(X, y, weight) for n in (1, 2))
-    first = of_one_member(many, many.members_[0]).beta_path(X, BETAS)
-    assert_allclose(first, single.beta_path(X, BETAS), atol=1e-9)
-
-
-def test_members_are_pickled_and_cloned(X, y, quick):
-    classifier = quick(n_members=3).fit(X, y)
-    copied = pickle.loads(pickle.dumps(classifier))
-    assert len(copied.members_) == 3
-    assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
-    again = clone(classifier)
-    assert not hasattr(again, "members_")
-    assert_array_equal(again.fit(X, y).predict_proba(X), classifier.predict_proba(X))
-
-
 def test_every_member_has_a_history_of_every_epoch(X, y, quick):
     classifier = quick(n_members=3, max_epochs=4).fit(X, y)
     histories = [member.net.history for member in classifier.members_]
     assert [len(history) for history in histories] == [4, 4, 4]
     assert len({history[-1, "train_loss"] for history in histories}) == 3
     assert all(history[-1, "dur"] >= 0 for history in histories)
-
-
-@pytest.mark.parametrize("n", [0, -1, 1.5, "many", None])
-def test_members_are_counted(n, X, y, quick):
-    with pytest.raises(ValueError, match="'n_members' parameter"):
-        quick(n_members=n).fit(X, y)
-
-
-def test_members_go_through_cross_validation_and_a_pipeline(X, y, quick):
-    pipeline = make_pipeline(PerModality(StandardScaler()), quick(n_members=2))
-    grid = {"frontdoormultimodalclassifier__n_members": [1, 2]}
-    groups = np.arange(len(y)) // 3 % 2
-    search = GridSearchCV(pipeline, grid, cv=LeaveOneGroupOut(), error_score="raise")
-    assert search.fit(X, y, groups=groups).predict(X).shape == y.shape
-
-
-# Batches of prediction
-
-
-@pytest.mark.parametrize("size", [1, 7, 119, 120, np.int64(50)])
-@pytest.mark.parametrize("n_members", [1, 2])
-def test_the_batch_of_a_prediction_makes_no_difference(n_members, size, X, y, quick):
-    classifier = quick(n_members=n_members).fit(X, y)
-    for effect in ("conditional", "population"):
-        classifier.set_params(effect=effect, predict_batch_size=65_536)
-        expected = classifier.log_beta_path(X, BETAS)
-        classifier.set_params(predict_batch_size=size)
-        assert_allclose(classifier.log_beta_path(X, BETAS), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [1, 7])
-def test_the_batch_of_a_prediction_makes_no_difference_to_rows_that_lack_modalities(
-    size, modalities, y, quick
-):
-    X = MultiModalArray(
-        modalities,
-        present={"video": np.arange(len(y)) > 20, "audio": (np.arange(len(y)) < 90)},
-    )
-    classifier = quick().fit(X, y)
-    expected = classifier.beta_path(X, BETAS)
-    classifier.set_params(predict_batch_size=size)
-    assert_allclose(classifier.beta_path(X, BETAS), expected, atol=1e-6)
 
 
 def test_the_batch_of_a_prediction_makes_no_difference_with_a_mediator(X, y, quick):
@@ -471,34 +382,3 @@ def test_errors_name_the_row_in_the_user_s_data_whatever_the_batch(modalities, y
     far = {**modalities, "audio": changed("audio", 94, 1e38)}
     with pytest.raises(ValueError, match="at row 94"):
         classifier.predict_proba(far)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("beta", 7),
-        ("beta", "all"),
-        ("effect", "x"),
-        ("predict_batch_size", 0),
-        ("predict_batch_size", 2.5),
-        ("predict_batch_size", -1),
-    ],
-)
-def test_what_is_read_at_prediction_is_checked_there(name, value, X, y, quick):
-    classifier = quick().fit(X, y).set_params(**{name: value})
-    for call in (classifier.predict, classifier.predict_proba, classifier.predict_log_proba):
-        with pytest.raises(ValueError, match=f"'{name}' parameter.*{value}"):
-            call(X)
-
-
-def test_no_estimator_predicts_from_no_rows(X, y, quick):
-    classifier = quick(predict_batch_size=10).fit(X, y)
-    with pytest.raises(ValueError, match="modality 'audio' has 0 rows"):
-        classifier.predict(X[:0])
-
-
-def test_the_class_has_the_documented_defaults():
-    parameters = FrontDoorMultiModalClassifier().get_params()
-    assert parameters["n_members"] == 1
-    assert parameters["predict_batch_size"] == 65_536
-    assert parameters["memory"] is None
