@@ -10,9 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -209,45 +208,6 @@ def test_one_modality_of_numbers_and_categories_goes_through_a_column_transforme
     assert make_pipeline(per_modality, quick()).fit(X, y).predict(X).shape == (N,)
 
 
-def test_columns_are_selected_by_dtype_within_a_modality(mixed, y, quick):
-    encode = make_column_transformer(
-        (one_hot(), make_column_selector(dtype_exclude="number")),
-        (StandardScaler(), make_column_selector(dtype_include="number")),
-    )
-    out = PerModality({"mixed": encode}).fit_transform({"mixed": mixed["pandas"]})
-    assert out["mixed"].shape == (N, 4)
-
-
-def test_every_form_of_one_table_with_categories_predicts_alike(modalities, y, quick):
-    names = ["audio__a", "audio__b", "marks__colour", "marks__place"]
-    values = [*modalities["audio"][:, :2].T, COLOUR, PLACE]
-    flat = dict(zip(names, values, strict=True))
-    several = pd.DataFrame(flat).set_axis(
-        pd.MultiIndex.from_tuples([tuple(name.split("__")) for name in names]), axis=1
-    )
-    forms = {
-        "dict of pandas": {
-            "audio": pd.DataFrame({"a": values[0], "b": values[1]}),
-            "marks": TEXT_COLUMNS["pandas category"],
-        },
-        "dict of polars": {
-            "audio": pl.DataFrame({"a": values[0], "b": values[1]}),
-            "marks": TEXT_COLUMNS["polars Enum"],
-        },
-        "prefixed pandas": pd.DataFrame(flat),
-        "several column levels": several,
-        "prefixed polars": pl.DataFrame(flat),
-    }
-    model = make_pipeline(PerModality({"marks": one_hot()}), quick())
-    expected = None
-    for at_fit, X in forms.items():
-        model.fit(X, y)
-        for at_predict, other in forms.items():
-            found = model.predict_proba(other)
-            expected = found if expected is None else expected
-            assert_allclose(found, expected, atol=1e-6, err_msg=f"{at_fit}, {at_predict}")
-
-
 def test_a_target_encoder_with_absent_rows_still_cross_fits(y):
     encoder = TargetEncoder(cv=StratifiedKFold(3))
     present = np.arange(N) % 5 > 0
@@ -310,12 +270,6 @@ def test_a_row_with_some_nulls_is_the_encoders_business():
     out = PerModality(one_hot()).fit_transform({"marks": marks})["marks"]
     assert_array_equal(np.isnan(out).all(axis=1), [False, False, True, False])
     assert out[1].sum() == 2  # the null colour is a category of its own, the place is y
-
-
-def test_numbers_in_a_frame_are_imputed_only_where_some_are_there():
-    marks = pl.DataFrame({"a": [1.0, None, None], "b": [2.0, 3.0, None]})
-    out = PerModality(SimpleImputer()).fit_transform({"marks": marks})["marks"]
-    assert_array_equal(out, [[1, 2], [1, 3], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize("form", ["pandas category", "polars Enum", "object array"])

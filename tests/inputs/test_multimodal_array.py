@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, resample, shuffle
+from sklearn.utils import check_array
 
 from skbetafd import MultiModalArray
 
@@ -49,11 +49,6 @@ def test_the_container_describes_itself_as_one_two_dimensional_array(X):
     assert X.widths == (4, 3, 6)
     assert X.slices == {"audio": slice(0, 4), "video": slice(4, 7), "image": slice(7, 13)}
     assert X.feature_names is None
-
-
-def test_slices_find_each_modality_in_the_flat_array(X):
-    for name, columns in X.slices.items():
-        assert_array_equal(np.asarray(X)[:, columns], np.asarray(X[name]).reshape(N, -1))
 
 
 def test_a_sequence_makes_up_names_and_counts_as_unnamed():
@@ -165,11 +160,6 @@ def test_an_empty_index_gives_an_empty_container(X, key):
     assert X[key]["image"].shape == (0, 2, 3, 1)
 
 
-@pytest.mark.parametrize("row", [0, 5, -1, -6, np.int64(2), np.uint8(3)])
-def test_an_integer_gives_one_flat_row(X, row):
-    assert_array_equal(X[row], FLAT[row])
-
-
 COLUMN_KEYS = [
     (slice(None), [0, 4, 12]),
     (slice(None), 3),
@@ -185,12 +175,6 @@ COLUMN_KEYS = [
 @pytest.mark.parametrize("key", COLUMN_KEYS, ids=repr)
 def test_columns_are_selected_as_in_the_flat_array(X, key):
     assert_array_equal(X[key], FLAT[key])
-
-
-@pytest.mark.parametrize("row", [6, -7, np.int64(99)])
-def test_a_row_out_of_bounds_is_an_index_error(X, row):
-    with pytest.raises(IndexError, match=f"row {row} is out of bounds for 6 rows"):
-        X[row]
 
 
 @pytest.mark.parametrize("key", [[6], [0, -7], np.array([99])], ids=repr)
@@ -223,12 +207,6 @@ def test_a_name_gives_the_modality_as_it_was_given(X):
 def test_an_unknown_name_is_a_key_error_that_lists_the_names(X):
     with pytest.raises(KeyError, match="no modality 'smell'; there are 'audio', 'video', 'image'"):
         X["smell"]
-
-
-def test_the_container_turns_into_a_dict(X):
-    assert dict(X).keys() == {"audio", "video", "image"}
-    assert dict(X.items())["video"] is VIDEO
-    assert X.values()[1] is VIDEO
 
 
 def test_frames_give_feature_names_with_their_modality():
@@ -361,13 +339,6 @@ def test_train_test_split_keeps_the_rows_together(X):
     assert_array_equal(test["image"], IMAGE[rows_test])
 
 
-def test_shuffle_and_resample_give_containers(X):
-    for function in (shuffle, resample):
-        part, rows = function(X, np.arange(N), random_state=0)
-        assert isinstance(part, MultiModalArray)
-        assert_array_equal(np.asarray(part), FLAT[rows])
-
-
 def test_sklearns_check_array_and_estimators_take_the_container_as_a_flat_array(X):
     assert_array_equal(check_array(X), FLAT)
     y = np.arange(N) % 2
@@ -384,11 +355,6 @@ masks = st.lists(st.booleans(), min_size=N, max_size=N)
 def test_indexing_rows_equals_indexing_the_flat_array(key):
     rows = key if isinstance(key, slice) else np.array(key, dtype=None if key else int)
     assert_array_equal(np.asarray(make()[key]), FLAT[rows])
-
-
-@given(rows=row_slices, columns=st.one_of(st.slices(13), st.integers(-13, 12)))
-def test_indexing_rows_and_columns_equals_indexing_the_flat_array(rows, columns):
-    assert_array_equal(np.asarray(make()[rows, columns]), FLAT[rows, columns])
 
 
 @given(first=row_lists, second=st.data())
@@ -420,13 +386,6 @@ def test_any_shapes_flatten_side_by_side(shapes, n):
     flat = [array.reshape(n, width) for array, width in zip(arrays, widths, strict=True)]
     assert_array_equal(np.asarray(X), np.hstack(flat))
     assert list(X.widths) == widths
-
-
-def test_frames_go_together_by_position_whatever_their_index():
-    audio = pd.DataFrame(AUDIO, index=list("abcdef"))
-    video = pd.DataFrame(VIDEO, index=list("fedcba"))
-    X = MultiModalArray({"audio": audio, "video": video})
-    assert_array_equal(np.asarray(X), np.hstack([AUDIO, VIDEO]))
 
 
 def test_which_rows_have_a_modality_is_what_was_said():

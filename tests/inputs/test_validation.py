@@ -272,19 +272,6 @@ def test_beta_is_without_effect_on_one_modality():
     assert_allclose(path[2], path[0], atol=1e-6)
 
 
-def test_a_frame_with_only_some_prefixed_columns_is_one_modality():
-    frame = NAMED["prefixed pandas"].rename(columns={"video__v2": "loudness"})
-    _, layout = read_training_input(Anything(), frame)
-    assert layout.flat
-    assert layout.names == ("modality0",)
-
-
-def test_the_column_that_keeps_a_frame_from_being_grouped_is_named():
-    frame = NAMED["prefixed pandas"].rename(columns={"video__v2": "loudness"})
-    with pytest.warns(UserWarning, match="7 columns, of which 'loudness' has no 'modality__'"):
-        FrontDoorMultiModalClassifier(max_epochs=1).fit(frame, LABEL)
-
-
 @pytest.mark.parametrize(
     ("columns", "stray"),
     [
@@ -376,17 +363,6 @@ def test_a_refit_forgets_the_column_names():
     assert estimator.n_features_in_ == 5
 
 
-def test_another_column_of_a_modality_is_told_with_the_one_that_fit_saw():
-    _, layout = read_training_input(Anything(), NAMED["dict of frames"])
-    with pytest.raises(ValueError) as caught:
-        X = {"audio": pd.DataFrame(AUDIO, columns=["a0", "x", "a2", "y"]), "video": VIDEO}
-        read_prediction_input(Anything(), X, layout)
-    assert str(caught.value) == (
-        "modality 'audio' has column 'x' where fit saw 'a1'; the feature names should match those "
-        "that were passed during fit, in their order"
-    )
-
-
 def test_a_table_of_text_is_read_where_text_is_asked_for():
     text = np.array([["a", "b"], ["c", "d"]])
     X, layout = read_training_input(Anything(), text, {"one": 1, "other": 1}, dtype=None)
@@ -445,40 +421,6 @@ def test_an_array_of_arrays_is_a_list_of_modalities():
     assert read_training_input(Anything(), X)[0].widths == (4, 3)
 
 
-REFUSED = {
-    "images": (
-        HIGH["audio"],
-        None,
-        "Found array with dim 4: X has shape (60, 2, 1, 2), which is one modality of a higher "
-        "rank, and no table; pass a list, [X], or a dict, {'image': X}",
-    ),
-    "a string": (
-        FLAT,
-        "audio",
-        "modalities must be a mapping or a sequence of widths, slices or column lists, got 'audio'",
-    ),
-    "a number in place of a list": (
-        FLAT,
-        {"audio": 1.5, "video": [0]},
-        "modality 'audio': the columns must be given by a slice of positions, a list of columns, "
-        "or (for all modalities alike) a width, got 1.5",
-    ),
-    "a list beside a width": (
-        FLAT,
-        {"audio": 4, "video": [4, 5, 6]},
-        "modality 'video' must be given by a width, as others are, got [4, 5, 6]",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_refusal_says_all_of_what_is_wrong_and_what_to_pass(case):
-    X, modalities, words = REFUSED[case]
-    with pytest.raises((TypeError, ValueError)) as caught:
-        read_training_input(Anything(), X, modalities)
-    assert str(caught.value) == words
-
-
 @pytest.mark.parametrize(
     ("X", "words"),
     [
@@ -493,47 +435,6 @@ def test_what_predict_refuses_is_told_beside_what_fit_saw(X, words):
     _, layout = read_training_input(Anything(), NAMED["dict"])
     with pytest.raises(ValueError, match=re.escape(words)):
         read_prediction_input(Anything(), X, layout)
-
-
-TOO_NARROW = {
-    "array": AUDIO,
-    "list of lists": AUDIO.tolist(),
-    "sparse": sparse.csr_array(AUDIO),
-    "frame": pd.DataFrame(AUDIO),
-    "grouped frame": pd.DataFrame(FLAT[:, :4], columns=PREFIXED[1:5]),
-    "container": MultiModalArray({"audio": AUDIO[:, :3], "video": VIDEO[:, :1]}),
-}
-FOUR_FOR_SEVEN = "X has 4 features, but Anything is expecting 7 features as input"
-ONE_TABLE = f"{FOUR_FOR_SEVEN}, of the modalities {{'audio': 4, 'video': 3}}"
-A_NARROW_MODALITY = "modality 'audio' has rows of shape (3,), but Anything is expecting (4,)"
-
-
-@pytest.mark.parametrize(
-    ("form", "words"),
-    [
-        ("array", ONE_TABLE),
-        ("list of lists", f"{FOUR_FOR_SEVEN}."),
-        ("sparse", ONE_TABLE),
-        ("frame", ONE_TABLE),
-        ("grouped frame", A_NARROW_MODALITY),
-        ("container", A_NARROW_MODALITY),
-    ],
-)
-def test_too_few_columns_are_told_as_what_was_given(form, words):
-    estimator = Anything()
-    _, layout = read_training_input(estimator, NAMED["dict"])
-    with pytest.raises((TypeError, ValueError)) as caught:
-        read_prediction_input(estimator, TOO_NARROW[form], layout)
-    assert str(caught.value) == words
-
-
-@pytest.mark.parametrize("form", ["array", "list of lists", "frame"])
-def test_after_a_fit_to_one_table_the_words_are_scikit_learns(form):
-    estimator = Anything()
-    _, layout = read_training_input(estimator, FLAT)
-    with pytest.raises(ValueError) as caught:
-        read_prediction_input(estimator, TOO_NARROW[form], layout)
-    assert str(caught.value) == f"{FOUR_FOR_SEVEN}."
 
 
 STEPS, CHANNELS = 5, 2
@@ -582,7 +483,18 @@ def test_shorter_sequences_that_are_read_row_by_row_are_not_padded():
         read_prediction_input(Anything(), [Stored(), VIDEO], layout, padded=["modality0"])
 
 
-@pytest.mark.parametrize("row", [AUDIO[0], AUDIO[0].tolist()])
-def test_a_list_of_one_row_is_a_table_where_there_is_one_modality(row):
-    _, layout = read_training_input(Anything(), [AUDIO])
-    assert_array_equal(np.asarray(read_prediction_input(Anything(), [row], layout)), AUDIO[:1])
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (AUDIO, "4 features, but Anything is expecting 7 .*'audio': 4, 'video': 3"),
+        (AUDIO.tolist(), "4 features, but Anything is expecting 7"),
+        (pd.DataFrame(AUDIO), "4 features, but Anything is expecting 7 .*'audio': 4, 'video': 3"),
+        (pd.DataFrame(FLAT[:, :4], columns=PREFIXED[1:5]), r"'audio' .*\(3,\).* \(4,\)"),
+    ],
+    ids=["array", "list of lists", "frame", "grouped frame"],
+)
+def test_too_few_columns_are_told_as_what_was_given(X, words):
+    estimator = Anything()
+    _, layout = read_training_input(estimator, NAMED["dict"])
+    with pytest.raises(ValueError, match=words):
+        read_prediction_input(estimator, X, layout)
