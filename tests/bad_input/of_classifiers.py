@@ -20,7 +20,6 @@ from .good import (
     VIDEO,
     Made,
     N,
-    alone,
     changed,
     mediated,
     objects,
@@ -46,7 +45,6 @@ MODALITIES = [
     (video(VIDEO[:50]), ValueError, "'video' has 50 rows", "'audio' has 60"),
     ([AUDIO, VIDEO[:, 0]], ValueError, "'modality1'", "(60,)"),
     (video(None), ValueError, "'video'", "None"),
-    (video({"left": VIDEO}), ValueError, "'video'", "left"),
     (video([[1, 2], [3]]), ValueError, "'video'"),
     ({"audio": AUDIO, 1: VIDEO}, TypeError, "name", "1"),
     (video(np.zeros((N, 2, 0))), ValueError, "'video'", "(60, 2, 0)"),
@@ -67,7 +65,6 @@ NUMBERS = [
     (video(np.full((N, 3), 1.5, dtype=object)), TypeError, "'video'", "1.5", "astype(float)"),
     (video(np.full((N, 2), "loud")), ValueError, "'video'", "'loud'"),
     (video(np.full((N, 2), "1.5")), ValueError, "'video'", "'1.5'", "astype(float)"),
-    (video(np.full((N, 2), b"loud")), ValueError, "'video'", "b'loud'"),
     (video(pd.DataFrame({"x": ["loud"] * N})), ValueError, "'video'", "'loud'"),
     (video(np.full((N, 1), "2024-02-29", "M8[D]")), ValueError, "'video'", "2024-02-29"),
     (video(VIDEO + 1j), ValueError, "'video'", "complex128"),
@@ -97,9 +94,7 @@ LABELS = [
     (["bird"] * N, ValueError, "y", "one class", "'bird'"),
     (sparse.csr_array(LABEL[:, None]), TypeError, "y", "(60, 1)"),
     (objects(*["a", 1] * 30), TypeError, "y", "1 in row 1"),
-    (objects(*LABEL), TypeError, "y", "row 0"),
     (GAPS, ValueError, "y", "row 1", "nan"),
-    (["a", "b", np.nan] * 20, ValueError, "y", "row 2", "nan"),
     (pd.Series(["a", "b", None] * 20, dtype="string"), ValueError, "y", "row 2", "<NA>"),
     (np.array([(i,) for i in LABEL], dtype=[("kind", int)]), TypeError, "y", "'kind'"),
     (np.ma.masked_equal(LABEL, 1), ValueError, "y", "20 of 60"),
@@ -158,7 +153,6 @@ PARAMETERS = [
     ({"self.encoders": {"smell": "mlp"}}, ValueError, "encoders", "'smell'", "'audio'"),
     ({"self.encoders": "conv2d"}, ValueError, "'conv2d'", "'audio'", "(4,)"),
     ({"self.modalities": [3, 3], "X": FLAT}, ValueError, "7 columns", "column 6"),
-    ({"self.modalities": [4, 0], "X": FLAT}, ValueError, "'modality1'", "0"),
     ({"self.class_weight": {"bird": 2}}, ValueError, "class_weight", "'bird'", "0, 1, 2"),
     ({"self.class_weight": {0: -1}}, ValueError, "class_weight", "-1 for 0"),
     ({"self.class_weight": dict.fromkeys(range(3), 0)}, ValueError, "class_weight", "{0: 0"),
@@ -184,7 +178,6 @@ STREAMS = of(
     ({**UNFITTED, "classes": "012"}, ValueError, "classes", "'012'"),
     ({**UNFITTED, "classes": [0, 1]}, ValueError, "y", "2", "0, 1"),
     ({**UNFITTED, "classes": [0, 1, np.nan]}, ValueError, "classes", "NaN"),
-    ({"classes": [0, 1]}, ValueError, "classes", "[0, 1]", "[0, 1, 2]"),
     ({"y": LABEL + 1}, ValueError, "y", "3", "0, 1, 2"),
     ({"sample_weight": np.inf}, ValueError, "sample_weight", "infinity"),
     (
@@ -197,7 +190,7 @@ STREAMS = of(
     ({"self.early_stopping": True}, ValueError, "early_stopping"),
     ({"self.class_weight": "balanced"}, ValueError, "class_weight", "'balanced'"),
     ({"self": Made(mediated)}, ValueError, "mediator"),
-    ({"self.hidden_dim": 99}, ValueError, "(99, 3)", "(8, 3)"),
+    ({"self.hidden_dim": 99}, ValueError, "8", "99"),
 )
 
 READ_AGAIN = [
@@ -229,24 +222,19 @@ PREDICTIONS = [
     *of(
         f"{FRONT_DOOR}.beta_path",
         ({"betas": [0, 2]}, InvalidParameterError, "'betas'", "2"),
-        ({"betas": 0.5}, TypeError, "betas", "0.5"),
         ({"betas": []}, ValueError, "betas", "[]"),
-        ({"self.effect": "both"}, InvalidParameterError, "'effect'", "'both'"),
     ),
     *of(f"{FRONT_DOOR}.log_beta_path", ({"betas": "ab"}, InvalidParameterError, "'betas'", "'a'")),
     *of(
         f"{FRONT_DOOR}.codes",
         (UNFITTED, NotFittedError, FRONT_DOOR),
         ({"self": Made(mediated)}, ValueError, "mediator"),
-        ({"self": Made(alone), "X": [AUDIO]}, ValueError, "'audio'"),
     ),
     *of(f"{FRONT_DOOR}.modality_codes", ({"X": [AUDIO]}, ValueError, "1 modalities", "2")),
     *of(
         f"{FRONT_DOOR}.score",
         ({"y": None}, ValueError, "y", "None"),
         ({"y": LABEL.astype("datetime64[D]")}, ValueError, "y", "1970"),
-        ({"y": LABEL.astype(str)}, ValueError, "y", "'0'"),
-        ({"sample_weight": np.full(N, 1e308)}, ValueError, "sample_weight", "1e+308", "60"),
     ),
     *of(f"{FRONT_DOOR}.set_params", ({"bета": 1}, ValueError, "'bета'", FRONT_DOOR)),
 ]
@@ -255,7 +243,6 @@ FILES = [
     *of(
         f"{FRONT_DOOR}.save",
         ({"path": "no/model"}, FileNotFoundError, "'no/model'"),
-        ({"path": "folder"}, IsADirectoryError, "folder"),
         ({"path": None}, TypeError, "path", "None"),
         ({"path": "a\0b"}, ValueError, "path", "a\\x00b"),
         (UNFITTED, NotFittedError, FRONT_DOOR),
@@ -291,7 +278,6 @@ SEARCHES = [
         ({"self.betas": []}, ValueError, "betas", "[]"),
         ({"self.betas": [0, 2]}, InvalidParameterError, "'betas'", "2"),
         ({"self.cv": 1}, InvalidParameterError, "'cv'", "1"),
-        ({"self.cv": 99}, ValueError, "99"),
         ({"self.cv": []}, ValueError, "cv", "[]"),
         ({"self.cv": [([0, 1, 2], [99])]}, IndexError, "fold 0", "99", "60"),
         ({"self.scoring": "roc_auc"}, ValueError, "fold 0", "'roc_auc'"),
@@ -299,17 +285,11 @@ SEARCHES = [
         ({GRID: {"beta": [0]}}, ValueError, "'beta'", "betas"),
         ({GRID: {"dropout": []}}, ValueError, "'dropout'"),
         ({GRID: {"dropout": [0.1, 2]}}, InvalidParameterError, "'dropout'", "2"),
-        ({GRID: {"dropout": 0.1}}, TypeError, "dropout", "0.1"),
         ({"site": LABEL}, TypeError, "'site'"),
-        ({"groups": np.ma.masked_equal(LABEL, 1)}, ValueError, "groups", "20 of 60"),
         ({"sample_weight": np.nan}, ValueError, "sample_weight", "NaN"),
         ({"sample_weight": np.full(N, 1e308)}, ValueError, "sample_weight", "1e+308"),
     ),
-    *of(
-        f"{SEARCH}.set_params",
-        ({"beta": 1}, ValueError, "'beta'", "betas"),
-        ({"estimator": 1}, ValueError, "'estimator'", SEARCH),
-    ),
+    *of(f"{SEARCH}.set_params", ({"beta": 1}, ValueError, "'beta'", "betas")),
     *of(f"{SEARCH}.beta_path", ({"betas": [3]}, InvalidParameterError, "'betas'", SEARCH, "3")),
     *of(f"{SEARCH}.log_beta_path", ({"betas": None}, TypeError, "betas", "None")),
     *of(f"{SEARCH}.codes", ({"self": Made(search)}, NotFittedError, SEARCH)),
@@ -325,9 +305,7 @@ BASELINES = [
         f"{FUSION}.fit",
         ({"self.balancing": "ogm"}, InvalidParameterError, "'balancing'", "'ogm'"),
         ({"self.balancing_params": {"alpha": 1}}, ValueError, "alpha", "None"),
-        ({**RULE, "self.balancing_params": {"speed": 1}}, ValueError, "'speed'", "'ogm-ge'"),
         ({**RULE, "self.balancing_params": {"alpha": -1}}, ValueError, "alpha", "-1"),
-        ({"self.optimizer": "adam"}, InvalidParameterError, "'optimizer'", "'adam'"),
         ({"y": None}, ValueError, "y", "None"),
     ),
     *of(f"{FUSION}.modality_codes", ({"X": [AUDIO, AUDIO]}, ValueError, "'video'", "4", "3")),
@@ -338,11 +316,7 @@ BASELINES = [
         ({"self.class_weight": {"bird": 1}}, ValueError, "class_weight", "'bird'"),
     ),
     *of(f"{LATE}.modality_codes", ({"X": None}, ValueError, "None")),
-    *of(
-        f"{ALONE}.fit",
-        ({"self.modality": "smell"}, ValueError, "modality", "'smell'", "'audio'"),
-        ({"self.modality": 7}, ValueError, "modality", "7", "'audio'"),
-    ),
+    *of(f"{ALONE}.fit", ({"self.modality": "smell"}, ValueError, "modality", "'smell'", "'audio'")),
     *of(f"{ALONE}.modality_codes", ({"X": [AUDIO, VIDEO, VIDEO]}, ValueError, "3 modalities", "2")),
 ]
 
@@ -358,27 +332,16 @@ DISCRETES = [
     *of(f"{DISCRETE}.log_beta_path", ({"betas": 0}, TypeError, "betas", "0")),
 ]
 
-SHORT = LABEL[:5]
+SHORTER = [({name: LABEL[:5]}, ValueError, name, "5", "60") for name in ("y", "sample_weight")]
 EVERY = [
     case
     for name, make in CLASSIFIERS.items()
     for case in [
-        *of(
-            f"{name}.fit",
-            ({"y": SHORT}, ValueError, "5", "60"),
-            ({"sample_weight": SHORT}, ValueError, "sample_weight", "5", "60"),
-        ),
+        *of(f"{name}.fit", *SHORTER),
         *of(f"{name}.predict", ({"self": Made(make)}, NotFittedError, name.rpartition(".")[2])),
         *of(f"{name}.predict_proba", ({"X": [AUDIO]}, ValueError, "1 modalities", "2")),
-        *of(
-            f"{name}.predict_log_proba",
-            ({"X": {"audio": AUDIO}}, ValueError, "fitted with 'audio', 'video'"),
-        ),
-        *of(
-            f"{name}.score",
-            ({"y": SHORT}, ValueError, "y", "5", "60"),
-            ({"sample_weight": SHORT}, ValueError, "sample_weight", "5", "60"),
-        ),
+        *of(f"{name}.predict_log_proba", ({"X": {"audio": AUDIO}}, ValueError, "'audio', 'video'")),
+        *of(f"{name}.score", *SHORTER),
     ]
 ]
 
