@@ -141,9 +141,8 @@ def test_copies_leave_the_network_and_its_random_stream_alone(X, y, fitted, monk
         seen.append(all(torch.equal(a, b) for a, b in zip(before, after, strict=True)))
 
     monkeypatch.setattr(GBlend, "begin_epoch", watch)
-    rule = (
-        fitted(X, y, "g-blend", learning_rate=0.05, balancing_params={"period": 2}).parts_[0].rule
-    )
+    own = {"knowledge_dim": 32, "learning_rate": 0.05, "balancing_params": {"period": 2}}
+    rule = fitted(X, y, "g-blend", calibrate=True, **own).parts_[0].rule
     assert seen == [True] * 3
     assert rule.weights.sum().item() == pytest.approx(1)
     assert len(set(rule.weights.tolist())) == 3
