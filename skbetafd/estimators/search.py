@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._utils.messages import named
-from .._utils.sklearn_compat import safe_indexing
+from .._utils.sklearn_compat import rows_of_params
 from ..fitting.fit import fit_all
 from ..fitting.request import FitRun
 from ..inputs.multimodal_array import MultiModalArray
@@ -57,8 +57,8 @@ def run_together(
     requests = []
     for task in tasks:
         with named(task.name):
-            aligned = [_rows(value, task.train) for value in rows.aligned.values()]
-            request = task.classifier._request(rows.X[task.train], *aligned)
+            aligned = rows_of_params(rows.X, rows.aligned, task.train)
+            request = task.classifier._request(rows.X[task.train], **aligned)
         requests.append(replace(request, run=FitRun(verbose, task.name)))
     folds = []
     for task, result in zip(tasks, fit_all(requests), strict=True):
@@ -83,20 +83,14 @@ def score_fold(
     `scoring` is what the user has called the scorer, for errors.
     """
     said = task.name if scoring is None else f"{task.name}, scoring={scoring!r}"
-    X_test, y_test = rows.X[task.test], _rows(rows.aligned["y"], task.test)
-    cut = {name: _rows(value, task.test) for name, value in params.items()}
+    X_test, y_test = rows.X[task.test], rows.aligned["y"][task.test]
+    cut = rows_of_params(rows.X, params, task.test)
     scores = []
     for position, beta in enumerate(betas):
         with named(said):
             score = scorer(_at_beta(fold, X_test, position, beta), X_test, y_test, **cut)
         scores.append(as_number(score, scorer))
     return scores
-
-
-def _rows(values: Any, rows: np.ndarray) -> Any:
-    if values is None:
-        return None
-    return safe_indexing(values if hasattr(values, "__len__") else np.asarray(values), rows)
 
 
 def _at_beta(
