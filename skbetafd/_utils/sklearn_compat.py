@@ -56,41 +56,6 @@ def with_callbacks(method: Method) -> Method:
     return cast(Method, _with_callbacks(method))
 
 
-__all__ = [
-    "SCARCE",
-    "BaseComposition",
-    "BaseSearchCV",
-    "CallbackSupportMixin",
-    "HasMethods",
-    "Interval",
-    "Options",
-    "StrOptions",
-    "VisualBlock",
-    "accepts_sample_weight",
-    "allows_nan",
-    "check_arguments",
-    "check_feature_names_in",
-    "check_n_features",
-    "check_partial_fit_first_call",
-    "check_weight_array",
-    "checked_arguments",
-    "get_tags",
-    "is_dataframe",
-    "is_pandas_na",
-    "num_samples",
-    "output_container",
-    "output_containers",
-    "refuse_unrouted",
-    "routing_enabled",
-    "rows_of_params",
-    "safe_indexing",
-    "safe_set_output",
-    "search_table",
-    "validate_parameters",
-    "with_callbacks",
-]
-
-
 SCARCE = "The least populated class in y has only"
 """scikit-learn's warning of a class with fewer rows than folds: it is in no more test folds."""
 
