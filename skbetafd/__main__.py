@@ -70,14 +70,11 @@ def draw_beta_curves(clf: FrontDoorMultiModalClassifier, data: ConfoundedData, f
     path = np.concatenate([clf.beta_path(split.X, betas) for split in splits], axis=1)
     y = np.concatenate([split.y for split in splits])
     tests = np.repeat(list(TESTS.values()), [len(split.y) for split in splits])
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     for ax, scoring in zip(figure.subplots(1, 2), ("accuracy", "neg_log_loss"), strict=True):
-        display = BetaPathDisplay.from_predictions(
+        BetaPathDisplay.from_predictions(
             y, path, betas, classes=clf.classes_, scoring=scoring, environments=tests, ax=ax
         )
-        ax.get_legend().remove()
-    title = "test (large marker: best β)"
-    figure.legend(handles=display.lines_, title=title, loc="outside lower center", ncols=3)
     figure.suptitle("One fit, every β: kar/mor digits with a planted confounder")
     with whole_file(file) as content:
         figure.savefig(content, dpi=150, format="png")

@@ -1,5 +1,6 @@
 """Settings and small data that several test files share."""
 
+import builtins
 import os
 
 # Before SciPy's import: lets scikit-learn run check_array_api_input instead of skipping it.
@@ -92,3 +93,15 @@ def inner_splits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
     monkeypatch.setattr(trainer, "inner_split", recorded)
     return seen
+
+
+@pytest.fixture
+def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    real_import = builtins.__import__
+
+    def without(name: str, *args: object, **kwargs: object) -> object:
+        if name.startswith("matplotlib"):
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)

@@ -1,4 +1,3 @@
-import builtins
 import runpy
 from pathlib import Path
 
@@ -32,16 +31,8 @@ def test_the_main_job_prints_its_table_and_saves_its_picture(tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_without_matplotlib_the_main_job_says_so(tmp_path, monkeypatch, capsys):
-    real_import = builtins.__import__
-
-    def no_matplotlib(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-        return real_import(name, *args, **kwargs)
-
+def test_without_matplotlib_the_main_job_says_so(tmp_path, monkeypatch, capsys, no_matplotlib):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
     runpy.run_module("skbetafd", run_name="__main__")
     assert "pip install 'skbetafd[plots]'" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())

@@ -135,13 +135,12 @@ class KnowledgeContextDisplay(Display):
         """
         self._check()
         coloured = list(self.colourings.items()) or [("", None)]
-        size = (4.0, 3.4)
-        with self._drawing(ax, rows=len(coloured), columns=2, size=size) as self.axes_:
-            self.axes_ = self.axes_.reshape(-1, 2)
+        with self._drawing(ax, len(coloured), 2, size=(4.0, 3.4)) as axes:
+            self.axes_ = axes.reshape(-1, 2)
             self.scatters_ = []
-            for axes, (name, values) in zip(self.axes_, coloured, strict=True):
+            for pair, (name, values) in zip(self.axes_, coloured, strict=True):
                 shown = _categories(values, name)
-                for one, code in zip(axes, CODES, strict=True):
+                for one, code in zip(pair, CODES, strict=True):
                     points = self.points[code]
                     self.scatters_.append(_scatter_categories(one, points, shown, kwargs))
                     _one_scale(one)
@@ -149,7 +148,7 @@ class KnowledgeContextDisplay(Display):
                 if values is not None:
                     columns = 1 + (len(shown) > 12)
                     handles = self.scatters_[-1]
-                    legend(axes[-1], handles, name, beside=True, ncols=columns, markerscale=1.5)
+                    legend(pair[-1], handles, name, beside=True, ncols=columns, markerscale=1.5)
         return self
 
     def _label(self, ax: Any, code: str, name: str, values: Any) -> None:
@@ -390,9 +389,9 @@ def _categories(values: Any, name: str) -> list[tuple[str | None, Any]]:
     names, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(names) <= MOST_NAMED:
         return [(plain(name), codes == i) for i, name in enumerate(names)]
-    named = np.sort(np.argsort(-counts, kind="stable")[: MOST_NAMED - 1])
-    shown = [(plain(names[i]), codes == i) for i in named]
-    return [*shown, (f"{len(names) - len(named)} others", ~np.isin(codes, named))]
+    frequent = np.sort(np.argsort(-counts, kind="stable")[: MOST_NAMED - 1])
+    shown = [(plain(names[i]), codes == i) for i in frequent]
+    return [*shown, (f"{len(names) - len(frequent)} others", ~np.isin(codes, frequent))]
 
 
 def _scatter_categories(

@@ -100,12 +100,9 @@ class TrainingHistoryDisplay(Display):
             self.lines_, self.best_epoch_line_ = {}, None
             for term in chosen:
                 values = np.asarray(self.losses[term], dtype=float)
-                style = line_keywords(
-                    list(self.losses).index(term),
-                    kwargs,
-                    markevery=max(1, len(values) // 10),
-                    label=plain(LEGEND.get(term, term)),
-                )
+                position, every = list(self.losses).index(term), max(1, len(values) // 10)
+                label = plain(LEGEND.get(term, term))
+                style = line_keywords(position, kwargs, markevery=every, label=label)
                 epochs = np.arange(1, len(values) + 1)
                 (self.lines_[term],) = self.ax_.plot(epochs, values, **style)
             if self.best_epoch is not None:

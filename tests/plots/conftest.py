@@ -1,5 +1,3 @@
-import builtins
-
 import matplotlib
 import pytest
 
@@ -24,15 +22,3 @@ def data():
 @pytest.fixture(scope="package")
 def clf(data):
     return FrontDoorMultiModalClassifier(max_epochs=3, random_state=0).fit(data.X, data.y)
-
-
-@pytest.fixture
-def no_matplotlib(monkeypatch):
-    real_import = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
