@@ -17,7 +17,6 @@ from torch import nn
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
 from skbetafd.estimators import network_classifier, pickling
-from skbetafd.training.net import FrontDoorNet
 
 RNG = np.random.default_rng(0)
 X, Y = [RNG.normal(size=(60, 4)), RNG.normal(size=(60, 3))], np.arange(60) % 3
@@ -149,16 +148,6 @@ def test_a_class_that_has_no_name_is_joblib_s_affair(tmp_path):
     clf = fitted()
     joblib.dump(clf, tmp_path / "clf.joblib")
     back = joblib.load(tmp_path / "clf.joblib")
-    np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
-
-
-def test_a_pickle_by_skorch_s_own_way_is_read_still(monkeypatch):
-    clf = fitted("members")
-    monkeypatch.delattr(FrontDoorNet, "__getstate__")
-    content = pickle.dumps(clf)
-    monkeypatch.undo()
-    assert b"__cuda_dependent_attributes__" in content
-    back = pickle.loads(content)
     np.testing.assert_array_equal(back.predict_proba(X), clf.predict_proba(X))
 
 

@@ -4,8 +4,6 @@ import contextlib
 import errno
 import os
 import resource
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,56 +21,31 @@ ROOM = 4096
 """Bytes, less than any of the files needs."""
 
 
-def mounted(folder, options):
-    """Tell whether a file system of its own could be mounted there; root alone may."""
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
-
-
 @pytest.fixture
 def folder(tmp_path):
-    """A folder on a file system of its own, or where that can't be, an ordinary one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    own = mounted(folder, "size=1m")
-    yield folder
-    if own:
-        subprocess.run(["umount", str(folder)], check=True)
+    return folder
 
 
 @contextlib.contextmanager
-def full(folder):
-    """Leave one page of the disk; if it is the machine's own, limit the size of files."""
-    if not os.path.ismount(folder):
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
-        try:
-            yield errno.EFBIG
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        return
-    filling = folder / "filling"
-    with contextlib.suppress(OSError), open(filling, "wb", buffering=0) as file:
-        while True:
-            file.write(bytes(ROOM))
-    with open(filling, "r+b") as file:
-        file.truncate(filling.stat().st_size - ROOM)
-    yield errno.ENOSPC
-    filling.unlink()
+def full():
+    """Limit the size of files, of which what exceeds a page is not written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
+    try:
+        yield errno.EFBIG
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextlib.contextmanager
-def read_only(folder):
-    """Make the disk read-only; if it is the machine's own, let nothing be opened to be written."""
-    if os.path.ismount(folder):
-        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        yield errno.EROFS
-        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
-        return
+def read_only():
+    """Let nothing be opened to be written: root could write to a folder that is protected."""
     opened = open
 
     def refusing(path, mode="r", *args, **kwargs):
-        if "w" in mode:  # nothing else protects a folder from root
+        if "w" in mode:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
         return opened(path, mode, *args, **kwargs)
 
@@ -120,7 +93,7 @@ WRITERS = {
 def test_the_old_file_stays_and_the_error_names_it(writer, fault, fitted, folder):
     path = folder / "file"
     path.write_bytes(b"old")
-    with fault(folder) as number:
+    with fault() as number:
         before = sorted(os.listdir(folder))
         with pytest.raises(OSError) as caught:
             WRITERS[writer](fitted, path)
@@ -144,7 +117,7 @@ def test_a_checkpoint_stays_and_the_fit_goes_on_from_it(
 
         def break_down(net):
             if len(net.history) == 2:
-                number.append(stack.enter_context(fault(folder)))
+                number.append(stack.enter_context(fault()))
 
         with watching(break_down):
             clf.fit(modalities, y)
@@ -176,7 +149,7 @@ def watching(call):
 
 def test_the_command_line_says_why_there_is_no_picture(fitted, folder, monkeypatch):
     monkeypatch.setattr(main_job, "draw_beta_curves", lambda clf, _, path: picture(clf, path))
-    with contextlib.chdir(folder), read_only(folder) as number:
+    with contextlib.chdir(folder), read_only() as number:
         said = main_job.save_picture(fitted, None)
     assert said.startswith("No picture: beta_curve.png can't be written here")
     assert os.strerror(number) in said
