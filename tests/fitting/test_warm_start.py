@@ -348,32 +348,3 @@ def test_processes_compare_a_frozen_module_with_a_bfloat16_tensor():
 
     one, other = prints(1.0), prints(2.0)
     assert {name for name in one if one[name] != other[name]} == {"encoder of modality 'a'"}
-
-
-def test_an_inner_split_names_the_label_that_is_rare():
-    labels = np.array(["bird", "car"])[np.arange(N) % 2]
-    labels = np.append(labels[:-1], "rain")
-    with pytest.raises(ValueError, match="class 'rain' has 1"):
-        make(early_stopping=True).fit(X, labels)
-
-
-@pytest.mark.parametrize(
-    ("groups", "error", "message"),
-    [
-        ([None] + ["x"] * (N - 1), ValueError, "groups .* row 0, got None"),
-        ([1.0] * (N - 1) + [np.nan], ValueError, f"groups .* row {N - 1}, got nan"),
-        (
-            np.array(["x"] * (N - 1) + [3], dtype=object),
-            TypeError,
-            f"groups .*'x' in row 0 and 3 in row {N - 1}",
-        ),
-    ],
-)
-def test_a_row_without_a_group_is_refused(groups, error, message):
-    with pytest.raises(error, match=message):
-        make(early_stopping=True).fit(X, Y, groups=groups)
-
-
-def test_more_than_half_is_not_held_out():
-    with pytest.raises(ValueError, match="validation_fraction"):
-        make(early_stopping=True, validation_fraction=0.6).fit(X, Y)
