@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import has_fit_parameter
 
 from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import named
@@ -24,6 +23,7 @@ from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.validation import read_training_input
 from ._evaluation import read_labels
+from ._splits import rows_of
 
 OF_SEVERAL_MODALITIES = {
     "balancing": None,
@@ -181,9 +181,9 @@ def _fold(
     test: np.ndarray,
 ) -> tuple[np.ndarray, float]:
     """Accuracies on one test part: alone, probe, joint of each modality; and the joint one's."""
-    joint = clone(estimator).set_params(**_container_parameters(estimator))
+    joint = clone(estimator).set_params(modalities=None)
     joint._keep_interrupted = False
-    joint.fit(X[train], y[train], **_fit_groups(estimator, groups, train))
+    joint.fit(X[train], y[train], groups=rows_of(groups, train))
     codes, codes_test = joint.modality_codes(X[train]), joint.modality_codes(X[test])
     unread = [name for name in X.names if name not in codes]
     if unread:
@@ -202,7 +202,7 @@ def _fold(
         with named(f"modality {name!r}"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VacuousAdjustmentWarning)
-                one.fit(X_one[seen], y[seen], **_fit_groups(estimator, groups, seen))
+                one.fit(X_one[seen], y[seen], groups=rows_of(groups, seen))
             linear.fit(codes[name][having], y[seen])
         y_asked = y[test][asked]
         accuracies[:, m] = (
@@ -211,17 +211,6 @@ def _fold(
             right[asked].mean(),
         )
     return accuracies, float(right.mean())
-
-
-def _container_parameters(estimator: Any) -> dict[str, Any]:
-    return {"modalities": None} if "modalities" in estimator.get_params(deep=False) else {}
-
-
-def _fit_groups(estimator: Any, groups: np.ndarray | None, rows: np.ndarray) -> dict[str, Any]:
-    """Give the groups of rows to a fit that takes them, for its inner split."""
-    if groups is None or not has_fit_parameter(estimator, "groups"):
-        return {}
-    return {"groups": groups[rows]}
 
 
 def _alone(estimator: Any, names: tuple[str, ...], name: str) -> dict[str, Any]:

@@ -237,15 +237,13 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
 
     def _adjusted(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """Tables of P(y | t, a) and of each effect; all are the first without a mediator."""
-        seeing = partial(front_door_adjustment, beta=0)
-        adjustments = {"seeing": seeing, "conditional": seeing, "population": seeing}
+        seeing = _with_unknown(counts, self.smoothing, partial(front_door_adjustment, beta=0))
+        tables = {"seeing": seeing, "conditional": seeing, "population": seeing}
         if self.mediator_levels_ is not None:
             for effect in ("conditional", "population"):
-                adjustments[effect] = partial(front_door_adjustment, effect=effect)
-        return {
-            name: _with_unknown(counts, self.smoothing, adjust)
-            for name, adjust in adjustments.items()
-        }
+                adjust = partial(front_door_adjustment, effect=effect)
+                tables[effect] = _with_unknown(counts, self.smoothing, adjust)
+        return tables
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         X = read_prediction_input(self, X, self._layout, dtype=None)

@@ -654,14 +654,11 @@ class FrontDoorMultiModalClassifier(
         check_is_fitted(self)
         if isinstance(self.module_, MediatorNetwork):
             raise ValueError(
-                "the fit had an observed mediator, which stands in the place of a learned "
-                "knowledge code: there are no knowledge and context to tell apart"
+                "the fit had an observed mediator, which stands in the place of learned knowledge"
             )
         if len(self.modality_names_) < 2:
-            raise ValueError(
-                f"{self.modality_names_[0]!r} is the only modality: there is nothing to tell "
-                "knowledge from context"
-            )
+            only = self.modality_names_[0]
+            raise ValueError(f"{only!r} is the only modality: nothing tells knowledge from context")
         parts = self._in_batches(
             X, lambda rows: [code.cpu() for code in self.module_.encode(self._tensors(rows)[0])]
         )

@@ -155,9 +155,9 @@ def test_groups_stay_on_one_side(X, y):
     seen = []
 
     class Watching(FusionClassifier):
-        def fit(self, X, y):
+        def fit(self, X, y, groups=None):
             seen.append(X)
-            return super().fit(X, y)
+            return super().fit(X, y, groups=groups)
 
     unimodal_gap(Watching(max_epochs=1, random_state=0), X, y, cv=2, groups=groups, random_state=0)
     flat, joint = np.asarray(X), [np.asarray(part) for part in seen if part.shape[1] == 7]
