@@ -13,7 +13,6 @@ import numpy as np
 from .._utils.messages import named
 from .._utils.sklearn_compat import rows_of_params
 from ..fitting.fit import fit_all
-from ..fitting.request import FitRun
 from ..inputs.multimodal_array import MultiModalArray
 from .front_door import FrontDoorMultiModalClassifier
 from .scorers import as_number
@@ -59,7 +58,8 @@ def run_together(
         with named(task.name):
             aligned = rows_of_params(rows.X, rows.aligned, task.train)
             request = task.classifier._request(rows.X[task.train], **aligned)
-        requests.append(replace(request, run=FitRun(verbose, task.name)))
+        run = replace(request.run, verbose=verbose, name=task.name, keep_interrupted=False)
+        requests.append(replace(request, run=run))
     folds = []
     for task, result in zip(tasks, fit_all(requests), strict=True):
         task.classifier._adopt(result)

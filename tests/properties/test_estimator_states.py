@@ -179,8 +179,10 @@ class EstimatorStates(RuleBasedStateMachine):
             try:
                 self.classifier.save(path)
             except ValueError as error:
-                assert "was set after the fit" in str(error)
-                assert any(getattr(self.classifier, n) != v for n, v in self.learned.items())
+                changed = {
+                    n: v for n, v in self.learned.items() if getattr(self.classifier, n) != v
+                }
+                assert any(f"{name}={value!r}" in str(error) for name, value in changed.items())
                 assert not list(Path(folder).iterdir())
                 return
             finally:
