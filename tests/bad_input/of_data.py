@@ -162,6 +162,8 @@ DATA_SETS = [
         ({"test_size": 0.001}, ValueError, "test_size", "0.001"),
         ({"test_size": 20}, ValueError, "test_size", "20"),
         ({"groups": ["a"] * N}, ValueError, "groups", "1"),
+        ({"groups": LABEL}, ValueError, "groups", "class"),
+        ({"prior": [[1.0], [1.0]]}, ValueError, "prior", "2", "3"),
         ({"random_state": -1}, ValueError, "random_state", "-1"),
     ),
 ]

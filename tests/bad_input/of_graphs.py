@@ -81,6 +81,7 @@ MODELS = [
         ({"graph_or_parents": {"T": ["Q"]}}, ValueError, "'Q'", "'T'"),
         ({"graph_or_parents": {"T": [], "Y": ["T", "T"]}}, ValueError, "'Y'", "['T', 'T']"),
         ({"graph_or_parents": {"T": ["Y"], "Y": ["T"]}}, ValueError, "cycle", "T → Y → T"),
+        ({"graph_or_parents": {"T": "Y", "Y": []}}, TypeError, "'T'", "'Y'"),
         ({"graph_or_parents": LATENT}, ValueError, "'T' → 'Z'", "latent"),
         ({"cardinalities": 0}, ValueError, "cardinality of 'U'", "0"),
         ({"cardinalities": {"U": 2}}, TypeError, "cardinality of 'T'", "None"),
@@ -95,6 +96,7 @@ MODELS = [
         f"{SCM}.joint",
         ({"variables": "Q"}, ValueError, "variables", "'Q'", "'U', 'T', 'Z', 'Y'"),
         ({"variables": [["T"]]}, ValueError, "variables", "['T']"),
+        ({"variables": ["T", "T"]}, ValueError, "variables", "['T', 'T']"),
     ),
     *of(
         f"{SCM}.do",

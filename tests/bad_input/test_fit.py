@@ -1,6 +1,5 @@
 """A fit that fails leaves the estimator as it was; what is odd but sound is read."""
 
-import copy
 import re
 from collections import Counter
 from functools import partial
@@ -12,7 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
 
-from .good import AUDIO, FLAT, LABEL, VIDEO, N, X, changed, fitted, unfitted, video
+from .good import AUDIO, LABEL, VIDEO, N, X, changed, fitted, unfitted, video
 from .of_classifiers import OUT_OF_RANGE
 
 
@@ -31,21 +30,11 @@ def test_every_parameter_is_tried_out_of_its_range():
 
 
 @pytest.mark.parametrize("make", [unfitted, partial(fitted, unfitted)], ids=["new", "fitted"])
-@pytest.mark.parametrize(
-    ("parameters", "error", "said"),
-    [
-        ({"callbacks": [Failing(ZeroDivisionError)]}, ZeroDivisionError, "from the callback"),
-        ({"callbacks": [Failing(MemoryError)]}, MemoryError, "from the callback"),
-        ({"callbacks": [Failing(KeyboardInterrupt)]}, KeyboardInterrupt, None),
-        ({"learning_rate": 1e30}, ValueError, "diverge"),
-        ({"learning_rate": 1e30, "n_references": 500}, ValueError, "diverge"),
-    ],
-    ids=str,
-)
-def test_a_training_that_fails_leaves_the_estimator_as_it_was(make, parameters, error, said):
-    clf = make().set_params(**parameters)
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, MemoryError])
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(make, error):
+    clf = make().set_params(callbacks=[Failing(error)])
     before = dict(vars(clf))
-    with pytest.raises(error, match=said):
+    with pytest.raises(error):
         clf.fit(X, LABEL)
     assert vars(clf) == before
     if "net_" in before:
@@ -88,15 +77,6 @@ def test_labels_in_the_place_of_the_modalities_are_refused(y):
             call(y, X)
 
 
-def test_of_a_frame_that_fit_has_seen_the_missing_columns_are_named():
-    frame = pd.DataFrame(FLAT[:, :3], columns=["p", "q", "r"])
-    clf = unfitted(modalities={"a": ["p"], "b": ["q", "r"]}).fit(frame, LABEL)
-    with pytest.raises(ValueError, match=r"missing:\n- q"):
-        clf.predict(frame[["p", "r"]])
-    with pytest.raises(ValueError, match=r"unseen at fit time:\n- z"):
-        clf.predict(frame.assign(z=1.0))
-
-
 def test_tensors_with_a_gradient_and_masked_arrays_with_nothing_masked_are_read_as_arrays():
     expected = fitted(unfitted).predict_proba(X)
     graded = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
@@ -127,14 +107,6 @@ def test_harmless_oddities_are_no_errors():
     assert unfitted().fit(video(VIDEO > 0), LABEL).predict(video(VIDEO > 0)).shape == (N,)
     for name in ("auto", "a.b", "", "__x"):
         assert unfitted().fit({name: AUDIO, "video": VIDEO}, LABEL).modality_names_[0] == name
-
-
-def test_betas_are_checked_when_they_are_read():
-    clf = copy.deepcopy(fitted(unfitted)).set_params(beta=7)
-    for ask in (clf.predict, clf.predict_proba, clf.predict_log_proba):
-        with pytest.raises(ValueError, match=r"'beta' parameter .* Got 7"):
-            ask(X)
-    assert clf.beta_path(X, [0.5]).shape == (1, N, 3)
 
 
 def test_a_score_is_the_share_of_the_rows_or_of_their_weight_that_is_right():
