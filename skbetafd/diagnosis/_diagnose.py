@@ -21,6 +21,7 @@ from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import numeric_rows
 from ..inputs.validation import read_training_input
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
+from ._evaluation import check_several
 from ._predominance import ranking_of, resampled_means, right_alone
 from ._splits import Fold, paired_p_value, rows_of, sign_p_value
 
@@ -158,11 +159,7 @@ def diagnose(
 
 def _read(X: Any, y: Any, modalities: Any) -> tuple[MultiModalArray, np.ndarray]:
     X, _ = read_training_input(BaseEstimator(), X, modalities)
-    if len(X.names) < 2:
-        raise ValueError(
-            f"X is one modality, {X.names[0]!r}: nothing can be out of balance. Pass a list, a "
-            "dict or a MultiModalArray, or name the columns of each modality by modalities="
-        )
+    check_several(X.names, "to balance")
     numeric_rows(X, np.float32, padded=X.names).check_presence(training=True)
     y, _ = read_targets(FusionClassifier(), X, y)
     return X, y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -68,6 +69,15 @@ def read_rows(estimator: Any, X: Any) -> MultiModalArray:
     if hasattr(reader, "_layout"):
         return read_prediction_input(reader, X, reader._layout)
     return read_training_input(BaseEstimator(), X, dtype=None)[0]
+
+
+def check_several(names: Sequence[str], purpose: str) -> None:
+    """Check that there are two modalities or more."""
+    if len(names) < 2:
+        raise ValueError(
+            f"{names[0]!r} is the only modality: there is nothing {purpose}. Pass several, as a "
+            "list, a dict or a MultiModalArray"
+        )
 
 
 def read_labels(

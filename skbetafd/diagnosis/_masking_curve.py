@@ -16,7 +16,7 @@ from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.probe import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import numeric_rows
-from ._evaluation import Evaluation, Score, read_evaluation
+from ._evaluation import Evaluation, Score, check_several, read_evaluation
 from ._replacement import CONSTRAINTS, CodeMasks, InputMasks
 from ._unwrap import inside
 
@@ -143,8 +143,7 @@ def auxiliary_masking_curve(
     shares = _checked_shares(shares)
     evaluation = read_evaluation(estimator, X, y)
     names, score = evaluation.X.names, Score(scoring, evaluation)
-    if len(names) < 2:
-        raise ValueError(f"{names[0]!r} is the only modality: there is no auxiliary one to mask")
+    check_several(names, "to mask beside it")
     rng = private_generator(random_state)
     network, _ = inside(estimator)
     fitted: str | None = getattr(network, "predominant_", None)

@@ -14,7 +14,7 @@ from scipy.special import comb
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, checked_arguments
 from ..estimators.scorers import Predicted
-from ._evaluation import Evaluation, Score, read_evaluation
+from ._evaluation import Evaluation, Score, check_several, read_evaluation
 from ._replacement import CONSTRAINTS, Replacement
 
 MOST_PLAYERS = 8
@@ -195,11 +195,7 @@ def modality_contributions(
     """
     evaluation = read_evaluation(estimator, X, y, sample_weight)
     names = evaluation.X.names
-    if len(names) < 2:
-        raise ValueError(
-            f"X is one modality, {names[0]!r}: there is nothing to share. Pass a MultiModalArray, "
-            "a dict or a list, also to an estimator that was fitted on the flat table"
-        )
+    check_several(names, "to share")
     if len(names) > MOST_PLAYERS:
         raise ValueError(
             f"X has {len(names)} modalities; the exact Shapley value predicts with every subset, "

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.exceptions import OverlapWarning
 from ..estimators.front_door import FrontDoorMultiModalClassifier
+from ._evaluation import check_several
 from ._unwrap import inside
 
 LEAST_SUPPORT = 0.5
@@ -110,11 +111,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
             "the rows as it sees them"
         )
     check_is_fitted(clf)
-    if len(clf.modality_names_) < 2:
-        raise ValueError(
-            f"{clf.modality_names_[0]!r} is the only modality: beta is without effect, and there "
-            "is no adjustment to trust"
-        )
+    check_several(clf.modality_names_, "to adjust for")
     weights, support = clf._support(X)
     carried = weights * support
     supported = carried.sum(axis=1)

@@ -111,7 +111,7 @@ DIAGNOSIS = [
     ),
     *of(
         "diagnose",
-        ({"X": AUDIO}, ValueError, "one modality", "'modality0'"),
+        ({"X": AUDIO}, ValueError, "'modality0' is the only modality"),
         ({"y": None}, ValueError, "y", "None"),
         ({"cv": 30}, ValueError, "30"),
         ({"n_repeats": 0}, InvalidParameterError, "'n_repeats'", "0"),

@@ -318,5 +318,5 @@ def test_a_metric_of_one_class_can_be_asked(X, y):
 
 def test_a_flat_table_of_another_estimator_is_refused(X, y):
     clf = LogisticRegression(max_iter=1000).fit(np.asarray(X), y)
-    with pytest.raises(ValueError, match="X is one modality, 'modality0': there is nothing"):
+    with pytest.raises(ValueError, match="'modality0' is the only modality"):
         modality_contributions(clf, np.asarray(X), y)
