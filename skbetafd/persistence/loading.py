@@ -244,6 +244,7 @@ def _set_learned(
     estimator._standardize = parameters["standardize"]
     known = None if scores is None else np.array([scores[name] for name in names], dtype=float)
     estimator._adopt(FitResult(predominant, known, scalers, members, mass))
+    vars(estimator).pop("best_epoch_", None)  # it follows early_stopping, which may be set since
     if document["best_epoch"] is not None:
         estimator.best_epoch_ = int(document["best_epoch"])
 
