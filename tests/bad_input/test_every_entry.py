@@ -30,8 +30,6 @@ from .good import CLASSIFIERS, GOOD, fitted, given, unfitted
 
 pytestmark = pytest.mark.slow
 
-pytestmark = pytest.mark.slow
-
 CASES = [*of_classifiers.CASES, *of_data.CASES, *of_graphs.CASES, *of_plots.CASES]
 MODULES = {"baselines": baselines, "causal": causal, "datasets": datasets, "plots": plots}
 
