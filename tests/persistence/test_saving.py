@@ -249,6 +249,13 @@ def test_a_classifier_goes_on_learning_after_load(quick, X, y, tmp_path):
     assert np.array_equal(clone(back).fit(X, y).predict_proba(X), before)
 
 
+def test_the_best_epoch_comes_back_whatever_early_stopping_was_set_to_since(quick, X, y, tmp_path):
+    clf = quick(early_stopping=True).fit(X, y).set_params(early_stopping=False)
+    assert round_trip(clf, tmp_path).best_epoch_ == clf.best_epoch_
+    clf.partial_fit(X, y).set_params(early_stopping=True)
+    assert not hasattr(round_trip(clf, tmp_path), "best_epoch_")
+
+
 def test_what_was_loaded_is_saved_with_the_same_content(quick, X, y, tmp_path):
     clf = quick().fit(X, y)
     clf.save(tmp_path / "a")
