@@ -118,6 +118,9 @@ class FusionClassifier(Baseline):
         "balancing_params": [None, dict],
     }
 
+    balancing: str | None
+    balancing_params: Mapping[str, Any] | None
+
     def __init__(
         self,
         *,
@@ -147,33 +150,7 @@ class FusionClassifier(Baseline):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        super().__init__(
-            modalities=modalities,
-            encoders=encoders,
-            encoder_learning_rate=encoder_learning_rate,
-            hidden_dim=hidden_dim,
-            knowledge_dim=knowledge_dim,
-            dropout=dropout,
-            standardize=standardize,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            class_weight=class_weight,
-            optimizer=optimizer,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            calibrate=calibrate,
-            callbacks=callbacks,
-            predict_batch_size=predict_batch_size,
-            dtype=dtype,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.balancing = balancing
-        self.balancing_params = balancing_params
+        self._assign(locals())
 
     def _views(self, names: Sequence[str]) -> list[tuple[int, ...]]:
         return [tuple(range(len(names)))]

@@ -62,6 +62,8 @@ class UnimodalClassifier(Baseline):
         "modality": [str, Integral],
     }
 
+    modality: str | int
+
     def __init__(
         self,
         *,
@@ -90,32 +92,7 @@ class UnimodalClassifier(Baseline):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        super().__init__(
-            modalities=modalities,
-            encoders=encoders,
-            encoder_learning_rate=encoder_learning_rate,
-            hidden_dim=hidden_dim,
-            knowledge_dim=knowledge_dim,
-            dropout=dropout,
-            standardize=standardize,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            class_weight=class_weight,
-            optimizer=optimizer,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            calibrate=calibrate,
-            callbacks=callbacks,
-            predict_batch_size=predict_batch_size,
-            dtype=dtype,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.modality = modality
+        self._assign(locals())
 
     def _views(self, names: Sequence[str]) -> list[tuple[int, ...]]:
         return [(modality_position(self.modality, names, "modality"),)]

@@ -145,6 +145,13 @@ dtype, device, accelerate, random_state, verbose
         "n_jobs": [None, Integral],
     }
 
+    betas: Sequence[float]
+    param_grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+    cv: Any
+    scoring: Any
+    refit: bool
+    n_jobs: int | None
+
     def __init__(
         self,
         *,
@@ -192,49 +199,7 @@ dtype, device, accelerate, random_state, verbose
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
-        self.betas = betas
-        self.param_grid = param_grid
-        self.cv = cv
-        self.scoring = scoring
-        self.refit = refit
-        self.n_jobs = n_jobs
-        self.effect = effect
-        self.predominant = predominant
-        self.modalities = modalities
-        self.encoders = encoders
-        self.encoder_learning_rate = encoder_learning_rate
-        self.hidden_dim = hidden_dim
-        self.knowledge_dim = knowledge_dim
-        self.context_dim = context_dim
-        self.n_references = n_references
-        self.n_mediator_samples = n_mediator_samples
-        self.knowledge_weight = knowledge_weight
-        self.disentangle_weight = disentangle_weight
-        self.label_weight = label_weight
-        self.temperature = temperature
-        self.dropout = dropout
-        self.standardize = standardize
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.lr_schedule = lr_schedule
-        self.max_grad_norm = max_grad_norm
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.n_members = n_members
-        self.predict_batch_size = predict_batch_size
-        self.memory = memory
-        self.checkpoint_dir = checkpoint_dir
-        self.dtype = dtype
-        self.device = device
-        self.accelerate = accelerate
-        self.random_state = random_state
-        self.verbose = verbose
+        self._assign(locals())
 
     @property
     def beta(self) -> float:  # type: ignore[override]

@@ -87,6 +87,13 @@ class NetworkClassifier(Portable):
     }
 
     predict_batch_size: int
+
+    def _assign(self, parameters: dict[str, Any]) -> None:
+        """Set the parameters in a constructor's ``locals()``, as they are."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
+
     n_members: int = 1
     """One network, but where a subclass has it as a parameter."""
     class_weight: Any = None

@@ -233,6 +233,8 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
     """
     given = as_numpy("sample_weight", sample_weight)
     with named("sample_weight"):
+        if np.asarray(given).dtype.kind in "mM":
+            raise ValueError(f"must be numbers, got {np.asarray(given).dtype}")
         if given is not None and np.asarray(given).ndim == 0:
             given = np.full(n_rows, given)
         elif given is not None:

@@ -107,6 +107,7 @@ WEIGHTS = [
     (changed(ONES, 3, np.nan), ValueError, "sample_weight", "NaN"),
     (np.inf, ValueError, "sample_weight", "infinity"),
     (["heavy"] * N, ValueError, "sample_weight", "'heavy'"),
+    (LABEL.astype("datetime64[D]"), ValueError, "sample_weight", "datetime64"),
     (changed(ONES, 3, 1e300), ValueError, "sample_weight", "1e+300"),
     ((LABEL == 1) * 1.0, ValueError, "y", "one class", "1"),
 ]
