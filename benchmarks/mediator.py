@@ -19,7 +19,7 @@ from sklearn.metrics import log_loss
 
 from skbetafd import FrontDoorMultiModalClassifier
 from skbetafd.causal import ContinuousFrontDoorModel
-from skbetafd.nn.front_door import Codes
+from skbetafd.nn.front_door_network import Codes
 from skbetafd.nn.mediator import mediated_log_proba_path
 from skbetafd.training.references import build_references
 

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from skbetafd import FrontDoorMultiModalClassifier
-from skbetafd.fitting.probe import probe_scores
+from skbetafd.fitting.predominant import probe_scores
 from skbetafd.nn.adjustment import ReferenceSet
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.front_door_network import FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss
 from skbetafd.training.references import build_references
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from skbetafd.diagnosis._splits import paired_p_value
+from skbetafd.diagnosis._folds import paired_p_value
 
 BEST = "best possible"
 KEY = ["set", "seed"]

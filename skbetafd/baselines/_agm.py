@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ._rule import Rule, mean_entropy
 
 

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
+from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import StrOptions
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import ProbabilityMixin
@@ -22,9 +23,8 @@ from ..fitting.splits import EARLY_STOPPING
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
-from ..nn.modes import fitting
-from ..training.device import training_memory
+from ..nn.fusion_network import FusionNetwork
+from ..nn.torch_modes import fitting
 from ._rule import Rule, RuleTrainer, mean_entropy
 
 PARAMETERS = """

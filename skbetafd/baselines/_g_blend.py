@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ._rule import OwnLosses, Rule, RuleTrainer, mean_entropy
 
 

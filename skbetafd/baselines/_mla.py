@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..nn.linear import linear
 from ._rule import Rule, RuleTrainer, mean_entropy
 

@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from .._utils.sklearn_compat import Interval
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..training.batches import TrainingTensors, dense
 from ._rule import Rule, RuleTrainer, confidence, mean_entropy
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..training.net import NeuralNet
 from ._rule import Rule, RuleTrainer, mean_entropy
 

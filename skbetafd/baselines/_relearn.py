@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import Interval
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
 from ._rule import Rule, RuleTrainer, codes_of

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from ..fitting.request import FitRequest
 from ..fitting.trainer import Trainer
 from ..nn.criterion import Batch, Criterion
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..nn.linear import linear
 from ..training.batches import TrainingTensors
 from ..training.callbacks import AroundEpoch

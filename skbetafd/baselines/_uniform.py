@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..nn.criterion import Batch
-from ..nn.fusion import FusionNetwork
+from ..nn.fusion_network import FusionNetwork
 from ._rule import OwnLosses
 
 

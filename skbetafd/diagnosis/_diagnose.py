@@ -20,10 +20,10 @@ from ..inputs.labels import read_groups, read_targets
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import numeric_rows
 from ..inputs.validation import read_training_input
+from ._accuracy_alone import ranking_of, resampled_means, right_alone
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
 from ._evaluation import check_several
-from ._predominance import ranking_of, resampled_means, right_alone
-from ._splits import Fold, paired_p_value, rows_of, sign_p_value
+from ._folds import Fold, paired_p_value, rows_of, sign_p_value
 
 REMEDIES = {"uniform": "balance", "ogm-ge": "balance", "predominant-first": "predominant-first"}
 """Rules of FusionClassifier that are tried, and what is recommended where one helps."""

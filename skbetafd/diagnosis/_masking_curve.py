@@ -13,7 +13,7 @@ import numpy as np
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import checked_arguments
 from ..estimators.network_classifier import NetworkClassifier
-from ..fitting.probe import probe_scores
+from ..fitting.predominant import probe_scores
 from ..inputs.modality_names import modality_position
 from ..inputs.numeric import numeric_rows
 from ._evaluation import Evaluation, Score, check_several, read_evaluation

@@ -23,7 +23,7 @@ from ..inputs.modality_names import by_name
 from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.validation import read_training_input
 from ._evaluation import read_labels
-from ._splits import rows_of
+from ._folds import rows_of
 
 OF_SEVERAL_MODALITIES = {
     "balancing": None,

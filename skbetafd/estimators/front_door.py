@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import stack_level
+from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -24,7 +25,7 @@ from .._utils.sklearn_compat import (
     StrOptions,
     with_callbacks,
 )
-from ..fitting.checkpoints import remove_checkpoints, with_checkpoints
+from ..fitting.checkpoint_files import remove_checkpoints, with_checkpoints
 from ..fitting.fit import fit_all, fit_cached
 from ..fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
 from ..fitting.splits import EARLY_STOPPING
@@ -36,13 +37,12 @@ from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import log_proba_path
-from ..nn.front_door import Codes, FrontDoorNetwork
+from ..nn.front_door_network import Codes, FrontDoorNetwork
 from ..nn.mediator import MediatorNetwork, mediated_log_proba_path
-from ..nn.modes import predicting
-from ..nn.support import support
+from ..nn.reference_support import support
+from ..nn.torch_modes import predicting
 from ..persistence.export import ExportMixin
 from ..persistence.saving import PersistenceMixin
-from ..training.device import training_memory
 from ..training.schedule import SCHEDULES
 from .network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from .partial_fit import PartialFitMixin

@@ -22,20 +22,20 @@ from sklearn.utils.validation import column_or_1d
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.dask_backend import lasting_backend
+from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import (
     accepts_sample_weight,
     routing_enabled,
     search_table,
     with_callbacks,
 )
-from ..fitting.checkpoints import remove_fold_checkpoints
+from ..fitting.checkpoint_files import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
 from ..inputs.as_numpy import as_numpy
 from ..inputs.labels import check_lengths, check_sample_weight
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_training_input
 from ..training.accelerated import from_first, join_processes
-from ..training.device import training_memory
 from .front_door import FrontDoorMultiModalClassifier
 from .prediction import checked_betas
 from .scorers import told_of_classes

@@ -10,24 +10,18 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._utils.out_of_memory import in_parts
 from .._utils.randomness import private_generator
-from .._utils.sklearn_compat import (
-    Interval,
-    Options,
-    StrOptions,
-    VisualBlock,
-    validate_parameters,
-)
-from ..fitting.encodings import may_be_padded, readings_of, resolve_encodings
+from .._utils.sklearn_compat import Interval, Options, StrOptions, VisualBlock, validate_parameters
+from ..fitting.encoder_choice import may_be_padded, readings_of, resolve_encodings
 from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtype, draw_seeds
 from ..fitting.scaling import ModalityScaler
 from ..inputs.modality import Modality, rows_together
 from ..inputs.numeric import NumericRows, numeric_rows
 from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
-from ..nn.modes import predicting
+from ..nn.torch_modes import predicting
 from ..training.callbacks import check_callbacks
-from ..training.device import in_parts
 from .pickling import Portable, device_of
 
 

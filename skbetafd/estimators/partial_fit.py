@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import named
+from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import check_partial_fit_first_call
 from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
@@ -15,7 +16,6 @@ from ..inputs.as_numpy import as_numpy
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.mediator import MediatorNetwork
-from ..training.device import training_memory
 from .network_classifier import NetworkClassifier
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30

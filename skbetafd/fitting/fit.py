@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_memory
 
-from ..nn.modes import fitting
+from ..nn.torch_modes import fitting
 from ..training.stacked import train_all
 from .fit_keys import fit_key
 from .request import FitRequest, FitResult

@@ -14,7 +14,7 @@ import torch
 from ..inputs.modality import Modality, face
 from ..training.accelerated import check_same_call, from_first, join_processes
 from ..training.device import resolve_device
-from .encodings import plain_tensors
+from .encoder_choice import plain_tensors
 from .request import FitRequest
 
 

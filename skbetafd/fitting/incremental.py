@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nn.front_door import Codes
-from ..nn.modes import fitting
+from ..nn.front_door_network import Codes
+from ..nn.torch_modes import fitting
 from ..training.batches import TrainingTensors
 from ..training.one_network import train_one_pass
 from .request import FitRequest, FitResult, Member

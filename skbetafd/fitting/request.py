@@ -14,7 +14,7 @@ from ..nn.adjustment import ReferenceSet
 from ..nn.encoders import Encoding
 from ..training.checkpoint import Checkpoint
 from ..training.net import NeuralNet
-from .encodings import Reading
+from .encoder_choice import Reading
 from .scaling import ModalityScaler
 from .warm_start import Start
 

@@ -17,7 +17,7 @@ from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import ReferenceSet
 from ..nn.config import build_network
 from ..nn.criterion import Criterion
-from ..nn.front_door import Codes, FrontDoorNetwork
+from ..nn.front_door_network import Codes, FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from ..nn.mediator import MediatorLoss, MediatorNetwork
 from ..training.accelerated import AcceleratedNet, check_shards, from_first, process_index
@@ -29,7 +29,7 @@ from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings
 from .fit_keys import joined
-from .probe import probe_scores
+from .predominant import probe_scores
 from .request import FitRequest, FitResult, Member, data_dtype
 from .scaling import ModalityScaler, fitted_scalers, is_frozen, network_inputs
 from .splits import check_left_present, inner_split

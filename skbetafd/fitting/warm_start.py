@@ -13,7 +13,7 @@ from ..inputs.mediator import ObservedMediator
 from ..inputs.modality_names import modality_position
 from ..inputs.training_rows import TrainingRows
 from ..nn.mediator import MediatorNetwork
-from .encodings import Reading
+from .encoder_choice import Reading
 from .scaling import ModalityScaler
 
 LEARNED = (

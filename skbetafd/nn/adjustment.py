@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .front_door import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork
 from .heads import AdditiveHead
 from .partial import PartialNetwork
 

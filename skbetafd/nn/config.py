@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .encoders import Encoding
-from .front_door import FrontDoorNetwork
+from .front_door_network import FrontDoorNetwork
 from .mediator import MediatorNetwork
 
 

@@ -14,7 +14,7 @@ from torch.nn.functional import layer_norm
 
 from .features import Convolutions, Recurrence
 from .linear import linear
-from .modes import GENERATORS, predicting
+from .torch_modes import GENERATORS, predicting
 
 
 class Encoding(NamedTuple):

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from .criterion import Batch, Criterion
 from .dependence import directed_hsic, info_nce
-from .front_door import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork
 
 LABEL_START = 0.2
 """Share of the epochs before the label and the opinion count.

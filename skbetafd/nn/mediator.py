@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, softplus
 from .adjustment import ReferenceSet, average_proba, chunks_of_rows, log_reference_weights, mix
 from .criterion import Batch, Criterion
 from .encoders import Encoding, MLPEncoder
-from .front_door import Codes, ModalityEncoders
+from .front_door_network import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
 from .linear import birthplace, linear
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .adjustment import ReferenceSet, log_proba_doing, log_proba_partial, mix
-from .front_door import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork, mediated_log_proba
 
 

@@ -21,8 +21,8 @@ from .._utils.sklearn_compat import validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
 from ..fitting.scaling import ModalityScaler
 from ..nn.adjustment import ReferenceSet
-from ..nn.modes import predicting, without_autocast
 from ..nn.predictor import AdjustedPredictor, MemberPredictor, Standardisation
+from ..nn.torch_modes import predicting, without_autocast
 
 OUTPUTS = ("probabilities", "label")
 INNER = "inner::"

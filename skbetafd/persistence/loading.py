@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..fitting.encodings import readings_of, resolve_encodings
+from ..fitting.encoder_choice import readings_of, resolve_encodings
 from ..fitting.request import FitResult, Member
 from ..fitting.scaling import ModalityScaler, network_inputs
 from ..fitting.trainer import criterion, training_settings

@@ -18,7 +18,7 @@ from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions, check_arguments
 from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
-from ..fitting.probe import probe_scores
+from ..fitting.predominant import probe_scores
 from ..inputs.labels import check_lengths, one_value_per_row
 from ._display import COLOURS, GREY, MARKERS, MOST_NAMED, Display, legend, plain
 

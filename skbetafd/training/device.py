@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
-
 import torch
-
-from .._utils.messages import stack_level
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -23,75 +15,3 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return probe.device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {device!r} can't be used here: {error}") from error
-
-
-Result = TypeVar("Result")
-
-ON_A_CPU = "DefaultCPUAllocator"
-"""In the RuntimeError by which torch says that the machine's own memory is full."""
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    own = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return own or ON_A_CPU in str(error)
-
-
-def in_parts(work: Callable[[slice], Result], n_rows: int, size: int) -> list[Result]:
-    """Work through rows, `size` of them at once, or as few as the memory holds.
-
-    Warns
-    -----
-    UserWarning
-        With the number of rows that did fit, where `size` did not.
-
-    Raises
-    ------
-    torch.OutOfMemoryError, MemoryError, RuntimeError
-        Of NumPy or torch, if not even one row fits; with a note on what to change.
-    """
-    parts: list[Result] = []
-    start, asked = 0, int(size)  # a NumPy integer overflows in the sums
-    size = asked
-    while start < n_rows:
-        try:
-            parts.append(work(slice(start, start + size)))
-            start += size
-            continue
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            if size == 1:
-                error.add_note(
-                    "The memory does not hold a prediction of one row: free it, fit fewer members "
-                    "or references, or move a model on a GPU to device='cpu'."
-                )
-                raise
-        # outside of the handler: its traceback would hold on to the tensors
-        size = (min(size, n_rows - start) + 1) // 2
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-    if size < asked and len(parts) > 1:
-        warnings.warn(
-            f"The memory did not hold {asked} rows at once: they were predicted {size} at once. "
-            f"Set predict_batch_size={size} to spare the attempts.",
-            UserWarning,
-            stacklevel=stack_level(),
-        )
-    return parts
-
-
-@contextmanager
-def training_memory(batch_size: int) -> Iterator[None]:
-    """Note at the error of a fit that the memory does not hold what to change."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if _is_out_of_memory(error):
-            error.add_note(
-                "The memory does not hold this fit. The rows lie there whole, and "
-                f"{'all' if batch_size == -1 else batch_size} of them are a batch: set a smaller "
-                "batch_size, give X as memory maps or another source that is read batch by batch, "
-                "or on a GPU set device='cpu'."
-            )
-        raise

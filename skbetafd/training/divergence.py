@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..nn.front_door import Codes
+from ..nn.front_door_network import Codes
 from .batches import TrainingTensors
 from .settings import TrainingSettings
 

@@ -12,8 +12,8 @@ from skorch import NeuralNet
 
 from ..nn.criterion import Criterion
 from ..nn.encoders import ModuleFeatures, has_user_modules, seeded
-from ..nn.front_door import FrontDoorNetwork
-from ..nn.fusion import FusionNetwork
+from ..nn.front_door_network import FrontDoorNetwork
+from ..nn.fusion_network import FusionNetwork
 from ..nn.mediator import MediatorNetwork
 from .batches import BatchIterator, TrainingTensors
 from .checkpoint import Checkpoint, EpochCheckpoint

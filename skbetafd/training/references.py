@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .._utils.messages import without_warnings
 from ..nn.adjustment import ReferenceSet
-from ..nn.front_door import Codes, ModalityEncoders
-from ..nn.support import nearest_reference
+from ..nn.front_door_network import Codes, ModalityEncoders
+from ..nn.reference_support import nearest_reference
 from .batches import Rows, rows_ahead, streams
 
 RADIUS_ROWS = 2000

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from .._utils.progress import progress
 from ..nn.criterion import Batch
 from ..nn.encoders import Encoder
-from ..nn.front_door import FrontDoorNetwork
+from ..nn.front_door_network import FrontDoorNetwork
 from ..nn.losses import FrontDoorLoss
 from .callbacks import callback_kinds
 from .job import TrainingJob, make_net

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skbetafd.baselines import FusionClassifier
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 
 @pytest.fixture(scope="session")

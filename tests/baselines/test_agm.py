@@ -7,7 +7,7 @@ import torch
 
 from skbetafd.baselines._agm import AGM
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 WEIGHT = torch.tensor([1.5, 0.5], dtype=torch.float64)
 

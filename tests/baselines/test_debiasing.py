@@ -10,7 +10,7 @@ from skbetafd.baselines._predominant_first import _Slowed
 from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.datasets import confound, load_multiple_features
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 
 @pytest.fixture

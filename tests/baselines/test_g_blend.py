@@ -7,7 +7,7 @@ import torch
 from skbetafd.baselines._g_blend import GBlend, OneLoss, blend_weights
 from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 
 @pytest.fixture

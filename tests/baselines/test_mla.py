@@ -5,7 +5,7 @@ import torch
 from skbetafd.baselines._mla import MLA
 from skbetafd.baselines._rule import RuleTrainer
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 CODES = [np.array([[1.0, 2.0], [3.0, 0.0]]), np.array([[0.0, 1.0], [2.0, -1.0]])]
 HEAD = np.array([[0.5, -0.5], [-0.2, 0.3]])

@@ -5,7 +5,7 @@ from scipy.optimize import minimize_scalar
 
 from skbetafd.baselines._mmpareto import MMPareto
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 
 
 def make_network(n_modalities=2):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skbetafd.baselines._relearn import Relearn, purities, purity
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 from skbetafd.training.batches import TrainingTensors
 
 

@@ -8,7 +8,7 @@ import torch
 
 from skbetafd.baselines._smv import SMV, n_copies, refill, shapley, subset_values
 from skbetafd.nn.criterion import Batch
-from skbetafd.nn.fusion import FusionNetwork
+from skbetafd.nn.fusion_network import FusionNetwork
 from skbetafd.training.batches import TrainingTensors
 
 

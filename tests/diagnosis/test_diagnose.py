@@ -7,8 +7,8 @@ from skbetafd.baselines import FusionClassifier, UnimodalClassifier, _fusion
 from skbetafd.baselines._rule import Rule
 from skbetafd.datasets import load_multiple_features
 from skbetafd.diagnosis import _diagnose as module
-from skbetafd.diagnosis._predominance import PROBE_BELOW
-from skbetafd.diagnosis._splits import Fold
+from skbetafd.diagnosis._accuracy_alone import PROBE_BELOW
+from skbetafd.diagnosis._folds import Fold
 
 QUICK = {"cv": 3, "n_repeats": 1, "network_params": {"max_epochs": 3}, "random_state": 0}
 

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 from skbetafd.causal import ContinuousFrontDoorModel
 from skbetafd.inputs.mediator import read_mediator
-from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.front_door_network import FrontDoorNetwork
 from skbetafd.nn.mediator import MediatorNetwork
 
 LEVELS = np.array(["low", "middle", "high"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from skbetafd.diagnosis._splits import paired_p_value, sign_p_value
+from skbetafd.diagnosis._folds import paired_p_value, sign_p_value
 from skbetafd.fitting.splits import inner_split, stratified_splits
 
 

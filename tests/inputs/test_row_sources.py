@@ -53,7 +53,7 @@ class Map(np.memmap):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("skbetafd.fitting.probe.PROBE_ROWS", 90)
+    monkeypatch.setattr("skbetafd.fitting.predominant.PROBE_ROWS", 90)
     monkeypatch.setattr("skbetafd.inputs.row_sources.ROWS_AT_ONCE", 100)
     monkeypatch.setattr("skbetafd.inputs.row_sources.VALUES_AT_ONCE", 1200)
     monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 1200)

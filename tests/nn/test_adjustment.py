@@ -10,7 +10,7 @@ from skbetafd.nn.adjustment import (
     log_reference_weights,
     mix,
 )
-from skbetafd.nn.front_door import Codes, FrontDoorNetwork
+from skbetafd.nn.front_door_network import Codes, FrontDoorNetwork
 
 
 @pytest.fixture

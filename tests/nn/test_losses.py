@@ -6,7 +6,7 @@ import torch
 
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.dependence import directed_hsic, info_nce
-from skbetafd.nn.front_door import Codes, FrontDoorNetwork
+from skbetafd.nn.front_door_network import Codes, FrontDoorNetwork
 from skbetafd.nn.losses import FrontDoorLoss, _head_losses
 
 

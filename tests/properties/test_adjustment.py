@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from skbetafd.nn import adjustment
 from skbetafd.nn.adjustment import ReferenceSet, log_proba_path, log_reference_weights
-from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.front_door_network import FrontDoorNetwork
 from skbetafd.nn.mediator import MediatorNetwork, mediated_log_proba_path
 
 BETAS = (0.0, 0.5, 1.0)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skbetafd.nn.front_door import Codes
+from skbetafd.nn.front_door_network import Codes
 from skbetafd.training.references import build_references
 
 

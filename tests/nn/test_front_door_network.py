@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.front_door_network import FrontDoorNetwork
 
 
 def make(input_dims=(5, 4, 3), predominant=1, seed=0):

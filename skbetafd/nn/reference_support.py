@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .adjustment import ReferenceSet, log_reference_weights
-from .front_door import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork
 
 LEAST_RATIO = 0.05

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.baselines import FusionClassifier
 from skbetafd.estimators import front_door
-from skbetafd.nn.front_door import FrontDoorNetwork
+from skbetafd.nn.front_door_network import FrontDoorNetwork
 
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0, "dtype": "float64"}
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from .._utils.messages import named
 from ..baselines import UnimodalClassifier
-from ..fitting.probe import probe_predict
+from ..fitting.predominant import probe_predict
 from ..inputs.multimodal_array import MultiModalArray
 from ._diagnosis import IMBALANCED, PROBE_BELOW
-from ._splits import Fold, rows_of
+from ._folds import Fold, rows_of
 
 N_BOOTSTRAP = 1000
 

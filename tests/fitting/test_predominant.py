@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skbetafd.fitting.probe import PROBE_ROWS, probe_scores
+from skbetafd.fitting.predominant import PROBE_ROWS, probe_scores
 
 
 def test_the_probe_ranks_the_more_telling_modality_first():
