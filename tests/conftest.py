@@ -2,6 +2,8 @@
 
 import builtins
 import os
+import runpy
+import sys
 
 # Before SciPy's import: lets scikit-learn run check_array_api_input instead of skipping it.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -105,3 +107,15 @@ def no_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
+
+
+@pytest.fixture
+def run_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run ``python -m skbetafd`` with some arguments, in this process."""
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr("sys.argv", ["skbetafd", *arguments])
+        monkeypatch.delitem(sys.modules, "skbetafd.__main__", raising=False)
+        runpy.run_module("skbetafd", run_name="__main__")
+
+    return run

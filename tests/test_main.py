@@ -6,18 +6,15 @@ import pytest
 EXAMPLE = Path(__file__).parents[1] / "examples" / "plot_0010_quickstart.py"
 
 
-@pytest.fixture(autouse=True)
-def no_arguments(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["skbetafd"])
-
-
 def rows(text):
     return {line[:22].strip(): line[22:].split() for line in text.splitlines() if line[22:].strip()}
 
 
-def test_the_main_job_prints_its_table_and_saves_its_picture(tmp_path, monkeypatch, capsys):
+def test_the_main_job_prints_its_table_and_saves_its_picture(
+    tmp_path, monkeypatch, capsys, run_main
+):
     monkeypatch.chdir(tmp_path)
-    runpy.run_module("skbetafd", run_name="__main__")
+    run_main()
     out = capsys.readouterr()
     lines = [line for line in out.out.splitlines() if line.startswith("beta = ")]
     assert [line[:22].strip() for line in lines] == ["beta = 0", "beta = 0.5", "beta = 1"]
@@ -31,18 +28,19 @@ def test_the_main_job_prints_its_table_and_saves_its_picture(tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_without_matplotlib_the_main_job_says_so(tmp_path, monkeypatch, capsys, no_matplotlib):
+def test_without_matplotlib_the_main_job_says_so(
+    tmp_path, monkeypatch, capsys, no_matplotlib, run_main
+):
     monkeypatch.chdir(tmp_path)
-    runpy.run_module("skbetafd", run_name="__main__")
+    run_main()
     assert "pip install 'skbetafd[plots]'" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 
 
-def test_help_says_what_the_main_job_is_and_does_not_start_it(tmp_path, monkeypatch, capsys):
+def test_help_says_what_it_is_and_does_not_start_it(tmp_path, monkeypatch, capsys, run_main):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["skbetafd", "--help"])
     with pytest.raises(SystemExit):
-        runpy.run_module("skbetafd", run_name="__main__")
+        run_main("--help")
     assert "beta_curve.png" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 

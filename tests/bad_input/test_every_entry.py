@@ -6,7 +6,6 @@ import io
 import pickle
 import random
 import re
-import runpy
 import tempfile
 import warnings
 from dataclasses import FrozenInstanceError, fields, is_dataclass
@@ -163,11 +162,10 @@ def test_what_the_tables_spoil_is_a_good_call(entry, folder):
 
 
 @pytest.mark.parametrize("flag", ["--epochs=3", "digits", "--help=yes", ""])
-def test_the_command_line_refuses_what_it_does_not_know(flag, folder, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["skbetafd", flag])
+def test_the_command_line_refuses_what_it_does_not_know(flag, folder, run_main, capsys):
     before = surroundings(folder)
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("skbetafd", run_name="__main__")
+        run_main(flag)
     assert caught.value.code == 2
     assert flag.removeprefix("--help=") in capsys.readouterr().err
     assert surroundings(folder) == before
