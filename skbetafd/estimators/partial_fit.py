@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
+
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.messages import named
 from .._utils.out_of_memory import training_memory
@@ -126,6 +128,8 @@ class PartialFitMixin(NetworkClassifier):
         if classes is not None:
             classes = as_numpy("classes", classes, "name the labels there are")
         with named("classes"):
+            if np.asarray(classes).dtype == object and classes is not None:  # as pandas has labels
+                classes = np.asarray(classes.tolist())
             check_partial_fit_first_call(self, classes)
         classes = self.classes_
         if len(classes) < 2:

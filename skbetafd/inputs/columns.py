@@ -158,7 +158,8 @@ def one_level(frame: Any) -> Any:
 def check_table(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
     """Check a table as scikit-learn's estimators do; a frame keeps its columns' types."""
     if not is_dataframe(X):
-        return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+        with named("X"):
+            return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
     X = one_level(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     check_n_features(estimator, X, reset=reset)

@@ -167,11 +167,13 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
     """
     values = as_dense(name, values)
     listed = isinstance(values, (list, tuple))
-    array = np.asarray(values, dtype=object if listed else None)  # else NaN would be "nan"
+    with named(name):
+        mixed = listed and {*map(type, values)} != {int}
+        array = np.asarray(values, dtype=object if mixed else None)  # else NaN would be "nan"
     if array.shape[1:] == (1,):
         array = column_or_1d(array, warn=name == "y")
     if array.ndim != 1:
-        got = f"an array of shape {array.shape}" if array.ndim else repr(values)
+        got = f"an array of shape {array.shape}" if array.ndim else shortened(values)
         raise _not_one_per_row(name, got)
     check_lengths(n_rows, **{name: array})
     missing = null_rows(array[:, None])
@@ -184,13 +186,12 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
 
 
 def _check_one_kind(array: np.ndarray, name: str) -> None:
-    first_rows: dict[type, int] = {}
-    for row, value in enumerate(array):
-        first_rows.setdefault(type(value), row)
+    types = list(map(type, array.tolist()))
+    first_rows = {kind: types.index(kind) for kind in dict.fromkeys(types)}
     kinds: dict[type, int] = {}
     for kind, row in first_rows.items():
         if issubclass(kind, Sized) and not issubclass(kind, (str, bytes)):
-            raise _not_one_per_row(name, f"{array[row]!r} in row {row}")
+            raise _not_one_per_row(name, f"{shortened(array[row])} in row {row}")
         kinds.setdefault(next((k for k in (str, Real) if issubclass(kind, k)), kind), row)
     if len(kinds) > 1:
         got = " and ".join(f"{array[row]!r} in row {row}" for row in kinds.values())

@@ -138,14 +138,16 @@ class Modality:
         _check_real(self.dtype)
         return Modality(_as_floats(np.asarray(self.value).reshape(len(self), -1)))
 
-    def first_no_number(self) -> tuple[int, int]:
-        """Row and column of the first entry that is no real number."""
+    def first_no_number(self) -> tuple[int, int, Any] | None:
+        """Row, column and dtype of the first entry that is no real number, if there is one."""
+        if self.dtype.kind in "biuf":
+            return None
         flat = np.asarray(self).reshape(len(self), -1)
         for row, entries in enumerate(flat if flat.dtype == object else ()):
             for column, entry in enumerate(entries):
                 if not (isinstance(entry, Real) or is_null(entry)):
-                    return row, column
-        return 0, 0
+                    return row, column, self.dtype
+        return 0, 0, self.dtype
 
     def within(self, limit: float) -> bool:
         """Whether all numbers are finite and no larger; NaN is not."""
@@ -239,13 +241,15 @@ class FrameModality(Modality):
         except TypeError as error:
             raise ValueError(str(error)) from error
 
-    def first_no_number(self) -> tuple[int, int]:
-        """Row and column of the first date, or else of the first entry that is no number."""
+    def first_no_number(self) -> tuple[int, int, Any] | None:
+        """Row, column and dtype of the first date, or else of the first entry that is no number."""
         position = self._first_dates()
-        return super().first_no_number() if position is None else (0, position)
+        if position is not None:
+            return 0, position, list(self.value.dtypes)[position]
+        return super().first_no_number()
 
     def _first_dates(self) -> int | None:
-        found = (i for i, dtype in enumerate(self.value.dtypes) if _is_temporal(dtype))
+        found = (i for i, dtype in enumerate(self.value.dtypes) if is_temporal(dtype))
         return next(found, None)
 
     def _with_nulls(self, source: np.ndarray, index: Any) -> Any:
@@ -318,10 +322,10 @@ class SparseModality(Modality):
             matrix.eliminate_zeros()
         return SparseModality(matrix, present)
 
-    def first_no_number(self) -> tuple[int, int]:
-        """Row and column of the first entry that is stored."""
+    def first_no_number(self) -> tuple[int, int, Any]:
+        """Row, column and dtype of the first entry that is stored."""
         rows, columns = self.value.tocoo().coords
-        return int(rows[0]), int(columns[0])
+        return int(rows[0]), int(columns[0]), self.dtype
 
     def mean_square(self, weight: np.ndarray) -> np.ndarray:
         """Weighted mean square of each column over the rows that have the modality."""
@@ -400,8 +404,8 @@ class StoredModality(Modality):
             self.view, np.dtype(np.float32 if self.dtype == np.float32 else np.float64)
         )
 
-    def first_no_number(self) -> tuple[int, int]:
-        """Row and column of an entry of the first row."""
+    def first_no_number(self) -> tuple[int, int, Any] | None:
+        """Row, column and dtype of an entry of the first row."""
         return self[:1].in_memory().first_no_number()
 
     def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
@@ -494,7 +498,8 @@ def _as_floats(values: Any) -> Any:
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 
 
-def _is_temporal(dtype: Any) -> bool:
+def is_temporal(dtype: Any) -> bool:
+    """Whether a dtype, of NumPy or a frame's library, is of dates, times or durations."""
     if hasattr(dtype, "is_temporal"):
         return bool(dtype.is_temporal())
     return getattr(dtype, "kind", "") in ("m", "M") or str(dtype).startswith("period")

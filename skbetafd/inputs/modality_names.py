@@ -32,8 +32,8 @@ def modality_position(
     modality: str | int, names: Sequence[str], parameter: str = "predominant"
 ) -> int:
     """Find the position of a modality given by name or position, in `parameter`."""
-    if modality in names:
-        return list(names).index(str(modality))
+    if isinstance(modality, str) and modality in names:
+        return list(names).index(modality)
     is_position = isinstance(modality, Integral) and not isinstance(modality, bool)
     if is_position and 0 <= int(modality) < len(names):
         return int(modality)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .modality import Modality, rows_together
+from .modality import Modality, is_temporal, rows_together
 from .multimodal_array import MultiModalArray
 from .row_sources import ROWS_AT_ONCE, slices
 
@@ -19,6 +19,7 @@ LARGEST = {"float32": 1e19, "float64": 1e148}
 MOST_VALUES = 2**28
 """Of a sparse or stored modality that is made dense whole: 2 GiB in float64."""
 
+DATES = "hand dates on as numbers, say the days since the first (guide: Data)"
 ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
 PADDING = "only steps at the end of a sequence that are all NaN are padding"
@@ -129,12 +130,15 @@ def _floats(name: str, modality: Modality) -> Modality:
         with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
             return modality.floats()
     except (TypeError, ValueError) as error:
-        row, column = modality.first_no_number()
+        place = modality.first_no_number()
+        if place is None:
+            raise type(error)(f"modality {name!r}: {error}") from error
+        row, column, dtype = place
         some = modality[row : row + 1].in_memory()
         entry = np.asarray(some).reshape(1, -1)[0, column]
         raise type(error)(
-            f"modality {name!r} holds {modality.dtype}, {str(entry)!r} at row {row}, "
-            f"{_column(modality, column)}; {ENCODE}"
+            f"modality {name!r} holds {dtype}, {str(entry)!r} at row {row}, "
+            f"{_column(modality, column)}; {DATES if is_temporal(dtype) else ENCODE}"
         ) from error
 
 

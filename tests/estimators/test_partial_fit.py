@@ -287,3 +287,9 @@ def test_a_search_starts_its_refit_warm(X, y):
     search.fit(X, y)
     assert search.history_[0, "train_outcome_loss"] < before / 2
     assert_array_equal(search.scores_, scores)
+
+
+def test_classes_of_a_pandas_column_are_labels(quick, X, y):
+    codes = np.unique(y, return_inverse=True)[1]
+    clf = quick().partial_fit(X, codes, classes=np.array([0, 1, 2], dtype=object))
+    assert clf.classes_.tolist() == [0, 1, 2]

@@ -343,3 +343,14 @@ def test_dates_are_refused_with_their_place(form, y, quick):
     X = {"when": DATES[form](), "other": np.ones((N, 1))}
     with pytest.raises((TypeError, ValueError), match=r"'when' holds.* at row 0, column 0"):
         quick().fit(X, y)
+
+
+def test_columns_of_one_name_and_columns_of_dates_are_named(quick, modalities, y):
+    twice = pd.DataFrame(modalities["audio"], columns=list("aabc"))
+    with pytest.raises(ValueError, match=r"(?s)modality 'audio'.*unique.*'a'"):
+        quick().fit({**modalities, "audio": twice}, y)
+    dated = pd.DataFrame(
+        {"t": pd.date_range("2020", periods=len(y)), "x": modalities["audio"][:, 0]}
+    )
+    with pytest.raises(ValueError, match=r"'audio' holds datetime64.*'t'.*dates"):
+        quick().fit({**modalities, "audio": dated}, y)
