@@ -427,7 +427,11 @@ def face(value: Any) -> Modality:
     if _is_stored(value):
         return StoredModality(value)
     if sparse.issparse(value):
-        return SparseModality(value.tocsr())
+        matrix = value.tocsr()
+        if not matrix.has_canonical_format:  # entries of one cell are summed, in a copy
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        return SparseModality(matrix)
     return FrameModality(value) if is_dataframe(value) else Modality(np.asarray(value))
 
 

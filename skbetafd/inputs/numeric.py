@@ -167,7 +167,7 @@ class _FiniteCheck:
         what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
         hint = f", too large for {self.dtype} arithmetic" if np.isfinite(number) else ""
         if np.isnan(number):
-            hint = f"; {PADDING if len(self.modality.shape) == 3 else IMPUTE}"
+            hint = f"; {PADDING if self.padded else IMPUTE}"
         raise ValueError(
             f"Input modality {self.name!r} contains {what} at row {row + first}, "
             f"{_column(self.modality, column)}{hint}"

@@ -146,7 +146,7 @@ def average_proba(
     weight = head.out.weight.expand(rows.shape[0], -1, -1)
     logits = torch.baddbmm(head.out.bias[:, None], weight, rows.mT)
     share = log_weights.exp().flatten(1)[:, None]
-    mean = torch.softmax(logits, dim=1).mul_(share).sum(dim=2)
+    mean = (torch.softmax(logits, dim=1) * share).sum(dim=2)
     return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
 
 

@@ -163,3 +163,15 @@ def test_codes_of_rows_that_lack_sparse_text_are_not_masked(quick):
     auxiliary_masking_curve(clf, dict(as_sparse().items()), Y, shares=[0, 1], n_repeats=1)
     with pytest.raises(ValueError, match="row 3 lacks 'text'"):
         auxiliary_masking_curve(clf, as_sparse(present=PRESENT), Y, shares=[0, 1])
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, sparse.csc_array])
+def test_entries_of_one_cell_are_their_sum(kind, quick):
+    once = kind(TEXT)
+    halves = np.repeat(once.data / 2, 2), np.repeat(once.indices, 2), once.indptr * 2
+    twice = kind(halves, shape=once.shape)
+    fits = [quick().fit({"text": x, "table": TABLE}, Y) for x in (once, twice)]
+    assert twice.nnz == 2 * once.nnz
+    expected = fits[0].predict_proba({"text": once, "table": TABLE})
+    for clf in fits:
+        assert_array_equal(clf.predict_proba({"text": twice, "table": TABLE}), expected)

@@ -116,6 +116,23 @@ def test_the_torch_module_predicts_as_the_library(effect, beta, strings, mediate
             clf.effect = before
 
 
+@pytest.mark.parametrize("effect", ["conditional", "population"])
+@pytest.mark.parametrize("beta", [0, 0.4, 1])
+def test_the_torch_module_has_gradients(effect, beta, strings, mediated):
+    for clf, X in ((strings, rows(9)[0]), (mediated, dict.fromkeys("ab", rows(9)[0]["audio"]))):
+        before, clf.effect = clf.effect, effect
+        try:
+            module = clf.to_torch(beta)
+        finally:
+            clf.effect = before
+        xs = [torch.tensor(x).requires_grad_() for x in X.values()]
+        total = module(*xs)[0][:, 0].sum()
+        found = torch.autograd.grad(total, xs, allow_unused=True)  # the population's auxiliary
+        gradients = [gradient for gradient in found if gradient is not None]
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+        assert any(gradient.any() for gradient in gradients)
+
+
 @pytest.mark.slow
 def test_torch_export_has_a_dynamic_batch(mediated):
     X = [torch.tensor(rows(9)[0]["audio"])] * 2
