@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..inputs.modality_names import modality_position
 from ..inputs.row_sources import ROWS_AT_ONCE
 from ..inputs.training_rows import TrainingRows
 from ..nn.adjustment import ReferenceSet
@@ -29,7 +28,7 @@ from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings
 from .fit_keys import joined
-from .predominant import probe_scores
+from .predominant import find_predominant
 from .request import FitRequest, FitResult, Member, data_dtype
 from .scaling import ModalityScaler, fitted_scalers, is_frozen, network_inputs
 from .splits import check_left_present, inner_split
@@ -169,14 +168,11 @@ class FrontDoorTrainer(Trainer):
         self.jobs = [self._job(*member) for member in members]
 
     def _find_predominant(self) -> tuple[int, np.ndarray | None]:
-        rows, start, names = self.data, self.spec.start, list(self.data.names)
+        start = self.spec.start
         if start is not None:
-            start.check(self.parameters, names)
+            start.check(self.parameters, list(self.data.names))
             return start.predominant, start.scores
-        if self.parameters["predominant"] != "auto" or "auto" in names:
-            return modality_position(self.parameters["predominant"], names), None
-        scores = probe_scores(rows.arrays, rows.y, rows.weight, self.spec.seeds[0])
-        return int(scores.argmax()), scores
+        return find_predominant(self.parameters["predominant"], self.data, self.spec.seeds[0])
 
     def _tensors(self, rows: TrainingRows) -> TrainingTensors:
         where, tensors = (self.device, self.dtype), super()._tensors(rows)

@@ -229,7 +229,7 @@ def test_members_one_by_one_are_kept_only_if_the_last_is_interrupted(X, y):
 
 
 OUTSIDE = {
-    "the predominant modality": (trainer, "probe_scores"),
+    "the predominant modality": (trainer, "find_predominant"),
     "the scalers": (trainer, "fitted_scalers"),
     "the first step": (torch.optim.AdamW, "step"),
     "the end of the first epoch's steps": (FrontDoorNet, "record_epoch"),
