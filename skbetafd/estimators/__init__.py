@@ -1,0 +1,1 @@
+"""Everything with a fit but the baselines, and what the classifiers share."""

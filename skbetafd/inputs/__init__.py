@@ -1,0 +1,1 @@
+"""The user's data, in any form, checked once: containers, modalities, labels, training rows."""
