@@ -127,9 +127,9 @@ class PartialFitMixin(NetworkClassifier):
     ) -> FitRequest:
         if classes is not None:
             classes = as_numpy("classes", classes, "name the labels there are")
+        if getattr(classes, "dtype", None) == np.dtype(object):  # as pandas has labels
+            classes = np.asarray(classes.tolist())
         with named("classes"):
-            if np.asarray(classes).dtype == object and classes is not None:  # as pandas has labels
-                classes = np.asarray(classes.tolist())
             check_partial_fit_first_call(self, classes)
         classes = self.classes_
         if len(classes) < 2:
