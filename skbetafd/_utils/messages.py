@@ -37,16 +37,16 @@ def needing(extra: str, what: str) -> Iterator[None]:
         raise type(error)(message, name=error.name) from error
 
 
-LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib")
+LIBRARIES = ("skbetafd", "sklearn", "skorch", "joblib", "torch", "contextlib", "pickle")
 """Packages whose frames lie between the user's line and a warning."""
 
 
-def stack_level() -> int:
-    """Give the `stacklevel` by which the caller's warning points out of the libraries."""
-    level, frame = 0, sys._getframe(1)
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the user's line, the first one out of the libraries."""
+    level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_library(frame):
         level, frame = level + 1, frame.f_back
-    return level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _is_library(frame: FrameType) -> bool:

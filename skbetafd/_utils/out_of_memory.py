@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
-from .messages import stack_level
+from .messages import warn
 
 Result = TypeVar("Result")
 
@@ -60,11 +59,9 @@ def in_parts(work: Callable[[slice], Result], n_rows: int, size: int) -> list[Re
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     if size < asked and len(parts) > 1:
-        warnings.warn(
+        warn(
             f"The memory did not hold {asked} rows at once: they were predicted {size} at once. "
             f"Set predict_batch_size={size} to spare the attempts.",
-            UserWarning,
-            stacklevel=stack_level(),
         )
     return parts
 

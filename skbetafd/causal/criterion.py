@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import chain, combinations
 from typing import Any
 
 from .._utils.exceptions import AntiCausalWarning, VacuousAdjustmentWarning
+from .._utils.messages import warn
 from .graphs import (
     Confounder,
     Nodes,
@@ -113,19 +113,17 @@ def check_criterion(
     )
     report = _check(dag, **sets)
     if report.anti_causal:
-        warnings.warn(
+        warn(
             f"{listed(report.outcome)} causes {listed(report.treatment)}: doing the treatment "
             "leaves the outcome alone",
             AntiCausalWarning,
-            stacklevel=2,
         )
     if report.satisfied and report.vacuous:
-        warnings.warn(
+        warn(
             f"the criterion is satisfied, but no directed path leads from "
             f"{listed(report.treatment)} by {listed(report.mediator)} to "
             f"{listed(report.outcome)}",
             VacuousAdjustmentWarning,
-            stacklevel=2,
         )
     return report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.exceptions import OverlapWarning
+from .._utils.messages import warn
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ._evaluation import check_several
 from ._unwrap import inside
@@ -120,10 +120,9 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     weak = supported < LEAST_SUPPORT
     report = Overlap(effective, supported, weak, float(weak.mean()))
     if report.share_weak > MOST_WEAK:
-        warnings.warn(
+        warn(
             f"{report}. There the adjustment for effect={clf.effect!r} extrapolates; a smaller "
             "beta leans on it less.",
             OverlapWarning,
-            stacklevel=2,
         )
     return report

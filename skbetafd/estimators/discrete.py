@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -15,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.exceptions import VacuousAdjustmentWarning
+from .._utils.messages import warn
 from .._utils.sklearn_compat import Interval
 from ..causal import front_door_adjustment
 from ..fitting.request import READ_AT_PREDICTION
@@ -205,11 +205,10 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
             self.mediator_levels_ = None if mediator is None else self._levels[2].values
             self._tables = self._adjusted(counts)
             if mediator is None and self.beta > 0:
-                warnings.warn(
+                warn(
                     f"without a mediator, beta={self.beta} is without effect: the prediction is "
                     "P(y | t, a); pass mediator to fit, or set beta=0",
                     VacuousAdjustmentWarning,
-                    stacklevel=2,
                 )
         return self
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -16,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.exceptions import VacuousAdjustmentWarning
-from .._utils.messages import stack_level
+from .._utils.messages import warn
 from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import (
     CallbackSupportMixin,
@@ -515,7 +514,7 @@ class FrontDoorMultiModalClassifier(
             reason = self._why_not_remembered(request)
             if reason is None:
                 return fit_cached(request, self.memory)
-            warnings.warn(f"memory is not used{reason}.", UserWarning, stacklevel=stack_level())
+            warn(f"memory is not used{reason}.")
         return fit_all([request])[0]
 
     def _why_not_remembered(self, request: FitRequest) -> str | None:
@@ -585,7 +584,7 @@ class FrontDoorMultiModalClassifier(
             flat = self._layout.flat
             stray = ungrouped(getattr(self, "feature_names_in_", ())) if flat else []
             said = f", of which {stray[0]!r} has no 'modality__' before it" if stray else ""
-            warnings.warn(
+            warn(
                 f"X is one modality ({name!r}, {rows.arrays[0].shape[1]} columns{said}): "
                 "there is nothing to tell knowledge from context, and beta is without effect. "
                 "Pass a list, a dict or a MultiModalArray, or name the columns of each modality by "
@@ -593,7 +592,6 @@ class FrontDoorMultiModalClassifier(
                 "keeps the modalities apart; BaggingClassifier and others that hand X on flat: "
                 "set modalities=.",
                 VacuousAdjustmentWarning,
-                stacklevel=3,
             )
 
     def _code_encoders(self) -> dict[str, list[CodeEncoder]]:

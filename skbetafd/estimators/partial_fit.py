@@ -148,4 +148,5 @@ class PartialFitMixin(NetworkClassifier):
         request.rows.check_size()
         if not begun:
             self._standardize = self.standardize
+            self._warn_of_one_modality(request.rows)
         return request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from copy import deepcopy
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from .._utils.messages import warn
 from ..training.device import resolve_device
 from ..training.net import FrontDoorNet
 
@@ -60,11 +60,9 @@ def _arrive(estimator: Any, content: tuple[Any, str, list[Tensor], list[Any]]) -
         where = resolve_device(device)
     except ValueError:
         where = torch.device("cpu")
-        warnings.warn(
+        warn(
             f"this {type(estimator).__name__} was fitted on {device!r}, which is not here: its "
             "networks are on the CPU now",
-            UserWarning,
-            stacklevel=2,
         )
     for tensor in tensors:
         tensor.data = tensor.data.to(where)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._utils.messages import stack_level
+from .._utils.messages import warn
 from .as_numpy import FILL, as_numpy
 from .columns import as_slice, check_table, from_frame, from_specification, one_level, split
 from .modality import Modality
@@ -212,10 +211,8 @@ def _arranged(
             )
     else:
         if X.named:
-            warnings.warn(
+            warn(
                 f"X has modality names, but {owner} was fitted without modality names",
-                UserWarning,
-                stacklevel=stack_level(),
             )
         if len(found) != len(layout.names):
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._utils.files import whole_file
+from .._utils.messages import warn
 from ..inputs.modality_names import by_name
 from ..nn.config import network_config
 from .json_values import MODULE, NotSavableError, encode
@@ -94,10 +94,8 @@ class PersistenceMixin:
         with whole_file(path) as file:
             file.write(data)
         if left_out:
-            warnings.warn(
+            warn(
                 f"save leaves out {', '.join(left_out)}: set it again after load, before a refit",
-                UserWarning,
-                stacklevel=2,
             )
 
 

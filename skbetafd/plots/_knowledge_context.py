@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
@@ -13,7 +12,7 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
-from .._utils.messages import named, stack_level
+from .._utils.messages import named, warn
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions, check_arguments
 from ..diagnosis._unwrap import inside
@@ -317,11 +316,9 @@ def _codes_and_colours(
     colours = {"y": y, "environments": environments}
     if there.all():
         return codes, colours
-    warnings.warn(
+    warn(
         f"{(~there).sum()} of {len(there)} rows lack {clf.predominant_!r}, whose codes knowledge "
         "and context are: they are left out",
-        UserWarning,
-        stacklevel=stack_level(),
     )
     some = {
         name: None if values is None else one_value_per_row(values, name, len(there))[there]

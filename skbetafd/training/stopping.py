@@ -7,7 +7,6 @@ scikit-learn's. A user interrupts it (Ctrl-C) at any moment.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 
-from .._utils.messages import stack_level
+from .._utils.messages import warn
 from .batches import TrainingTensors
 from .divergence import divergence
 
@@ -138,10 +137,8 @@ def settle_interrupt(nets: Sequence[Any]) -> bool:
         del net.history[keeper.kept_.n_epochs :]
         net.interrupted_ = True
     epochs = sorted({keeper.kept_.epoch for keeper in keepers})
-    warnings.warn(
+    warn(
         f"Training was interrupted after {len(nets[0].history)} of {nets[0].max_epochs} epochs: "
         f"what is kept is of epoch {', '.join(map(str, epochs))}.",
-        UserWarning,
-        stacklevel=stack_level(),
     )
     return True

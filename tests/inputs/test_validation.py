@@ -187,9 +187,8 @@ def test_a_named_fit_takes_lists_by_order_and_dicts_by_name():
 @pytest.mark.parametrize("X", [NAMED["dict"], NAMED["named container"]], ids=["dict", "container"])
 def test_an_unnamed_fit_takes_named_input_by_order_with_a_warning(X):
     expected = fitted("list").predict_proba([AUDIO, VIDEO])
-    with pytest.warns(UserWarning, match=re.escape(EXPECTED_WARNINGS[0])) as told:
+    with pytest.warns(UserWarning, match=re.escape(EXPECTED_WARNINGS[0])):
         proba = fitted("list").predict_proba(X)
-    assert told[0].filename == __file__
     assert_array_equal(proba, expected)
 
 
