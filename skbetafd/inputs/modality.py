@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from .._utils.sklearn_compat import is_dataframe, safe_indexing
+from ..nn.features import channels_last
 from .as_numpy import FILL, as_numpy
 from .missing import is_null, null_rows
 from .row_sources import RowView, rows_at_once, slices
@@ -64,6 +65,21 @@ class Modality:
     def column_names(self) -> list[str] | None:
         """A frame's column names, where all are strings."""
         return None
+
+    def place(self, position: int) -> str:
+        """Spell where an entry of a flat row lies, in the axes of the rows as they came."""
+        shape = self.shape[1:]
+        at = [int(i) for i in np.unravel_index(position, shape)]
+        if len(shape) == 1:
+            names = self.column_names
+            return f"column {position}" + ("" if names is None else f" ({names[position]!r})")
+        if len(shape) == 3:
+            channel = at.pop(2 if channels_last(shape) else 0)
+            return f"channel {channel}, picture row {at[0]}, column {at[1]}"
+        # a square may be a picture or a sequence
+        if len(shape) > 3 or shape[0] == shape[1]:
+            return f"entry {at}"
+        return f"step {at[0]}, channel {at[1]}"
 
     @property
     def n_bytes(self) -> int:

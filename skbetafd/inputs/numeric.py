@@ -22,7 +22,11 @@ MOST_VALUES = 2**28
 DATES = "hand dates on as numbers, say the days since the first (guide: Data)"
 ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
-PADDING = "only steps at the end of a sequence that are all NaN are padding"
+INFINITE = "replace it by a finite number, or by NaN and impute that"
+PADDING = (
+    "only a row that is all NaN lacks its modality, and only steps at the end of a sequence that "
+    "are all NaN are padding: impute the others (guide: Missing modalities)"
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,7 +142,7 @@ def _floats(name: str, modality: Modality) -> Modality:
         entry = np.asarray(some).reshape(1, -1)[0, column]
         raise type(error)(
             f"modality {name!r} holds {dtype}, {str(entry)!r} at row {row}, "
-            f"{_column(modality, column)}; {DATES if is_temporal(dtype) else ENCODE}"
+            f"{modality.place(column)}; {DATES if is_temporal(dtype) else ENCODE}"
         ) from error
 
 
@@ -165,12 +169,13 @@ class _FiniteCheck:
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         number = float(flat[row, column])
         what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
-        hint = f", too large for {self.dtype} arithmetic" if np.isfinite(number) else ""
-        if np.isnan(number):
-            hint = f"; {PADDING if self.padded else IMPUTE}"
+        hint = f", too large for {self.dtype} arithmetic"
+        if not np.isfinite(number):
+            missing = PADDING if self.padded else IMPUTE
+            hint = f"; {missing if np.isnan(number) else INFINITE}"
         raise ValueError(
             f"Input modality {self.name!r} contains {what} at row {row + first}, "
-            f"{_column(self.modality, column)}{hint}"
+            f"{self.modality.place(column)}{hint}"
         )
 
 
@@ -179,8 +184,3 @@ def _padding(sequences: np.ndarray) -> np.ndarray:
     absent = np.isnan(sequences).all(axis=2)
     trailing = np.logical_and.accumulate(absent[:, ::-1], axis=1)[:, ::-1]
     return np.broadcast_to(trailing[:, :, None], sequences.shape)
-
-
-def _column(modality: Modality, position: int) -> str:
-    names = modality.column_names
-    return f"column {position}" if names is None else f"column {position} ({names[position]!r})"

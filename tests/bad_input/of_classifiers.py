@@ -57,7 +57,7 @@ NUMBERS = [
     (video(changed(VIDEO, (7, 2), np.nan)), ValueError, "'video'", "NaN", "row 7, column 2"),
     ([changed(AUDIO, (59, 0), -np.inf), VIDEO], ValueError, "'modality0'", "row 59, column 0"),
     (video(changed(VIDEO, (7, 2), -1e300)), ValueError, "'video'", "-1e+300", "row 7, column 2"),
-    (video(CUBE), ValueError, "'video'", "row 3, column 2"),
+    (video(CUBE), ValueError, "'video'", "row 3, entry [1, 0]"),
     (video(pd.DataFrame({"x": GAPS.astype("Int64"), "z": 1})), ValueError, "'video'", "row 1, col"),
     (video(pl.DataFrame({"x": [1, None] * 30, "z": 1})), ValueError, "'video'", "row 1, column 0"),
     (video(sparse.csr_array(changed(VIDEO, (7, 2), np.inf))), ValueError, "'video'", "row 7, col"),
