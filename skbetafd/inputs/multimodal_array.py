@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .modality import Modality, as_modality
-from .row_sources import row_positions
+from .row_sources import row_key
 from .torch_dataset import Items, is_dataset
 
 
@@ -218,24 +218,14 @@ class MultiModalArray:
         return np.hstack([rows.astype(target) for rows in flat])
 
     def __getitem__(self, key: Any) -> Any:
-        """Select a modality by name, or rows as an array's first axis does."""
+        """Select a modality by name; rows as a container, entries as an array, as NumPy does."""
         if isinstance(key, str):
             if key not in self._faces:
                 raise KeyError(f"no modality {key!r}; there are {quoted(self.names)}")
             return self._faces[key].value
-        if isinstance(key, tuple):
-            if len(key) == 1 or (len(key) == 2 and _is_everything(key[1])):
-                return self[key[0]]
-            return np.asarray(self)[key]
-        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
-            row = int(key)
-            if not -len(self) <= row < len(self):
-                raise IndexError(f"row {row} is out of bounds for {len(self)} rows")
-            row %= len(self)
-            return np.asarray(self[row : row + 1])[0]
-        if not isinstance(key, slice):
-            key = row_positions(key, len(self))
-        return self._of({name: modality[key] for name, modality in self._faces.items()})
+        rows, then = row_key(key, self.shape)
+        part = self._of({name: modality[rows] for name, modality in self._faces.items()})
+        return part if then is None else np.asarray(part)[then]
 
     def _of(self, faces: dict[str, Modality], named: bool | None = None) -> Self:
         new = copy(self)
@@ -277,10 +267,6 @@ def _check_same_rows(faces: Mapping[str, Modality]) -> None:
                 f"modality {name!r} has {len(modality)} rows, but modality {first!r} has "
                 f"{len(faces[first])}"
             )
-
-
-def _is_everything(key: Any) -> bool:
-    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -22,21 +22,48 @@ CACHE_BYTES = 2**25
 """Of the blocks of one store that are kept in memory."""
 
 
-def row_positions(key: Any, n_rows: int) -> np.ndarray:
-    """Turn integers or a mask, as an array's first axis takes them, to positions."""
-    array = np.asarray(key)
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(int)
-    if array.ndim != 1 or array.dtype.kind not in "biu":
+def row_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Split a key to an array of this shape, as NumPy reads it, so that few rows need be read.
+
+    Returns
+    -------
+    rows : slice or ndarray of shape (n,), int
+        The rows that are needed, by position.
+    then : tuple or None
+        The key to the array of these rows; None where they are what was asked for.
+
+    Raises
+    ------
+    IndexError
+        If the key is of no kind that NumPy takes, or there is no such row.
+    """
+    first, *rest = (key or (Ellipsis,)) if isinstance(key, tuple) else (key,)
+    whole = len(rest) < len(shape) and all(map(_is_everything, rest))
+    if first is Ellipsis and whole:
+        first = slice(None)
+    if isinstance(first, slice):
+        return first, None if whole else (slice(None), *rest)
+    index = np.asarray(first)
+    if index.size == 0 and index.dtype.kind == "f":
+        index = index.astype(int)
+    if index.dtype.kind not in "biu" and first is not None and first is not Ellipsis:
         raise IndexError(
             "rows are selected by a slice, integers or booleans, a modality by its name; "
-            f"got {key!r}"
+            f"got {first!r}"
         )
-    if array.dtype.kind == "b":
-        if len(array) != n_rows:
-            raise IndexError(f"a mask of {len(array)} booleans does not fit {n_rows} rows")
-        array = np.flatnonzero(array)
-    return array
+    if index.ndim > 1 or (index.ndim == 0 and index.dtype.kind not in "iu"):
+        return slice(None), (first, *rest)
+    np.broadcast_to(np.int8(0), shape[:1])[index]  # NumPy's own errors
+    if index.dtype.kind == "b":
+        index = np.flatnonzero(index)
+    rows = np.atleast_1d(index).astype(np.intp) % max(1, shape[0])
+    if whole and index.ndim:
+        return rows, None
+    return rows, (np.arange(len(rows)).reshape(index.shape), *rest)
+
+
+def _is_everything(key: Any) -> bool:
+    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
 
 
 def rows_at_once(width: int) -> int:
@@ -102,30 +129,26 @@ class RowView:
     def __repr__(self) -> str:
         return f"RowView({self.shape} {self.dtype} of {type(self.store).__name__})"
 
-    def __getitem__(self, key: Any) -> RowView:
-        if not isinstance(key, slice):
-            key = np.asarray(key)
+    def __getitem__(self, key: Any) -> Any:
+        """Select rows as a view, entries as an array, as NumPy does."""
+        rows, then = row_key(key, self.shape)
         if self.rows is not None:
-            rows = self.rows[key]
-        elif isinstance(key, slice):
-            rows = np.arange(*key.indices(len(self)))
-        else:
-            rows = np.flatnonzero(key) if key.dtype == bool else key % max(1, len(self))
-        return RowView(self.store, rows, self.blocks)
+            rows = self.rows[rows]
+        elif isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        view = RowView(self.store, rows, self.blocks)
+        return view if then is None else view.read()[then]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.read(), dtype=dtype)
 
     def read(self) -> np.ndarray:
         """Read the rows of the view, of its shape."""
-        if self.rows is None:
-            return np.array(self.store[:])
-        first, n_rows = (int(self.rows[0]), len(self.rows)) if len(self.rows) else (0, 0)
-        if not hasattr(self.store, "gather") and np.array_equal(
-            self.rows, np.arange(first, first + n_rows)
-        ):
-            return np.array(self.store[first : first + n_rows])
-        if self.blocks is not None:
-            return np.asarray(self.blocks.gather(self.rows))
+        rows = np.arange(len(self)) if self.rows is None else self.rows
         gather = getattr(self.store, "gather", None)
-        return np.array(self.store[self.rows] if gather is None else gather(self.rows))
+        first = int(rows[0]) if len(rows) else 0
+        if gather is None and np.array_equal(rows, np.arange(first, first + len(rows))):
+            return np.array(self.store[first : first + len(rows)])
+        if self.blocks is not None:
+            gather = self.blocks.gather
+        return np.array(self.store[rows] if gather is None else gather(rows))

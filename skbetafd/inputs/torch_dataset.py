@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from .as_numpy import FILL, as_numpy
+from .row_sources import row_key
 
 ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
 
@@ -142,8 +143,10 @@ class ItemStore:
         """Read rows by position."""
         return self.items.read(rows)[self.position]
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return self.gather(np.arange(self.shape[0])[rows])
+    def __getitem__(self, key: Any) -> Any:
+        rows, then = row_key(key, self.shape)
+        part = self.gather(np.arange(self.shape[0])[rows])
+        return part if then is None else part[then]
 
 
 def _array(key: Any, entry: Any) -> np.ndarray:

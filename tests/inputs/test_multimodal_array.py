@@ -160,44 +160,6 @@ def test_an_empty_index_gives_an_empty_container(X, key):
     assert X[key]["image"].shape == (0, 2, 3, 1)
 
 
-COLUMN_KEYS = [
-    (slice(None), [0, 4, 12]),
-    (slice(None), 3),
-    (slice(None), slice(2, 9)),
-    (slice(0, 3), [True] + [False] * 12),
-    (2, 3),
-    (0, slice(1, 5)),
-    (Ellipsis, 0),
-    ([0, 1], [2, 3]),
-]
-
-
-@pytest.mark.parametrize("key", COLUMN_KEYS, ids=repr)
-def test_columns_are_selected_as_in_the_flat_array(X, key):
-    assert_array_equal(X[key], FLAT[key])
-
-
-@pytest.mark.parametrize("key", [[6], [0, -7], np.array([99])], ids=repr)
-def test_rows_out_of_bounds_are_an_index_error(X, key):
-    with pytest.raises(IndexError, match="out of bounds"):
-        X[key]
-
-
-def test_a_mask_of_the_wrong_length_is_an_index_error(X):
-    with pytest.raises(IndexError, match="mask of 5 booleans does not fit 6 rows"):
-        X[[True] * 5]
-
-
-@pytest.mark.parametrize(
-    "key",
-    [None, Ellipsis, 1.5, [0.5], [1.0], [[0, 1]], ["audio"], b"audio", True, np.array(3)],
-    ids=repr,
-)
-def test_any_other_key_is_an_index_error_that_says_what_is_allowed(X, key):
-    with pytest.raises(IndexError, match="a modality by its name; got "):
-        X[key]
-
-
 def test_a_name_gives_the_modality_as_it_was_given(X):
     assert X["image"] is IMAGE
     assert "image" in X
