@@ -67,6 +67,13 @@ def accepts_sample_weight(scorer: Any) -> bool:
     return "sample_weight" in signature(scorer).parameters
 
 
+def metric_of(scorer: Any) -> tuple[Any, int, dict[str, Any]]:
+    """Return metric, sign and arguments of a scorer that asks for probabilities; None of others."""
+    if getattr(scorer, "_response_method", None) != "predict_proba":
+        return None, 1, {}
+    return scorer._score_func, scorer._sign, scorer._kwargs
+
+
 def is_dataframe(value: Any) -> bool:
     """Tell a pandas, polars or like DataFrame from everything else."""
     return hasattr(value, "columns") and hasattr(value, "shape") and len(value.shape) == 2

@@ -337,9 +337,6 @@ class FrontDoorMultiModalClassifier(
         "accelerate": ["boolean"],
     }
 
-    # whoever passes groups, to a splitter say, means them for the inner split too
-    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
-
     def __init__(
         self,
         *,

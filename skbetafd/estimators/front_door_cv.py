@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, StratifiedKFold, check_cv
 from sklearn.utils import Bunch
@@ -265,9 +265,9 @@ dtype, device, accelerate, random_state, verbose
             aligned = {"y": column_or_1d(as_numpy("y", y)), "sample_weight": sample_weight}
             aligned |= {"mediator": mediator, "groups": held}
             params |= {} if groups is None else {"groups": groups}
-            scorer = check_scoring(candidates[0], scoring=self.scoring)
+            scorer = self._scorer()
             routed = self._route(scorer, sample_weight, mediator, params, held)
-            scorer = told_of_classes(self.scoring, scorer)
+            scorer = told_of_classes(scorer)
             tasks = self._tasks(container, aligned["y"], settings, candidates, routed)
             rows = SearchRows(container, aligned)
             start = time.perf_counter()
@@ -371,6 +371,16 @@ dtype, device, accelerate, random_state, verbose
     ) -> Bunch:
         """Give what goes to the splitter and to the scorer; `held` are the groups that fits use."""
         if routing_enabled():
+            if sample_weight is not None and not callable(self.scoring):
+                named = "accuracy" if self.scoring is None else self.scoring
+                raise UnsetMetadataPassedError(
+                    message=f"sample_weight is passed to fit, and scoring={self.scoring!r} leaves "
+                    "open whether it weighs the test rows too: set "
+                    f"scoring=get_scorer({named!r}).set_score_request(sample_weight=True), or "
+                    "False, with get_scorer of sklearn.metrics",
+                    unrequested_params={"sample_weight": sample_weight},
+                    routed_params={},
+                )
             routed = process_routing(
                 self, "fit", sample_weight=sample_weight, mediator=mediator, **params
             )
@@ -390,6 +400,10 @@ dtype, device, accelerate, random_state, verbose
         score = {"sample_weight": sample_weight} if weighted else {}
         return Bunch(splitter=Bunch(split=params), scorer=Bunch(score=score))
 
+    def _scorer(self) -> Any:
+        scoring = "accuracy" if self.scoring is None else self.scoring
+        return check_scoring(FrontDoorMultiModalClassifier(), scoring=scoring)
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell scikit-learn what `fit` passes on: to the splitter and to the scorer.
 
@@ -407,7 +421,7 @@ dtype, device, accelerate, random_state, verbose
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
             .add(
-                scorer=check_scoring(FrontDoorMultiModalClassifier(), scoring=self.scoring),
+                scorer=self._scorer(),
                 method_mapping=MethodMapping().add(caller="fit", callee="score"),
             )
         )

@@ -80,6 +80,9 @@ class NetworkClassifier(Portable):
         "verbose": ["verbose"],
     }
 
+    # whoever passes groups, to a splitter say, means them for the inner split too
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
+
     predict_batch_size: int
 
     def _assign(self, parameters: dict[str, Any]) -> None:

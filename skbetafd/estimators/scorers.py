@@ -17,40 +17,35 @@ from sklearn.metrics import (
     log_loss,
 )
 
+from .._utils.sklearn_compat import metric_of
 from ..inputs.labels import check_known
 from .prediction import normalised
 
 Scorer = Callable[..., Any]
 
-METRICS: dict[str, tuple[int, Scorer]] = {
-    "neg_log_loss": (-1, log_loss),
-    "neg_brier_score": (-1, brier_score_loss),
-    "d2_log_loss_score": (1, d2_log_loss_score),
-    "d2_brier_score": (1, d2_brier_score),
-}
-"""Sign and metric of scikit-learn's scorers that take the classes they see for all there are."""
+METRICS = (log_loss, brier_score_loss, d2_log_loss_score, d2_brier_score)
+"""scikit-learn's metrics of probabilities that take the classes they see for all there are."""
 
 
 def scorer_of(scoring: Any) -> Scorer:
     """Return scikit-learn's scorer of a name, or the callable; None is accuracy."""
-    return told_of_classes(scoring, get_scorer("accuracy" if scoring is None else scoring))
+    return told_of_classes(get_scorer("accuracy" if scoring is None else scoring))
 
 
-def told_of_classes(scoring: Any, scorer: Scorer) -> Scorer:
-    """Return a scorer that knows the estimator's classes, where the one of that name does not.
+def told_of_classes(scorer: Scorer) -> Scorer:
+    """Return a scorer that knows the estimator's classes, where its metric does not.
 
     An environment may lack a class: what log-loss and Brier score are there needs no row of it.
     A label that is none of the estimator's classes has no probability, and is a ValueError.
     """
-    if not isinstance(scoring, str) or scoring not in METRICS:
+    metric, sign, given = metric_of(scorer)
+    if metric not in METRICS or "labels" in given:
         return scorer
-    sign, metric = METRICS[scoring]
 
     def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
         check_known(np.asarray(y), estimator.classes_)  # the metrics say it of "passed labels"
-        proba = estimator.predict_proba(X)
-        value = metric(y, proba, labels=estimator.classes_, sample_weight=sample_weight)
-        return sign * value
+        proba, labels = estimator.predict_proba(X), estimator.classes_
+        return sign * metric(y, proba, labels=labels, sample_weight=sample_weight, **given)
 
     return score
 

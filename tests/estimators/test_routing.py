@@ -1,12 +1,14 @@
 """Metadata routing, in whole: what is requested arrives, and nothing else does."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +19,7 @@ from skbetafd import (
     MultiModalArray,
     PerModality,
 )
+from skbetafd.baselines import FusionClassifier, LateFusionClassifier
 
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
 
@@ -231,6 +234,31 @@ def test_the_search_over_beta_behind_a_pipeline_equals_itself_on_transformed_row
     alone = clone(search).fit(scaled, y, sample_weight=weight, mediator=mediator, groups=groups)
     assert_array_equal(pipeline[-1].scores_, alone.scores_)
     assert_array_equal(pipeline.predict_proba(X), alone.predict_proba(scaled))
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "roc_auc_ovr"])
+def test_the_search_over_beta_says_how_a_score_by_name_is_weighted(X, y, weight, scoring):
+    search = FrontDoorMultiModalClassifierCV(betas=(0, 1), cv=2, scoring=scoring, **SMALL)
+    with pytest.raises(UnsetMetadataPassedError, match=f"scoring={scoring!r}") as caught:
+        search.fit(X, y, sample_weight=weight)
+    (remedy,) = re.findall(r"scoring=(get_scorer.*=True\))", str(caught.value))
+    search.set_params(scoring=eval(remedy, {"get_scorer": get_scorer}))
+    scores = search.fit(X, y, sample_weight=weight).scores_
+    pipeline = make_pipeline(
+        PerModality(StandardScaler().set_fit_request(sample_weight=False)),
+        clone(search).set_fit_request(sample_weight=True),
+    )
+    pipeline.fit(X, y, sample_weight=weight)
+    with config_context(enable_metadata_routing=False):
+        expected = clone(search).set_params(scoring=scoring).fit(X, y, sample_weight=weight)
+    assert_array_equal(scores, expected.scores_)
+
+
+@pytest.mark.parametrize("classifier", [FusionClassifier, LateFusionClassifier])
+def test_groups_of_a_splitter_reach_a_baseline(X, y, groups, inner_splits, classifier):
+    clf = classifier(max_epochs=1, hidden_dim=8, early_stopping=True, random_state=0)
+    GridSearchCV(clf, {}, cv=GroupKFold(2), refit=False).fit(X, y, groups=groups)
+    assert inner_splits and all(given is not None for *_, given in inner_splits)
 
 
 def test_groups_reach_the_inner_split_behind_a_pipeline_and_are_cut_to_the_folds(X, y, groups):

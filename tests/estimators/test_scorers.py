@@ -8,8 +8,9 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifierCV
 from skbetafd.diagnosis import modality_contributions
-from skbetafd.estimators.scorers import METRICS, told_of_classes
+from skbetafd.estimators.scorers import told_of_classes
 
+METRICS = ["neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score"]
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "n_references": 8, "random_state": 0}
 
 
@@ -21,7 +22,7 @@ def fitted(modalities, y):
 @pytest.mark.parametrize("scoring", METRICS)
 def test_where_all_classes_are_there_they_are_scikit_learns(scoring, fitted, X, y):
     expected = get_scorer(scoring)
-    told = told_of_classes(scoring, expected)
+    told = told_of_classes(expected)
     weight = np.random.default_rng(0).random(len(y))
     assert_allclose(told(fitted, X, y), expected(fitted, X, y))
     weighted = told(fitted, X, y, sample_weight=weight)
@@ -32,7 +33,7 @@ def test_two_classes_score_as_scikit_learns(X, y):
     two = (y == "car").astype(int)  # of strings, scikit-learn has no Brier score
     clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, two)
     for scoring in METRICS:
-        told = told_of_classes(scoring, get_scorer(scoring))
+        told = told_of_classes(get_scorer(scoring))
         assert_allclose(told(clf, X, two), get_scorer(scoring)(clf, X, two), rtol=1e-6)
 
 
@@ -40,15 +41,16 @@ def test_log_loss_of_rows_that_lack_a_class_is_that_of_their_labels(fitted, X, y
     rows = np.flatnonzero(y != "car")
     proba = fitted.predict_proba(X[rows])
     right = proba[np.arange(len(rows)), np.searchsorted(fitted.classes_, y[rows])]
-    told = told_of_classes("neg_log_loss", None)
+    told = told_of_classes(get_scorer("neg_log_loss"))
     assert_allclose(told(fitted, X[rows], y[rows]), np.log(right).mean(), rtol=1e-5)
 
 
-def test_a_search_across_sites_scores_one_that_lacks_a_class(modalities, y):
+@pytest.mark.parametrize("scoring", ["neg_log_loss", get_scorer("neg_log_loss")], ids=str)
+def test_a_search_across_sites_scores_one_that_lacks_a_class(modalities, y, scoring):
     site = np.random.default_rng(0).integers(3, size=len(y))
     y = np.where((site == 2) & (y == "car"), "rain", y)
     search = FrontDoorMultiModalClassifierCV(
-        **SMALL, betas=[0, 1], cv=LeaveOneGroupOut(), scoring="neg_log_loss", refit=False
+        **SMALL, betas=[0, 1], cv=LeaveOneGroupOut(), scoring=scoring, refit=False
     ).fit(modalities, y, groups=site)
     X = {name: array[site != 2] for name, array in modalities.items()}
     clf = FrontDoorMultiModalClassifier(**SMALL, beta=1).fit(X, y[site != 2])
