@@ -19,10 +19,6 @@ from .as_numpy import FILL, as_numpy
 from .missing import is_null, null_rows
 from .row_sources import RowView, rows_at_once, slices
 
-ABSENT = (
-    ": a fit needs each modality in some row. None is for prediction alone, where no row has the "
-    "modality but all have another; in a container, present= says which rows have one"
-)
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
 TWO_AXES = "reshape(-1, 1) makes it one column, reshape(1, -1) one row, df[['name']] a frame's"
 
@@ -107,6 +103,9 @@ class Modality:
 
     def __len__(self) -> int:
         return int(self.shape[0])
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.dtype}"
 
     def __getitem__(self, rows: Any) -> Self:
         new = copy(self)
@@ -432,6 +431,35 @@ class StoredModality(Modality):
         )
 
 
+class AbsentModality(Modality):
+    """What is given as None: no row has it, and how wide it would be is not known here."""
+
+    dtype = np.dtype(bool)
+
+    def __init__(self, n_rows: int) -> None:
+        super().__init__(None, np.zeros(n_rows, dtype=bool))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, (n_samples, 0)."""
+        return len(self.present), 0
+
+    def __str__(self) -> str:
+        return "None"
+
+    def _rows(self, rows: Any) -> Any:
+        return None
+
+    def _read(self) -> np.ndarray:
+        return np.empty(self.shape, self.dtype)
+
+    def without(self, name: str, present: Any) -> Modality:
+        """Return it as it is; a row that has it contradicts."""
+        if np.any(present):
+            raise ValueError(f"present[{name!r}] says that rows have it, but it is None")
+        return self
+
+
 def rows_together(modalities: Iterable[Modality], most: int) -> int:
     """How many rows are read at once: fewer than `most` where what is streamed is wide."""
     width = sum(modality.width for modality in modalities if modality.streamed)
@@ -451,24 +479,19 @@ def face(value: Any) -> Modality:
     return FrameModality(value) if is_dataframe(value) else Modality(np.asarray(value))
 
 
-def as_modality(name: Any, value: Any) -> Modality:
+def as_modality(name: str, value: Any) -> Modality:
     """Wrap what has rows and columns; text has one axis, and is one column.
 
     Raises
     ------
     TypeError, ValueError
-        If the name is no string, or the value has fewer than two axes and is no text.
+        If the value has fewer than two axes and is no text.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"a modality's name must be a string, got {name!r}")
     value = as_numpy(f"modality {name!r}", value, FILL)
     if len(getattr(value, "shape", ())) < 2:
         value = _array(name, value)
     if value.shape == ():
-        entry = value.item()
-        raise ValueError(
-            f"modality {name!r} needs rows and columns, got {entry!r}{ABSENT * (entry is None)}"
-        )
+        raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}")
     if _is_text(value):
         value = value.reshape(-1, 1)
     if len(value.shape) < 2:

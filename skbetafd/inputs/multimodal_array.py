@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .modality import Modality, as_modality
+from .modality import AbsentModality, Modality, as_modality
 from .row_sources import row_key
 from .torch_dataset import Items, is_dataset
 
@@ -29,7 +29,8 @@ class MultiModalArray:
         arrays of any dtype and rank, DataFrames, SciPy sparse matrices; or stores that are read
         only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
         NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. Strings in one
-        dimension, as a Series or list of text, are one column. A Dataset's items are
+        dimension, as a Series or list of text, are one column. None is a modality that no row
+        has, at prediction alone. A Dataset's items are
         ``((x_1, …, x_m), y)``, ``({name: x}, y)`` or ``(x_1, …, x_m, y)``, with or without the
         label, which is not read here. A sequence's modalities are called ``modality0``,
         ``modality1``, … and count as unnamed. A row that is all NaN (in a frame, an array of
@@ -111,8 +112,15 @@ class MultiModalArray:
             entries = {f"modality{i}": value for i, value in enumerate(data)}
         if not entries:
             raise ValueError("X holds no modality: at least one is required, got 0.")
-        self._faces = {name: as_modality(name, value) for name, value in entries.items()}
-        _check_same_rows(self._faces)
+        for name in entries:
+            if not isinstance(name, str):
+                raise TypeError(f"a modality's name must be a string, got {name!r}")
+        given = {name: as_modality(name, x) for name, x in entries.items() if x is not None}
+        if not given:
+            raise ValueError(f"X has no rows: it holds None for each of {quoted(entries)}")
+        _check_same_rows(given)
+        n_rows = len(next(iter(given.values())))
+        self._faces = {name: given.get(name, AbsentModality(n_rows)) for name in entries}
         if present is not None and not isinstance(present, Mapping):
             raise TypeError(f"present must be a mapping of modality to booleans, got {present!r}")
         for name, rows in (present or {}).items():
@@ -154,7 +162,7 @@ class MultiModalArray:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the flat table."""
-        dtypes = [modality.dtype for modality in self._faces.values()]
+        dtypes = [m.dtype for m in self._faces.values() if m.value is not None]
         if any(dtype.kind not in "biufc" for dtype in dtypes) and len(set(dtypes)) > 1:
             return np.dtype(object)
         return np.result_type(*dtypes)
@@ -243,7 +251,7 @@ class MultiModalArray:
         for name, modality in self._faces.items():
             _, share = _missing(modality)
             lacking = f" ({share} missing)" if share else ""
-            parts.append(f"{name}={modality.shape} {modality.dtype}{lacking}")
+            parts.append(f"{name}={modality}{lacking}")
         return f"MultiModalArray({', '.join(parts)})"
 
     def _repr_html_(self) -> str:

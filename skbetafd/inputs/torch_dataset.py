@@ -53,17 +53,20 @@ class Items:
         self.dataset, self.n_rows = dataset, len(dataset)
         entries, _ = self._item(0)
         self.named = isinstance(entries, Mapping)
-        self.keys = list(entries) if isinstance(entries, Mapping) else list(range(len(entries)))
-        self.like = [self._like(key) for key in self.keys]
-        self._last: tuple[bytes, list[np.ndarray]] = (b"", [])
+        keys = list(entries) if isinstance(entries, Mapping) else list(range(len(entries)))
+        self.like = {key: self._like(key) for key in keys}
+        self._last: tuple[bytes, dict[Any, np.ndarray]] = (b"", {})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": (b"", [])}
+        return {**self.__dict__, "_last": (b"", {})}
 
     def stores(self) -> Any:
-        """Give a store for each modality, under its name where it has one."""
-        stores = [ItemStore(self, position) for position in range(len(self.keys))]
-        return dict(zip(self.keys, stores, strict=True)) if self.named else stores
+        """Give a store for each modality, None if no item has it, under its name if it has one."""
+        stores = {
+            key: None if like is None else ItemStore(self, key, like)
+            for key, like in self.like.items()
+        }
+        return stores if self.named else list(stores.values())
 
     def labels(self) -> np.ndarray:
         """Read every item for its label, shape (n_samples,)."""
@@ -75,19 +78,23 @@ class Items:
             labels.append(label.item() if hasattr(label, "item") else label)
         return np.asarray(labels)
 
-    def read(self, rows: np.ndarray) -> list[np.ndarray]:
+    def read(self, rows: np.ndarray) -> dict[Any, np.ndarray]:
         """Read items by position: one array a modality, NaN where an item has None."""
         key = rows.tobytes()
         if key != self._last[0]:
-            out = [np.full((len(rows), *s.shape), _missing(s), s.dtype) for s in self.like]
+            out = {
+                key: np.full((len(rows), *like.shape), _missing(like), like.dtype)
+                for key, like in self.like.items()
+                if like is not None
+            }
             for at, row in enumerate(rows.tolist()):
                 self._fill(out, at, row)
             self._last = (key, out)
         return self._last[1]
 
-    def _fill(self, out: list[np.ndarray], at: int, row: int) -> None:
+    def _fill(self, out: dict[Any, np.ndarray], at: int, row: int) -> None:
         entries, _ = self._item(row)
-        for key, array in zip(self.keys, out, strict=True):
+        for key, array in out.items():
             try:
                 entry = entries[key]
             except (KeyError, IndexError):
@@ -106,14 +113,14 @@ class Items:
     def _error(self, row: int, fault: str) -> ValueError:
         return ValueError(f"item {row} of {type(self.dataset).__name__} {fault}")
 
-    def _like(self, key: Any) -> np.ndarray:
+    def _like(self, key: Any) -> np.ndarray | None:
         """Find an entry that is there, as an array of no values but its shape and dtype."""
         for row in range(self.n_rows):
             entry = self._item(row)[0][key]
             if entry is not None:
                 entry = _array(key, entry)
                 return np.empty(entry.shape, _dtype_for(entry.dtype))
-        raise ValueError(f"modality {key!r} is None in every item")
+        return None
 
     def _item(self, row: int) -> tuple[Any, Any]:
         item = self.dataset[row]
@@ -134,14 +141,14 @@ class Items:
 class ItemStore:
     """One modality of a dataset's items, as rows."""
 
-    def __init__(self, items: Items, position: int) -> None:
-        self.items, self.position = items, position
-        self.shape = (items.n_rows, *items.like[position].shape)
-        self.dtype = items.like[position].dtype
+    def __init__(self, items: Items, key: Any, like: np.ndarray) -> None:
+        self.items, self.key = items, key
+        self.shape = (items.n_rows, *like.shape)
+        self.dtype = like.dtype
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Read rows by position."""
-        return self.items.read(rows)[self.position]
+        return self.items.read(rows)[self.key]
 
     def __getitem__(self, key: Any) -> Any:
         rows, then = row_key(key, self.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from .._utils.messages import warn
 from .as_numpy import FILL, as_numpy
 from .columns import as_slice, check_table, from_frame, from_specification, one_level, split
-from .modality import Modality
+from .modality import AbsentModality, Modality
 from .multimodal_array import MultiModalArray, quoted
 from .torch_dataset import is_dataset
 
@@ -58,6 +58,7 @@ def read_training_input(
     """
     X = _container_or_table(X)
     if isinstance(X, MultiModalArray):
+        _check_given(X)
         _set_features(estimator, X)
         if modalities is not None:
             X = _agree(X, modalities)
@@ -93,7 +94,7 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
-    X = _container_or_table(_with_absent(X, layout))
+    X = _container_or_table(X)
     if not isinstance(X, MultiModalArray) and not hasattr(estimator, "feature_names_in_"):
         groups = from_frame(X)
         if groups is not None and layout.named and set(groups.columns) == set(layout.names):
@@ -136,22 +137,6 @@ def _is_table(entry: Any) -> bool:
     )
 
 
-def _with_absent(X: Any, layout: Layout) -> Any:
-    """Put rows of NaN where a whole modality is given as None."""
-    named = isinstance(X, Mapping)
-    if not named and not (isinstance(X, (list, tuple)) and len(X) == len(layout.names)):
-        return X
-    given = dict(X) if named else dict(zip(layout.names, X, strict=True))
-    shapes = dict(zip(layout.names, layout.shapes, strict=True))
-    absent = [name for name in shapes if name in given and given[name] is None]
-    if not absent or len(absent) == len(given):
-        return X
-    there = MultiModalArray({name: x for name, x in given.items() if name not in absent})
-    rows = {name: Modality(np.full((len(there), *shapes[name]), np.nan)) for name in absent}
-    faces = there._faces | rows
-    return there._of({name: faces[name] for name in given}, named=named or layout.named)
-
-
 def _check_width(estimator: Any, X: Any, layout: Layout) -> None:
     """Name the modalities where one array has not the columns of all."""
     widths = {n: math.prod(shape) for n, shape in zip(layout.names, layout.shapes, strict=True)}
@@ -163,6 +148,16 @@ def _check_width(estimator: Any, X: Any, layout: Layout) -> None:
             f"X has {width} features, but {type(estimator).__name__} is expecting {total} "
             f"features as input, of the modalities {widths}"
         )
+
+
+def _check_given(X: MultiModalArray) -> None:
+    for name, modality in X._faces.items():
+        if isinstance(modality, AbsentModality):
+            raise ValueError(
+                f"modality {name!r} is None in every row: a fit needs each modality in some row. "
+                "None is for prediction alone, where no row has the modality but all have another; "
+                "in a container, present= says which rows have one"
+            )
 
 
 def _set_features(estimator: Any, X: MultiModalArray) -> None:
@@ -231,6 +226,8 @@ def _as_fitted(
     owner: str, name: str, modality: Modality, shape: tuple[int, ...], *, padded: bool
 ) -> Modality:
     """Return rows in the shape of fit; shorter sequences (n_steps, n_channels) end in NaN."""
+    if isinstance(modality, AbsentModality):
+        return Modality(np.full((len(modality), *shape), np.nan))
     found = modality.shape[1:]
     if found == shape:
         return modality

@@ -7,7 +7,15 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd import (
+    DiscreteFrontDoorClassifier,
+    FrontDoorMultiModalClassifier,
+    FrontDoorMultiModalClassifierCV,
+    MultiModalArray,
+    PerModality,
+    unimodal_gap,
+)
+from skbetafd.baselines import FusionClassifier
 
 N = 300
 RNG = np.random.default_rng(0)
@@ -50,10 +58,11 @@ def test_none_rows_of_nan_and_a_mask_say_the_same(fitted, name, effect):
     by_nan = fitted.beta_path({**X, name: absent(X[name])}, betas)
     by_none = fitted.beta_path({**X, name: None}, betas)
     in_a_list = fitted.beta_path([None if n == name else v for n, v in X.items()], betas)
+    in_a_container = fitted.beta_path(MultiModalArray({**X, name: None}), betas)
     mask = MultiModalArray(X, present={name: np.zeros(100, dtype=bool)})
     by_mask = fitted.beta_path(mask, betas)
     flat = fitted.beta_path(np.asarray(mask), betas)
-    for other in (by_none, in_a_list, by_mask, flat):
+    for other in (by_none, in_a_list, in_a_container, by_mask, flat):
         assert_allclose(other, by_nan, atol=1e-6)
     assert np.abs(by_nan - fitted.beta_path(X, betas)).max() > 0.01
     fitted.set_params(effect="conditional")
@@ -193,7 +202,28 @@ def test_a_modality_that_is_none_at_prediction_passes_through_a_pipeline():
     pipe = make_pipeline(inner, FrontDoorMultiModalClassifier(max_epochs=2, random_state=0))
     pipe.fit(X, y)
     absent = np.full((60, 3), np.nan)
-    assert inner.fit(X, y).transform({**X, "table": None})["table"].shape == (60, 2)
-    np.testing.assert_array_equal(
-        pipe.predict_proba({**X, "table": None}), pipe.predict_proba({**X, "table": absent})
-    )
+    none = {**X, "table": None}
+    for form in (none, MultiModalArray(none)):
+        assert inner.fit(X, y).transform(form)["table"].shape == (60, 2)
+        assert_array_equal(pipe.predict_proba(form), pipe.predict_proba({**X, "table": absent}))
+    two = {"image": X["image"][7:9], "table": None}
+    assert_array_equal(pipe.predict_proba(MultiModalArray(none)[7:9]), pipe.predict_proba(two))
+
+
+@pytest.mark.parametrize("form", [dict, MultiModalArray], ids=["a dict", "a container"])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X, y: make().fit(X, y),
+        lambda X, y: make().partial_fit(X, y, [0, 1]),
+        lambda X, y: FrontDoorMultiModalClassifierCV(cv=2).fit(X, y),
+        lambda X, y: FusionClassifier().fit(X, y),
+        lambda X, y: DiscreteFrontDoorClassifier().fit(X, y),
+        lambda X, y: PerModality("passthrough").fit(X, y),
+        lambda X, y: unimodal_gap(make(), X, y),
+    ],
+)
+def test_a_modality_that_is_none_at_fit_is_refused_by_its_name(form, fit):
+    X = form({"audio": np.ones((20, 2)), "video": None})
+    with pytest.raises(ValueError, match="modality 'video' is None in every row"):
+        fit(X, np.arange(20) % 2)

@@ -271,9 +271,9 @@ def test_a_one_dimensional_modality_is_an_error_that_names_it(value):
         MultiModalArray({"audio": AUDIO, "video": value})
 
 
-@pytest.mark.parametrize("value", [None, 3, "text"])
+@pytest.mark.parametrize("value", [np.array(None), 3, "text"])
 def test_a_modality_that_is_no_array_is_an_error_with_its_value(value):
-    with pytest.raises(ValueError, match=f"'modality1' needs rows and columns, got {value!r}"):
+    with pytest.raises(ValueError, match=f"'modality1' needs rows and columns, got '?{value}"):
         MultiModalArray([AUDIO, value])
 
 
@@ -369,3 +369,26 @@ def test_which_rows_have_a_modality_is_what_was_said():
         assert_array_equal(present, said)
     assert MultiModalArray({"audio": AUDIO}).present["audio"].all()
     assert len(X[np.all(list(X.present.values()), axis=0)]) == said.sum()
+
+
+def test_none_is_a_modality_that_no_row_has():
+    X = MultiModalArray({"report": None, "audio": AUDIO.astype(np.float32)})
+    for again in (X, pickle.loads(pickle.dumps(X)), MultiModalArray(dict(X)), X[:], X[[0] * N]):
+        assert again.names == ("report", "audio")
+        assert again["report"] is None
+        assert not again.present["report"].any()
+        assert again.shape == (len(again), 4) == (N, 4)
+        assert repr(again) == "MultiModalArray(report=None (100% missing), audio=(6, 4) float32)"
+    assert np.asarray(X).dtype == X.dtype == np.float32
+    assert_array_equal(X[1:3], AUDIO[1:3])
+    assert len(X[1:3].present["report"]) == 2
+    assert "6 (100%)" in X._repr_html_()
+
+
+def test_none_has_as_many_rows_as_the_others_and_is_there_in_none():
+    with pytest.raises(ValueError, match=r"no rows: .* None for each of 'a', 'b'"):
+        MultiModalArray({"a": None, "b": None})
+    with pytest.raises(ValueError, match=r"present\['a'\] says that rows have it"):
+        MultiModalArray({"a": None, "b": AUDIO}, present={"a": np.arange(N) > 2})
+    X = MultiModalArray({"a": None, "b": AUDIO}, present={"a": np.zeros(N, dtype=bool)})
+    assert not X.present["a"].any()

@@ -100,6 +100,17 @@ def test_none_or_nan_in_an_item_is_a_missing_modality(quick):
     assert_array_equal(one.predict_proba(Items(gappy)), two.predict_proba(arrays))
 
 
+def test_a_modality_that_no_item_has_is_missing_at_prediction(quick):
+    model = quick(**SEEDED).fit(ARRAYS, Y)
+    expected = model.predict_proba({"sound": SOUND, "image": None})
+    one, two = (
+        Items(lambda row: {"sound": SOUND[row], "image": None}),
+        Items(lambda row: (SOUND[row], None)),
+    )
+    assert_array_equal(model.predict_proba(one), expected)
+    assert_array_equal(model.predict_proba(two), expected)
+
+
 def test_a_dataset_in_a_container_can_be_cross_validated(quick):
     X = MultiModalArray(FORMS["named"]())
     assert X[[3, 1]]["image"].shape == (2, 2, 3)
@@ -186,7 +197,7 @@ WRONG = {
     "a modality that is always None": (
         ValueError,
         Items(lambda row: ({"a": SOUND[row], "b": None}, row % 2)),
-        "modality 'b' is None in every item",
+        "modality 'b' is None in every row",
     ),
     "a complex item": (
         ValueError,
