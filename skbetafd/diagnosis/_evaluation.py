@@ -68,7 +68,7 @@ def read_rows(estimator: Any, X: Any) -> MultiModalArray:
     reader = outermost(estimator)
     if hasattr(reader, "_layout"):
         return read_prediction_input(reader, X, reader._layout)
-    return read_training_input(BaseEstimator(), X, dtype=None)[0]
+    return read_training_input(BaseEstimator(), X)[0]
 
 
 def check_several(names: Sequence[str], purpose: str) -> None:

@@ -147,7 +147,7 @@ def unimodal_gap(
     if not hasattr(estimator, "modality_codes"):
         raise TypeError(f"estimator must have modality_codes, got {estimator!r}")
     modalities = getattr(estimator, "modalities", None)
-    X, _ = read_training_input(BaseEstimator(), X, modalities, dtype=None)
+    X, _ = read_training_input(BaseEstimator(), X, modalities)
     y, _ = read_labels(X, y)
     groups = None if groups is None else read_groups(groups, len(y))
     splits = stratified_splits(cv, y, groups, private_generator(random_state))

@@ -192,7 +192,7 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             self._validate_params()
-            X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
+            X, self._layout = read_training_input(self, X, self.modalities)
             self.predominant_ = X.names[modality_position(self.predominant, X.names)]
             columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices
@@ -245,7 +245,7 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
         return tables
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
-        X = read_prediction_input(self, X, self._layout, dtype=None)
+        X = read_prediction_input(self, X, self._layout)
         pairs = zip(self._levels, self._rows(X), strict=False)
         cell = tuple(level.encode(rows) for level, rows in pairs)
         seeing, doing = self._tables["seeing"][cell], self._tables[self.effect][cell]

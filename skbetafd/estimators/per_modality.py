@@ -298,7 +298,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         """
         check_is_fitted(self)
         routed = self._route(params, "transform")
-        X = read_prediction_input(self, X, self._layout, dtype=None)
+        X = read_prediction_input(self, X, self._layout)
         return self._collect(
             {
                 name: transform_one(
@@ -341,7 +341,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
 
     def _fit(self, X: Any, y: Any, params: dict[str, Any], method: str) -> dict[str, Any]:
         with all_or_nothing(self):
-            X, self._layout = read_training_input(self, X, self.modalities, dtype=None)
+            X, self._layout = read_training_input(self, X, self.modalities)
             check_lengths(len(X), y=y)
             self.modality_names_ = list(X.names)
             chosen = self._chosen(X.names)

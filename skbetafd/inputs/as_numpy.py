@@ -1,12 +1,16 @@
-"""Arrays of other kinds, as NumPy's: the numbers of a tensor; a mask is never dropped."""
+"""Arrays of other kinds, as NumPy's, in which text, numbers and missing cells stay apart."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
+
+from .missing import is_null, nulls
 
 FILL = "hand on .astype(float).filled(np.nan), where a row that is all NaN lacks the modality"
 LEAVE_OUT = "leave those rows out of every argument"
@@ -47,3 +51,40 @@ def as_dense(name: str, value: Any) -> Any:
             "toarray()"
         )
     return as_numpy(name, value)
+
+
+def as_array(value: Any) -> np.ndarray:
+    """Return an array whose cells are what those of a list, a column or a frame are.
+
+    Where NumPy would spell what stands beside strings in a list ("nan", "1"), or round integers
+    that int64 does not hold, it is an array of objects.
+    """
+    array = np.asarray(value)
+    if not isinstance(value, (list, tuple)):
+        return array
+    if array.dtype.kind == "f":
+        changed = all(isinstance(entry, Integral) for entry in value)
+    else:
+        changed = array.dtype.kind in "US" and not any(
+            all(isinstance(cell, text) for cell in np.asarray(value, dtype=object).flat)
+            for text in (str, bytes)
+        )
+    return np.asarray(value, dtype=object) if changed else array
+
+
+def first_no_number(column: np.ndarray) -> int | None:
+    """Return the first row of a column (n,) whose cell is neither a real number nor missing.
+
+    A column of text, dates or complex numbers has none but these.
+    """
+    if column.dtype.kind in "biuf":
+        return None
+    if column.dtype.kind != "O":
+        return int(nulls(column).argmin())
+    return next((row for row, cell in enumerate(column) if not _is_number(cell)), None)
+
+
+def _is_number(cell: Any) -> bool:
+    # NumPy's durations are integers to Python
+    number = isinstance(cell, (Real, Decimal, np.bool_)) and not isinstance(cell, np.timedelta64)
+    return number or is_null(cell)

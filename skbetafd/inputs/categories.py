@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .as_numpy import as_dense
+from .as_numpy import LEAVE_OUT, as_array, as_dense
+from .missing import is_null
 
 Row = tuple[Hashable, ...]
 
@@ -30,7 +31,7 @@ def category_rows(name: str, value: Any) -> list[Row]:
     ValueError
         If it has no row or column, or an entry is NaN or infinite.
     """
-    array = np.asarray(as_dense(name, value))
+    array = as_array(as_dense(name, value))
     if array.ndim == 0 or not array.size:
         what = "samples" if array.ndim and not len(array) else "features"
         raise ValueError(f"{name} has 0 {what}, its shape is {array.shape}")
@@ -47,11 +48,12 @@ def _check_entries(name: str, flat: np.ndarray) -> None:
         suspect = np.ndindex(flat.shape)
     for row, column in suspect:
         entry = flat[row, column]
+        if is_null(entry):
+            what = "NaN" if isinstance(entry, Real) else repr(entry)
+            raise ValueError(f"{name} contains {what} at row {row}, column {column}; {LEAVE_OUT}")
         if isinstance(entry, Real):
-            number = float(entry)
-            if not np.isfinite(number):
-                what = "NaN" if np.isnan(number) else "infinity"
-                raise ValueError(f"{name} contains {what} at row {row}, column {column}")
+            if not np.isfinite(float(entry)):
+                raise ValueError(f"{name} contains infinity at row {row}, column {column}")
         elif not isinstance(entry, (str, bytes)):
             raise TypeError(
                 f"{name}, row {row}, column {column}: argument must be a string or a number, "

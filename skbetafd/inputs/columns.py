@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from .._utils.messages import named
 from .._utils.sklearn_compat import check_n_features, is_dataframe, safe_indexing
+from .as_numpy import as_array
 from .multimodal_array import MultiModalArray
 
 SEPARATOR = "__"
@@ -155,11 +156,12 @@ def one_level(frame: Any) -> Any:
     return frame.set_axis([SEPARATOR.join(map(str, c)) for c in frame.columns], axis=1)
 
 
-def check_table(estimator: Any, X: Any, *, reset: bool, dtype: Any) -> Any:
-    """Check a table as scikit-learn's estimators do; a frame keeps its columns' types."""
+def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Check a table as scikit-learn's estimators do; what its cells are, is left as it is."""
     if not is_dataframe(X):
         with named("X"):
-            return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+            X = X if hasattr(X, "shape") else as_array(X)
+            return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
     X = one_level(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     check_n_features(estimator, X, reset=reset)

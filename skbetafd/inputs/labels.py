@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from numbers import Real
+from numbers import Integral, Real
 from reprlib import repr as shortened
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._utils.messages import named
 from .._utils.sklearn_compat import check_weight_array, num_samples
-from .as_numpy import LEAVE_OUT, as_dense, as_numpy
+from .as_numpy import LEAVE_OUT, as_array, as_dense, as_numpy
 from .missing import null_rows
 
 LEAST_SHARE = 1e-8
@@ -144,12 +144,16 @@ def one_label_per_row(y: Any, n_rows: int) -> np.ndarray:
     labels = one_value_per_row(y, "y", n_rows)
     with named("y"):
         if labels.dtype.kind in "OcV" and len(labels) and not isinstance(labels[0], str):
+            large = [isinstance(label, Integral) and abs(int(label)) >= 2**63 for label in labels]
+            row = int(np.argmax(large))
+            hint = ", too large for int64: pass [str(label) for label in y]" * any(large)
             raise TypeError(
                 "Unknown label type: y must hold strings, booleans or integers, got "
-                f"{labels[0]!r} in row 0, of type {labels.dtype}"
+                f"{labels[row]!r} in row {row}, of type {labels.dtype}{hint}"
             )
         assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
+        with np.errstate(invalid="ignore"):  # it casts them to integers
+            check_classification_targets(labels)
     return labels
 
 
@@ -166,10 +170,11 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
         If strings, numbers or other kinds are mixed, or they are sparse.
     """
     values = as_dense(name, values)
-    listed = isinstance(values, (list, tuple))
     with named(name):
-        mixed = listed and {*map(type, values)} != {int}
-        array = np.asarray(values, dtype=object if mixed else None)  # else NaN would be "nan"
+        try:
+            array = as_array(values)
+        except ValueError:  # lists of unequal length
+            array = np.asarray(values, dtype=object)
     if array.shape[1:] == (1,):
         array = column_or_1d(array, warn=name == "y")
     if array.ndim != 1:
@@ -182,7 +187,7 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
         raise ValueError(f"{name} is missing in row {row}, got {array[row]!s}; {LEAVE_OUT}")
     if array.dtype == object:
         _check_one_kind(array, name)
-    return np.asarray(array.tolist()) if listed else array
+    return array
 
 
 def _check_one_kind(array: np.ndarray, name: str) -> None:

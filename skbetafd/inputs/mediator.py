@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from .as_numpy import as_dense
+from .as_numpy import as_array, as_dense
 from .categories import Levels, Row, category_rows
 
 
@@ -77,7 +77,7 @@ def read_mediator(mediator: Any, weight: np.ndarray) -> ObservedMediator:
     """
     mediator = as_dense("mediator", mediator)
     n_samples, used = len(weight), weight > 0
-    array = np.asarray(mediator)
+    array = as_array(mediator)
     if array.ndim not in (1, 2) or array.shape[0] != n_samples:
         raise ValueError(
             f"mediator must have shape ({n_samples},) or ({n_samples}, k), got {array.shape}"

@@ -17,16 +17,21 @@ COMPLETE = (
 """What to do where rows must have every modality."""
 
 
+def nulls(array: np.ndarray) -> np.ndarray:
+    """Return which entries are null, in the shape of the array."""
+    if array.dtype.kind == "O":
+        with np.errstate(invalid="ignore"):  # what comparing NaN sets, in some builds of Python
+            return np.vectorize(is_null, otypes=[bool])(array)
+    if array.dtype.kind in "mM":
+        return np.isnat(array)
+    return np.isnan(array) if array.dtype.kind in "fc" else np.zeros(array.shape, dtype=bool)
+
+
 def null_rows(array: np.ndarray) -> np.ndarray | None:
     """Return the rows (n_samples,) in which every entry is null; None where there are none."""
     if 0 in array.shape or array.dtype.kind not in "fcmMO":
         return None
-    if array.dtype.kind == "O":
-        with np.errstate(invalid="ignore"):  # what comparing NaN sets, in some builds of Python
-            nulls = np.vectorize(is_null, otypes=[bool])(array)
-    else:
-        nulls = np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array)
-    rows = np.asarray(nulls.reshape(len(array), -1).all(axis=1))
+    rows = np.asarray(nulls(array).reshape(len(array), -1).all(axis=1))
     return rows if rows.any() else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from numbers import Real
 from sys import getsizeof
 from typing import Any, Self
 
@@ -15,8 +14,8 @@ from sklearn.utils import check_array
 
 from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from ..nn.features import channels_last
-from .as_numpy import FILL, as_numpy
-from .missing import is_null, null_rows
+from .as_numpy import FILL, as_array, as_numpy, first_no_number
+from .missing import is_null, null_rows, nulls
 from .row_sources import RowView, rows_at_once, slices
 
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
@@ -143,26 +142,21 @@ class Modality:
         return None
 
     def floats(self) -> Modality:
-        """Return flat rows (n_samples, width), float64 or, where they came so, float32.
+        """Return flat rows (n_samples, width) of numbers and nulls as float64.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If there is anything but real numbers, or an array of Python objects.
+        Those that came as float32 stay so.
         """
-        _check_real(self.dtype)
         return Modality(_as_floats(np.asarray(self.value).reshape(len(self), -1)))
 
-    def first_no_number(self) -> tuple[int, int, Any] | None:
-        """Row, column and dtype of the first entry that is no real number, if there is one."""
+    def first_no_number(self) -> tuple[int, int, Any, Any] | None:
+        """Row and column of a cell that is neither a real number nor null, the cell, its dtype."""
         if self.dtype.kind in "biuf":
             return None
-        flat = np.asarray(self).reshape(len(self), -1)
-        for row, entries in enumerate(flat if flat.dtype == object else ()):
-            for column, entry in enumerate(entries):
-                if not (isinstance(entry, Real) or is_null(entry)):
-                    return row, column, self.dtype
-        return 0, 0, self.dtype
+        for position, column in enumerate(np.asarray(self).reshape(len(self), -1).T):
+            row = first_no_number(column)
+            if row is not None:
+                return row, position, column[row], column.dtype
+        return None
 
     def within(self, limit: float) -> bool:
         """Whether all numbers are finite and no larger; NaN is not."""
@@ -247,25 +241,18 @@ class FrameModality(Modality):
 
     def floats(self) -> Modality:
         """As of an array, but columns may differ, and a nullable one holds objects."""
-        # NumPy makes numbers of some dates, in a unit that depends on the frame's library
-        if self._first_dates() is not None:
-            raise ValueError("dates")
         precisions = [np.float64, np.float32]
-        try:
-            return Modality(check_array(self.value, dtype=precisions, ensure_all_finite=False))
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        return Modality(check_array(self.value, dtype=precisions, ensure_all_finite=False))
 
-    def first_no_number(self) -> tuple[int, int, Any] | None:
-        """Row, column and dtype of the first date, or else of the first entry that is no number."""
-        position = self._first_dates()
-        if position is not None:
-            return 0, position, list(self.value.dtypes)[position]
-        return super().first_no_number()
-
-    def _first_dates(self) -> int | None:
-        found = (i for i, dtype in enumerate(self.value.dtypes) if is_temporal(dtype))
-        return next(found, None)
+    def first_no_number(self) -> tuple[int, int, Any, Any] | None:
+        """As of an array, column by column, with the dtype that the frame's library has."""
+        for position, dtype in enumerate(self.value.dtypes):
+            if getattr(dtype, "kind", "O") not in "biuf":
+                column = as_array(safe_indexing(self.value, position, axis=1))
+                row = first_no_number(column)
+                if row is not None:
+                    return row, position, column[row], dtype
+        return None
 
     def _with_nulls(self, source: np.ndarray, index: Any) -> Any:
         frame = self.value
@@ -329,7 +316,6 @@ class SparseModality(Modality):
 
     def floats(self) -> SparseModality:
         """As of an array; rows that are missing store nothing afterwards."""
-        _check_real(self.dtype)
         matrix, present = _as_floats(self.value), self.present
         if not present.all():
             matrix = matrix.copy()
@@ -337,10 +323,13 @@ class SparseModality(Modality):
             matrix.eliminate_zeros()
         return SparseModality(matrix, present)
 
-    def first_no_number(self) -> tuple[int, int, Any]:
-        """Row, column and dtype of the first entry that is stored."""
-        rows, columns = self.value.tocoo().coords
-        return int(rows[0]), int(columns[0]), self.dtype
+    def first_no_number(self) -> tuple[int, int, Any, Any] | None:
+        """As of an array: the first that is stored, where the dtype is of no real numbers."""
+        if self.dtype.kind in "biuf":
+            return None
+        entries = self.value.tocoo()
+        row, column = (int(positions[0]) for positions in entries.coords)
+        return row, column, entries.data[0], self.dtype
 
     def mean_square(self, weight: np.ndarray) -> np.ndarray:
         """Weighted mean square of each column over the rows that have the modality."""
@@ -414,14 +403,15 @@ class StoredModality(Modality):
 
     def floats(self) -> StoredModality:
         """As of an array, but nothing is read."""
-        _check_real(self.dtype)
         return StoredModality(
             self.view, np.dtype(np.float32 if self.dtype == np.float32 else np.float64)
         )
 
-    def first_no_number(self) -> tuple[int, int, Any] | None:
-        """Row, column and dtype of an entry of the first row."""
-        return self[:1].in_memory().first_no_number()
+    def first_no_number(self) -> tuple[int, int, Any, Any] | None:
+        """Return the first cell of all, where the dtype is of no real numbers."""
+        if self.dtype.kind in "biuf":
+            return None
+        return 0, 0, np.asarray(self[:1]).flat[0], self.dtype
 
     def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
         """Raise: a store is left as it is."""
@@ -495,17 +485,21 @@ def as_modality(name: str, value: Any) -> Modality:
     if _is_text(value):
         value = value.reshape(-1, 1)
     if len(value.shape) < 2:
-        holds_arrays = value.dtype == object and any(np.ndim(entry) for entry in value)
+        cells = value if value.dtype == object else ()
+        holds_arrays = any(np.ndim(cell) for cell in cells)
+        remedy = PAD if holds_arrays else TWO_AXES
+        if any(isinstance(cell, str) for cell in cells):
+            row = [isinstance(cell, str) or is_null(cell) for cell in cells].index(False)
+            remedy = f"one column of text has none but strings, but row {row} is {value[row]!r}"
         raise ValueError(
-            f"modality {name!r} needs rows and columns, got shape {value.shape}; "
-            + (PAD if holds_arrays else TWO_AXES)
+            f"modality {name!r} needs rows and columns, got shape {value.shape}; {remedy}"
         )
     return face(value)
 
 
 def _array(name: str, value: Any) -> np.ndarray:
     try:
-        return np.asarray(value)
+        return as_array(value)
     except ValueError as error:
         raise ValueError(f"modality {name!r} is no array: {error}; {PAD}") from error
 
@@ -514,9 +508,9 @@ def _is_text(value: Any) -> bool:
     """Whether it is a sequence of strings, some or all null, which can only be one column."""
     if len(value.shape) != 1 or not value.size:
         return False
-    objects = value if value.dtype.kind == "O" else ()
-    strings = (isinstance(entry, str) or is_null(entry) for entry in objects)
-    return value.dtype.kind in "UT" or (value.dtype.kind == "O" and all(strings))
+    if value.dtype.kind not in "Of":
+        return value.dtype.kind in "UT"
+    return all(isinstance(cell, str) or is_null(cell) for cell in value)
 
 
 def _is_stored(value: Any) -> bool:
@@ -530,19 +524,10 @@ def _is_stored(value: Any) -> bool:
     )
 
 
-def _check_real(dtype: np.dtype[Any]) -> None:
-    if dtype.kind not in "biuf":
-        error = TypeError if dtype.kind == "O" else ValueError
-        raise error(f"{dtype} holds no real numbers")
-
-
 def _as_floats(values: Any) -> Any:
     """Cast to float64 what is not float32: it is scaled as precisely as it comes, then cast."""
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-
-
-def is_temporal(dtype: Any) -> bool:
-    """Whether a dtype, of NumPy or a frame's library, is of dates, times or durations."""
-    if hasattr(dtype, "is_temporal"):
-        return bool(dtype.is_temporal())
-    return getattr(dtype, "kind", "") in ("m", "M") or str(dtype).startswith("period")
+    if values.dtype in (np.float32, np.float64):
+        return values
+    if values.dtype == object:
+        values = np.where(nulls(values), np.nan, values)
+    return values.astype(np.float64)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import time, timedelta
 from typing import Any, Self
 
 import numpy as np
 
-from .modality import Modality, is_temporal, rows_together
+from .._utils.messages import named
+from .modality import Modality, rows_together
 from .multimodal_array import MultiModalArray
 from .row_sources import ROWS_AT_ONCE, slices
 
@@ -20,6 +22,12 @@ MOST_VALUES = 2**28
 """Of a sparse or stored modality that is made dense whole: 2 GiB in float64."""
 
 DATES = "hand dates on as numbers, say the days since the first (guide: Data)"
+DURATIONS = (
+    "x.dt.total_seconds() makes numbers of a frame's column, x / np.timedelta64(1, 's') of an array"
+)
+TIMES = "hand times of day on as numbers, say the hours since midnight (guide: Data)"
+LISTS = "np.stack makes an array of a column of equal lengths, which can be a modality of its own"
+OTHER = "argument must be a string or a number, of which an encoder in PerModality takes strings"
 ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
 INFINITE = "replace it by a finite number, or by NaN and impute that"
@@ -104,7 +112,7 @@ def numeric_rows(X: MultiModalArray, dtype: Any, *, padded: Collection[str] = ()
     Raises
     ------
     TypeError
-        If a modality is an array of Python objects, text among them.
+        If a cell of an array of Python objects is none of them: a list, say.
     ValueError
         If a modality has no column, no row, or text, dates, complex numbers, NaN or infinity.
     """
@@ -130,20 +138,28 @@ def _floats(name: str, modality: Modality) -> Modality:
     if not all(shape):
         what = "features" if shape[0] else "rows"
         raise ValueError(f"modality {name!r} has 0 {what}, its shape is {shape}")
-    try:
-        with np.errstate(over="ignore"):  # what is too large for dtype is reported with its row
-            return modality.floats()
-    except (TypeError, ValueError) as error:
-        place = modality.first_no_number()
-        if place is None:
-            raise type(error)(f"modality {name!r}: {error}") from error
-        row, column, dtype = place
-        some = modality[row : row + 1].in_memory()
-        entry = np.asarray(some).reshape(1, -1)[0, column]
-        raise type(error)(
-            f"modality {name!r} holds {dtype}, {str(entry)!r} at row {row}, "
-            f"{modality.place(column)}; {DATES if is_temporal(dtype) else ENCODE}"
-        ) from error
+    found = modality.first_no_number()
+    if found is not None:
+        row, column, cell, dtype = found
+        remedy = _remedy(cell)
+        raise (TypeError if remedy == OTHER else ValueError)(
+            f"modality {name!r} holds {dtype}, {str(cell)!r} at row {row}, "
+            f"{modality.place(column)}; {remedy}"
+        )
+    with named(f"modality {name!r}"), np.errstate(over="ignore"):  # reported with its row
+        return modality.floats()
+
+
+def _remedy(cell: Any) -> str:
+    if isinstance(cell, (str, bytes, complex, np.complexfloating)):
+        return ENCODE
+    if isinstance(cell, (timedelta, np.timedelta64)):
+        return DURATIONS
+    if isinstance(cell, time):
+        return TIMES
+    if isinstance(cell, np.datetime64) or hasattr(cell, "strftime"):  # pandas' Period has it too
+        return DATES
+    return LISTS if isinstance(cell, (list, tuple, np.ndarray)) else OTHER
 
 
 @dataclass(frozen=True)

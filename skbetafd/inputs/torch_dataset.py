@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from .as_numpy import FILL, as_numpy
+from .as_numpy import FILL, as_array, as_numpy
 from .row_sources import row_key
 
 ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
@@ -68,15 +68,15 @@ class Items:
         }
         return stores if self.named else list(stores.values())
 
-    def labels(self) -> np.ndarray:
-        """Read every item for its label, shape (n_samples,)."""
+    def labels(self) -> list[Any]:
+        """Read every item for its label."""
         labels = []
         for row in range(self.n_rows):
             label = self._item(row)[1]
             if label is None:
                 raise self._error(row, f"has no label, and y is None: items must be {ITEMS}")
             labels.append(label.item() if hasattr(label, "item") else label)
-        return np.asarray(labels)
+        return labels
 
     def read(self, rows: np.ndarray) -> dict[Any, np.ndarray]:
         """Read items by position: one array a modality, NaN where an item has None."""
@@ -158,7 +158,7 @@ class ItemStore:
 
 def _array(key: Any, entry: Any) -> np.ndarray:
     """Read an entry; a single number or text is one column."""
-    return np.atleast_1d(as_numpy(f"an item's modality {key!r}", entry, FILL))
+    return np.atleast_1d(as_array(as_numpy(f"an item's modality {key!r}", entry, FILL)))
 
 
 def _dtype_for(dtype: np.dtype[Any]) -> Any:

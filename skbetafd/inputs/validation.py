@@ -39,7 +39,7 @@ class Layout:
 
 
 def read_training_input(
-    estimator: Any, X: Any, modalities: Any = None, *, dtype: Any = "numeric"
+    estimator: Any, X: Any, modalities: Any = None
 ) -> tuple[MultiModalArray, Layout]:
     """Turn the input of `fit` into a container, and remember its layout.
 
@@ -53,8 +53,6 @@ def read_training_input(
         In this order of recognition; a list of lists is a 2-D array.
     modalities : mapping or sequence, optional
         The columns of each modality in flat input; for the other forms a claim to be checked.
-    dtype : "numeric" or None
-        What scikit-learn's check of a flat array converts to.
     """
     X = _container_or_table(X)
     if isinstance(X, MultiModalArray):
@@ -65,7 +63,7 @@ def read_training_input(
         columns = {name: np.arange(s.start, s.stop) for name, s in X.slices.items()}
         return X, _layout(X, columns, flat=False)
     groups = from_frame(X)
-    X = check_table(estimator, X, reset=True, dtype=dtype)
+    X = check_table(estimator, X, reset=True)
     if modalities is not None:
         groups = from_specification(modalities, X.shape[1], getattr(X, "columns", None))
     columns = {"modality0": np.arange(X.shape[1])} if groups is None else groups.columns
@@ -78,7 +76,6 @@ def read_prediction_input(
     X: Any,
     layout: Layout,
     *,
-    dtype: Any = "numeric",
     padded: Collection[str] = (),
 ) -> MultiModalArray:
     """Turn the input of `predict`, in whichever form, into a container that `layout` describes.
@@ -101,7 +98,7 @@ def read_prediction_input(
             X = split(one_level(X), groups.columns, named=True)
     if not isinstance(X, MultiModalArray):
         _check_width(estimator, X, layout)
-        X = check_table(estimator, X, reset=False, dtype=dtype)
+        X = check_table(estimator, X, reset=False)
         X = split(X, layout.columns, named=layout.named)
     return _arranged(type(estimator).__name__, X, layout, padded)
 

@@ -62,7 +62,7 @@ NUMBERS = [
     (video(pl.DataFrame({"x": [1, None] * 30, "z": 1})), ValueError, "'video'", "row 1, column 0"),
     (video(sparse.csr_array(changed(VIDEO, (7, 2), np.inf))), ValueError, "'video'", "row 7, col"),
     (video(np.ma.masked_greater(VIDEO, 2)), ValueError, "'video'", "masked", ".filled(np.nan)"),
-    (video(np.full((N, 3), 1.5, dtype=object)), TypeError, "'video'", "1.5", "astype(float)"),
+    (video(np.full((N, 3), {"x": 1}, dtype=object)), TypeError, "'video'", "{'x': 1}", "row 0"),
     (video(np.full((N, 2), "loud")), ValueError, "'video'", "'loud'"),
     (video(np.full((N, 2), "1.5")), ValueError, "'video'", "'1.5'", "astype(float)"),
     (video(pd.DataFrame({"x": ["loud"] * N})), ValueError, "'video'", "'loud'"),
@@ -73,7 +73,7 @@ NUMBERS = [
 
 TABLES = [
     (changed(FLAT, (3, 5), np.nan), ValueError, "'modality0'", "row 3, column 5"),
-    (np.full((N, 2), "loud"), ValueError, "strings"),
+    (np.full((N, 2), "loud"), ValueError, "'loud'", "row 0, column 0", "PerModality"),
     (sparse.csr_matrix(FLAT), TypeError, "Sparse", "X"),
     (FLAT[:0], ValueError, "(0, 7)"),
     (FLAT[:, 0], ValueError, "1D"),
@@ -172,7 +172,7 @@ FITS = of(
     *(({"self.early_stopping": True, "groups": g}, *expected) for g, *expected in GROUPS),
     *PARAMETERS,
     ({"mediator": READING[:7]}, ValueError, "mediator", "60", "7"),
-    ({"mediator": objects(*READING[1:], None)}, TypeError, "mediator", "row 59", "None"),
+    ({"mediator": objects(*READING[1:], None)}, ValueError, "mediator", "row 59", "None"),
 )
 
 UNFITTED = {"self": Made(unfitted)}

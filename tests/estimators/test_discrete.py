@@ -262,9 +262,9 @@ BAD = {
         "modality 'modality0' contains infinity at row 3, column 0",
     ),
     "None in a modality": (
-        TypeError,
+        ValueError,
         lambda r: {"X": [with_entry(r["T"], None)[:, None]]},
-        r"'modality0', row 3, column 0: .* got None",
+        "'modality0' contains None at row 3, column 0",
     ),
     "a list in a modality": (
         TypeError,

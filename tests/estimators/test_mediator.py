@@ -174,7 +174,7 @@ BAD = {
         ValueError,
         "NaN at row 2",
     ),
-    "None": (np.array(["a", None] * 20, object), TypeError, "mediator, row 1, column 0"),
+    "None": (np.array(["a", None] * 20, object), ValueError, "mediator contains None at row 1"),
     "complex": (FLOATS * 1j, TypeError, "mediator, row 0"),
     "dates": (np.array(["2026-01-01", "2026-01-02"] * 20, "M8[D]"), TypeError, "mediator, row 0"),
     "a constant": (

@@ -1,0 +1,219 @@
+"""What a cell is: text, a number or missing, alike in every container."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import OneHotEncoder
+
+from skbetafd import (
+    DiscreteFrontDoorClassifier,
+    MultiModalArray,
+    PerModality,
+)
+
+N = 120
+NULLS = [float("nan"), np.nan, np.float32("nan"), None, pd.NA, pd.NaT]
+POSTCODES = ["02139", "10001", "94305"] * 40
+COUNTS = [1, 2, 4] * 40
+
+
+def column(values, **kwargs):
+    return pd.DataFrame({"code": values}, **kwargs)
+
+
+def polars(values, dtype=None):
+    return pl.DataFrame({"code": values}, schema={"code": dtype} if dtype else None)
+
+
+def of_objects(values):
+    return np.array(values, dtype=object)[:, None]
+
+
+@pytest.fixture
+def fit(modalities, y, quick):
+    """Fit with a further modality, and return the probabilities of its rows."""
+
+    def fitted(value):
+        X = {**modalities, "further": value}
+        return quick(max_epochs=1, predominant="audio").fit(X, y).predict_proba(X)
+
+    return fitted
+
+
+# a list: missing cells are missing, and nothing turns into text
+
+
+@pytest.mark.parametrize("null", NULLS, ids=lambda null: f"{type(null).__name__} {null}")
+@pytest.mark.parametrize("form", [list, tuple, lambda cells: [[cell] for cell in cells]])
+def test_a_missing_cell_of_a_list_of_text_is_missing_as_in_an_array_of_objects(form, null):
+    remarks = ["gull strike", null, "no damage"] * 40
+    X = MultiModalArray({"remark": form(remarks)})
+    assert_array_equal(X.present["remark"], [True, False, True] * 40)
+    words = PerModality(TfidfVectorizer()).fit(X).get_feature_names_out()
+    assert list(words) == [f"remark__{word}" for word in ("damage", "gull", "no", "strike")]
+
+
+def test_a_row_of_a_table_of_text_is_missing_where_all_of_it_is():
+    nan = float("nan")
+    rows = [["red", "north"], [nan, nan], ["blue", nan]]
+    X = MultiModalArray({"marks": rows})
+    assert_array_equal(X.present["marks"], [True, False, True])
+    kinds = PerModality({"marks": OneHotEncoder()}).fit(X).transformers_["marks"].categories_
+    assert list(kinds[0]) == ["blue", "red"]
+    flat = PerModality(OneHotEncoder(sparse_output=False)).fit_transform(rows[::2])
+    expected = OneHotEncoder(sparse_output=False).fit_transform(np.array(rows[::2], dtype=object))
+    assert_array_equal(flat, expected)
+
+
+@pytest.mark.parametrize("nothing", [[float("nan")] * 4, [None] * 4, pd.Series([np.nan] * 4)])
+def test_text_that_no_row_has_may_be_a_column_of_nan(nothing):
+    encode = PerModality({"remark": TfidfVectorizer()})
+    encode.fit({"remark": ["a gull", "no", "a hawk", "no"], "table": np.zeros((4, 2))})
+    seen = encode.transform({"remark": nothing, "table": np.zeros((4, 2))})
+    assert not seen.present["remark"].any()
+
+
+@pytest.mark.parametrize(
+    ("cells", "named"),
+    [
+        ([1, "1", "c"], "row 0 is 1"),
+        (["1", 1.5, "c"], "row 1 is 1.5"),
+        (["a", None, b"a"], "row 2 is b'a'"),
+        (["True", True], "row 1 is True"),
+        (np.array(["a", 2], dtype=object), "row 1 is 2"),
+    ],
+)
+def test_text_beside_anything_else_in_one_dimension_is_refused_with_its_row(cells, named):
+    with pytest.raises(ValueError, match=f"modality 'code' .*{named}"):
+        MultiModalArray({"code": cells})
+
+
+def test_cells_of_a_table_that_mixes_text_and_numbers_stay_what_they_are():
+    X = MultiModalArray({"code": [[1], ["1"], [True]]})
+    assert X["code"].ravel().tolist() == [1, "1", True]
+    assert [type(cell) for cell in X["code"].flat] == [int, str, bool]
+
+
+@pytest.mark.parametrize("null", NULLS, ids=lambda null: f"{type(null).__name__} {null}")
+@pytest.mark.parametrize("form", [list, lambda cells: np.array(cells, dtype=object), pd.Series])
+def test_a_mediator_with_a_missing_cell_is_refused_with_its_row(form, null, modalities, y, quick):
+    levels = ["a", "b", null, "c"] * 30
+    with pytest.raises(ValueError, match=r"mediator contains .* at row 2, column 0"):
+        quick().fit(modalities, y, mediator=form(levels))
+    with pytest.raises(ValueError, match=r"mediator contains .* at row 2, column 0"):
+        DiscreteFrontDoorClassifier().fit(_pair(), y, mediator=form(levels))
+
+
+def _pair():
+    return {"t": np.array(COUNTS)[:, None], "a": np.array(COUNTS)[::-1, None]}
+
+
+def test_levels_of_a_list_are_those_of_the_array_of_objects(y):
+    cells = [1, "1", "c"] * 40
+    for form in (list, lambda cells: np.array(cells, dtype=object)):
+        clf = DiscreteFrontDoorClassifier().fit(_pair(), y, mediator=form(cells))
+        assert clf.mediator_levels_ == [(1,), ("1",), ("c",)]
+
+
+def test_integers_beyond_int64_are_levels_and_no_floats(y):
+    clf = DiscreteFrontDoorClassifier().fit(_pair(), y, mediator=[1, 2, 2**63 + 2] * 40)
+    assert clf.mediator_levels_ == [(1,), (2,), (2**63 + 2,)]
+
+
+@pytest.mark.parametrize("large", [2**63 + 2, 2**70, np.uint64(2**63 + 2)])
+@pytest.mark.parametrize("small", [1, -1])
+def test_labels_beyond_int64_beside_others_are_named_with_what_to_do(
+    large, small, modalities, y, quick
+):
+    labels = [small, 2, large] * 40
+    with pytest.raises(TypeError, match=rf"y must hold .*{int(large)}.* in row 2.*int64.*str\("):
+        quick().fit(modalities, labels)
+    assert len(quick(max_epochs=1).fit(modalities, [str(label) for label in labels]).classes_) == 3
+
+
+def test_floats_too_large_for_labels_are_continuous_without_a_warning(modalities, quick):
+    with pytest.raises(ValueError, match=r"y.*continuous"):
+        quick().fit(modalities, [1e300, 2.0, 1.0] * 40)
+
+
+# text is text, and numbers are numbers
+
+TEXT = {
+    "pandas str": column(POSTCODES),
+    "pandas object": column(POSTCODES, dtype=object),
+    "pandas category": column(POSTCODES, dtype="category"),
+    "pandas, beside numbers": column(POSTCODES).assign(count=COUNTS)[["count", "code"]],
+    "polars String": polars(POSTCODES),
+    "polars Categorical": polars(POSTCODES, pl.Categorical),
+    "polars Enum": polars(POSTCODES, pl.Enum(["02139", "10001", "94305"])),
+    "polars with nulls": polars(["02139", None, "94305"] * 40),
+    "Series": pd.Series(POSTCODES),
+    "Series of a category": pd.Series(POSTCODES, dtype="category"),
+    "polars Series": pl.Series(POSTCODES),
+    "objects": of_objects(POSTCODES),
+    "bytes": of_objects([code.encode() for code in POSTCODES]),
+    "NumPy str": np.array(POSTCODES)[:, None],
+    "NumPy StringDType": np.array(POSTCODES, dtype=np.dtypes.StringDType())[:, None],
+    "list": POSTCODES,
+    "list of lists": [[code] for code in POSTCODES],
+    "list of mixed rows": [[code, 1.5] for code in POSTCODES],
+}
+
+
+@pytest.mark.parametrize("form", TEXT)
+def test_digits_of_text_are_no_number_in_any_column(form, fit):
+    place = r"'further' holds .*02139.* at row 0, column [01].*astype\(float\).*PerModality"
+    with pytest.raises(ValueError, match=place):
+        fit(TEXT[form])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [column, lambda t: column(t, dtype="category"), polars, of_objects, lambda t: [[c] for c in t]],
+)
+def test_digits_of_text_are_no_number_in_one_flat_table(form, y, quick):
+    with pytest.raises(ValueError, match=r"02139.* at row 0, column 0"):
+        quick().fit(form(POSTCODES), y)
+
+
+@pytest.mark.parametrize("form", ["pandas str", "polars String", "objects", "list of lists"])
+def test_the_remedies_of_text_are_taken(form, fit):
+    table = TEXT[form]
+    numbers = np.array(POSTCODES).astype(float)[:, None]
+    converted = np.asarray(table).astype(float)
+    assert_array_equal(fit(converted), fit(numbers))
+    codes = PerModality(OneHotEncoder()).fit_transform({"further": table})["further"]
+    fit(codes)
+
+
+NUMBERS = {
+    "Decimal": column([Decimal(n) for n in COUNTS]),
+    "Fraction": column([Fraction(n) for n in COUNTS]),
+    "objects of a frame": column(COUNTS, dtype=object),
+    "categories of integers": column(COUNTS, dtype="category"),
+    "Int64": column(pd.array(COUNTS, dtype="Int64")),
+    "Float64": column(pd.array(COUNTS, dtype="Float64")),
+    "polars": polars(COUNTS),
+    "polars Decimal": polars([Decimal(n) for n in COUNTS]),
+    "objects": of_objects(COUNTS),
+    "objects, mixed": of_objects([1, np.int8(2), Decimal(4)] * 40),
+    "list": [[n] for n in COUNTS],
+}
+
+
+@pytest.mark.parametrize("form", NUMBERS)
+def test_numbers_are_the_same_numbers_in_every_column(form, fit):
+    assert_array_equal(fit(NUMBERS[form]), fit(np.array(COUNTS, dtype=float)[:, None]))
+
+
+@pytest.mark.parametrize("null", NULLS, ids=lambda null: f"{type(null).__name__} {null}")
+@pytest.mark.parametrize("form", [of_objects, lambda c: [[n] for n in c]])
+def test_a_row_of_objects_without_a_number_lacks_the_modality(form, null, fit):
+    expected = fit(np.array([1.0, np.nan, 0.0] * 40)[:, None])
+    assert_array_equal(fit(form([True, null, False] * 40)), expected)
