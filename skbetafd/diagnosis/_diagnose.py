@@ -19,6 +19,7 @@ from ..fitting.splits import stratified_splits
 from ..inputs.labels import read_groups, read_targets
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import numeric_rows
+from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_training_input
 from ._accuracy_alone import ranking_of, resampled_means, right_alone
 from ._diagnosis import JOINT, WORTHWHILE, Diagnosis
@@ -161,6 +162,7 @@ def _read(X: Any, y: Any, modalities: Any) -> tuple[MultiModalArray, np.ndarray]
     X, _ = read_training_input(BaseEstimator(), X, modalities)
     check_several(X.names, "to balance")
     numeric_rows(X, np.float32, padded=X.names).check_presence(training=True)
+    warn_of_order(X, {"y": y})
     y, _ = read_targets(FusionClassifier(), X, y)
     return X, y
 

@@ -15,6 +15,7 @@ from .._utils.sklearn_compat import accepts_sample_weight
 from ..estimators.scorers import Predicted, as_number, scorer_of
 from ..inputs.labels import check_sample_weight, one_label_per_row
 from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
 from ._unwrap import outermost
 
@@ -84,6 +85,7 @@ def read_labels(
     X: MultiModalArray, y: Any, sample_weight: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and weights for the rows of `X`; both of shape (n_samples,)."""
+    warn_of_order(X, {"y": y, "sample_weight": sample_weight})
     y = one_label_per_row(y, len(X))
     if not len(y):
         raise ValueError("X has 0 rows; at least one is needed")

@@ -22,6 +22,7 @@ from ..inputs.categories import Levels, Row, category_rows
 from ..inputs.labels import check_sample_weight, read_targets
 from ..inputs.modality_names import modality_position
 from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
 from .prediction import BetaPathMixin
 
@@ -193,6 +194,7 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
         with all_or_nothing(self):
             self._validate_params()
             X, self._layout = read_training_input(self, X, self.modalities)
+            warn_of_order(X, {"y": y, "sample_weight": sample_weight, "mediator": mediator})
             self.predominant_ = X.names[modality_position(self.predominant, X.names)]
             columns = [*self._rows(X), _mediator_rows(mediator, len(X))]
             self.modality_names_, self.modality_slices_ = list(X.names), self._layout.slices

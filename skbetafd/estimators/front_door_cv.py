@@ -33,8 +33,9 @@ from ..fitting.checkpoint_files import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
 from ..inputs.as_numpy import as_numpy
 from ..inputs.labels import check_lengths, check_sample_weight
+from ..inputs.row_order import warn_of_order
 from ..inputs.torch_dataset import labelled
-from ..inputs.validation import read_training_input
+from ..inputs.validation import container_or_table, read_training_input
 from ..training.accelerated import from_first, join_processes
 from .front_door import FrontDoorMultiModalClassifier
 from .prediction import checked_betas
@@ -248,6 +249,7 @@ dtype, device, accelerate, random_state, verbose
         with all_or_nothing(self), training_memory(self.batch_size):
             if told is not None:
                 told.begin()
+            X = container_or_table(X)  # once, for the refit too
             earlier = self._forget()
             betas = checked_betas(self, self.betas)
             settings, candidates = self._candidates(max(betas))
@@ -258,6 +260,7 @@ dtype, device, accelerate, random_state, verbose
             # errors name the user's rows
             check._request_of_rows(container, y, sample_weight, mediator, held)
             check_lengths(len(container), groups=groups)
+            warn_of_order(container, {"groups": groups if held is None else None})
             groups, held = as_numpy("groups", groups), as_numpy("groups", held)
             mediator = as_numpy("mediator", mediator)
             if sample_weight is not None:
@@ -290,7 +293,7 @@ dtype, device, accelerate, random_state, verbose
                 best.__dict__.update(earlier)
                 best._keep_interrupted = self._keep_interrupted
                 with nullcontext() if told is None else told.subtask("refit", best):
-                    best.fit(X, y, sample_weight, mediator, held)
+                    best.fit(X, aligned["y"], sample_weight, mediator, held)
                 self.__dict__.update(best._learned())
             if self.checkpoint_dir is not None:
                 remove_fold_checkpoints(self.checkpoint_dir)

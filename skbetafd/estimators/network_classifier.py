@@ -18,6 +18,7 @@ from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtyp
 from ..fitting.scaling import ModalityScaler
 from ..inputs.modality import Modality, rows_together
 from ..inputs.numeric import NumericRows, numeric_rows
+from ..inputs.row_order import warn_of_order
 from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.torch_modes import predicting
@@ -148,6 +149,8 @@ class NetworkClassifier(Portable):
 
         The `first` rows must hold every modality, and some row all of them.
         """
+        aligned = {"y": y, "sample_weight": sample_weight, "mediator": mediator, "groups": groups}
+        warn_of_order(X, aligned)
         names, shapes = self._layout.names, self._layout.shapes
         padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
         rows = training_rows(

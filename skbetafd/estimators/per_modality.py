@@ -27,6 +27,7 @@ from .._utils.sklearn_compat import (
 )
 from ..inputs.labels import check_lengths
 from ..inputs.multimodal_array import MultiModalArray, quoted
+from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
 from .modality_transforms import (
     PASSTHROUGH,
@@ -278,7 +279,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         ValueError, TypeError
             As in `fit`.
         """
-        return self._collect(self._fit(X, y, params, "fit_transform"))
+        return self._collect(*self._fit(X, y, params, "fit_transform"))
 
     def transform(self, X: Any, **params: Any) -> Any:
         """Transform each modality.
@@ -300,12 +301,13 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
         routed = self._route(params, "transform")
         X = read_prediction_input(self, X, self._layout)
         return self._collect(
+            X,
             {
                 name: transform_one(
                     name, t, as_read(t, X._faces[name]), self._examples[name], routed[name]
                 )
                 for name, t in self.transformers_.items()
-            }
+            },
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -339,10 +341,13 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             dtype=object,
         )
 
-    def _fit(self, X: Any, y: Any, params: dict[str, Any], method: str) -> dict[str, Any]:
+    def _fit(
+        self, X: Any, y: Any, params: dict[str, Any], method: str
+    ) -> tuple[MultiModalArray, dict[str, Any]]:
         with all_or_nothing(self):
             X, self._layout = read_training_input(self, X, self.modalities)
             check_lengths(len(X), y=y)
+            warn_of_order(X, {"y": y})
             self.modality_names_ = list(X.names)
             chosen = self._chosen(X.names)
             routed = self._route(params, method)
@@ -354,7 +359,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
                 for name, t in self.transformers_.items()
             }
             self._examples = {name: example_row(value) for name, value in read.items()}
-            return out
+            return X, out
 
     def _given(self) -> dict[Any, Any]:
         if isinstance(self.transformer, Mapping):
@@ -382,14 +387,14 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             )
         return {name: self.transformer.get(name, PASSTHROUGH) for name in names}
 
-    def _collect(self, data: dict[str, Any]) -> Any:
+    def _collect(self, X: MultiModalArray, data: dict[str, Any]) -> Any:
         output = output_container(self)
         for name, transformer in self.transformers_.items():
             if isinstance(transformer, str):
                 data[name] = in_frame(data[name], output)
         if self._layout.flat:
             return data["modality0"]
-        return MultiModalArray(data if self._layout.named else list(data.values()))
+        return X._with_values(data)
 
     def _input_names(self, input_features: Any) -> dict[str, list[str] | None]:
         if input_features is None:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.sklearn_compat import validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
 from ..inputs.labels import check_sample_weight, one_label_per_row
+from ..inputs.row_order import warn_of_order
 
 
 class ProbabilityMixin(ClassifierMixin):
@@ -93,6 +94,7 @@ class ProbabilityMixin(ClassifierMixin):
             classes' kind, or a weight is negative.
         """
         predicted = self.predict(X)
+        warn_of_order(X, {"y": y, "sample_weight": sample_weight})
         labels = one_label_per_row(y, len(predicted))
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(predicted))

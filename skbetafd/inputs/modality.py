@@ -16,6 +16,7 @@ from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from ..nn.features import channels_last
 from .as_numpy import FILL, as_array, as_numpy, first_no_number
 from .missing import is_null, null_rows, nulls
+from .row_order import index_of
 from .row_sources import RowView, rows_at_once, slices
 
 PAD = "pad sequences of unequal length at their end with NaN, to (n, steps, channels)"
@@ -40,6 +41,7 @@ class Modality:
 
     def __init__(self, value: Any, present: np.ndarray | None = None) -> None:
         self.value, self._present = value, present
+        self._index: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,6 +62,11 @@ class Modality:
     def column_names(self) -> list[str] | None:
         """A frame's column names, where all are strings."""
         return None
+
+    @property
+    def index(self) -> Any:
+        """The index of what was a pandas Series or is a frame, else None."""
+        return self._index
 
     def place(self, position: int) -> str:
         """Spell where an entry of a flat row lies, in the axes of the rows as they came."""
@@ -110,6 +117,7 @@ class Modality:
         new = copy(self)
         new.value = self._rows(rows)
         new._present = None if self._present is None else self._present[rows]
+        new._index = None if self._index is None else self._index[rows]
         return new
 
     def _rows(self, rows: Any) -> Any:
@@ -225,6 +233,11 @@ class FrameModality(Modality):
         """The column names, where all are strings."""
         names = list(self.value.columns)
         return names if names and all(isinstance(name, str) for name in names) else None
+
+    @property
+    def index(self) -> Any:
+        """The index of a pandas frame."""
+        return index_of(self.value)
 
     def _rows(self, rows: Any) -> Any:
         return safe_indexing(self.value, rows)
@@ -477,6 +490,7 @@ def as_modality(name: str, value: Any) -> Modality:
     TypeError, ValueError
         If the value has fewer than two axes and is no text.
     """
+    index = index_of(value)
     value = as_numpy(f"modality {name!r}", value, FILL)
     if len(getattr(value, "shape", ())) < 2:
         value = _array(name, value)
@@ -494,7 +508,9 @@ def as_modality(name: str, value: Any) -> Modality:
         raise ValueError(
             f"modality {name!r} needs rows and columns, got shape {value.shape}; {remedy}"
         )
-    return face(value)
+    modality = face(value)
+    modality._index = index
+    return modality
 
 
 def _array(name: str, value: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .modality import AbsentModality, Modality, as_modality
+from .row_order import warn_of_order
 from .row_sources import row_key
 from .torch_dataset import Items, is_dataset
 
@@ -68,6 +69,11 @@ class MultiModalArray:
         If there is no modality, or one has fewer than two dimensions or another number of rows.
     TypeError
         If `data` is neither mapping nor sequence, or a name is not a string.
+
+    Warns
+    -----
+    UserWarning
+        If pandas objects have the same index labels in another order: rows go by position.
 
     See Also
     --------
@@ -129,6 +135,8 @@ class MultiModalArray:
                     f"present names {name!r}, but the modalities are {quoted(self.names)}"
                 )
             self._faces[name] = self._faces[name].without(name, rows)
+        masks = {f"present[{name!r}]": rows for name, rows in (present or {}).items()}
+        warn_of_order(self, {f"modality {n!r}": value for n, value in entries.items()} | masks)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -243,8 +251,9 @@ class MultiModalArray:
 
     def _with_values(self, values: Mapping[str, Any]) -> Self:
         """Return a container with other arrays for some modalities."""
-        own = {name: as_modality(name, value) for name, value in values.items()}
-        return self._of(self._faces | own)
+        faces = self._faces | {name: as_modality(name, value) for name, value in values.items()}
+        _check_same_rows(faces)
+        return self._of(faces)
 
     def __repr__(self) -> str:
         parts = []

@@ -54,7 +54,7 @@ def read_training_input(
     modalities : mapping or sequence, optional
         The columns of each modality in flat input; for the other forms a claim to be checked.
     """
-    X = _container_or_table(X)
+    X = container_or_table(X)
     if isinstance(X, MultiModalArray):
         _check_given(X)
         _set_features(estimator, X)
@@ -91,7 +91,7 @@ def read_prediction_input(
     -----
     A modality given as None is absent in every row: it becomes rows of NaN.
     """
-    X = _container_or_table(X)
+    X = container_or_table(X)
     if not isinstance(X, MultiModalArray) and not hasattr(estimator, "feature_names_in_"):
         groups = from_frame(X)
         if groups is not None and layout.named and set(groups.columns) == set(layout.names):
@@ -103,7 +103,8 @@ def read_prediction_input(
     return _arranged(type(estimator).__name__, X, layout, padded)
 
 
-def _container_or_table(X: Any) -> Any:
+def container_or_table(X: Any) -> Any:
+    """Make a container of what is no flat table."""
     if isinstance(X, MultiModalArray):
         return X
     X = as_numpy("X", X, FILL)

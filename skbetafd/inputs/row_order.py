@@ -1,0 +1,69 @@
+"""Rows go by position: a warning where the index labels of pandas say otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._utils.messages import warn
+
+
+def index_of(value: Any) -> Any:
+    """Return the index of a pandas frame, Series or index; None of all else."""
+    index = getattr(value, "index", None)
+    return index if type(index).__module__.partition(".")[0] == "pandas" else None
+
+
+def _indices(X: Any) -> dict[str, Any]:
+    """Return the indices in any form of X, or None, by what has them."""
+    if hasattr(X, "_faces"):
+        return {f"modality {name!r}": modality.index for name, modality in X._faces.items()}
+    if isinstance(X, (list, tuple)):
+        X = {f"modality{i}": value for i, value in enumerate(X)}
+    if isinstance(X, Mapping):
+        return {f"modality {name!r}": index_of(value) for name, value in X.items()}
+    return {"X": index_of(X)}
+
+
+def warn_of_order(X: Any, aligned: Mapping[str, Any]) -> None:
+    """Warn of pandas objects whose index has the labels of X's in another order.
+
+    Parameters
+    ----------
+    X : container, mapping, list or frame
+        What the rows are of.
+    aligned : mapping of str to object
+        What belongs to the rows, by its name; what is not of pandas has no labels.
+
+    Warns
+    -----
+    UserWarning
+        Once, with the number of rows that differ.
+    """
+    indices = {name: index_of(value) for name, value in aligned.items()}
+    for first, index in _indices(X).items():
+        moved = [name for name, other in indices.items() if _permuted(index, other)]
+        if moved:
+            labels = indices[moved[0]]
+            n = sum(one != other for one, other in zip(index, labels, strict=True))
+            have = "have" if len(moved) > 1 else "has"
+            warn(
+                f"rows are matched by position, but {' and '.join(moved)} {have} the index labels "
+                f"of {first} in another order ({n} of {len(labels)} rows differ): select by "
+                ".loc[index of the other], or by reset_index(drop=True) where the positions are "
+                "right (guide: Data)"
+            )
+            return
+
+
+def _permuted(one: Any, other: Any) -> bool:
+    return (
+        one is not None
+        and other is not None
+        and len(one) == len(other)
+        and one.nlevels == other.nlevels
+        and not one.equals(other)
+        and one.is_unique
+        and other.is_unique
+        and bool(one.isin(other).all())
+    )
