@@ -21,7 +21,7 @@ from ..fitting.request import READ_AT_PREDICTION
 from ..inputs.categories import Levels, Row, category_rows
 from ..inputs.labels import check_sample_weight, read_targets
 from ..inputs.modality_names import modality_position
-from ..inputs.multimodal_array import MultiModalArray
+from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
 from .prediction import BetaPathMixin
@@ -84,6 +84,8 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
     -----
     VacuousAdjustmentWarning
         From `fit`, if `beta` is positive and there is no mediator.
+    UserWarning
+        From prediction, if no row has a level that fit has seen.
 
     See Also
     --------
@@ -107,7 +109,9 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
 
     each as in scikit-learn's `CategoricalNB`. The error falls as n^-½.
 
-    A level that fit has not seen falls back to the smoothed marginal, the same tables with that
+    Levels are equal by value: 1 is 1.0 and True. At prediction "1" where fit saw 1 is a TypeError,
+    and 0.1 where fit saw the float32 nearest to it, or the other way round, a ValueError. Another
+    level that fit has not seen falls back to the smoothed marginal, the same tables with that
     variable summed out: an unknown auxiliary to P_β(y | t), an unknown predominant modality to
     P(y | a), whatever β is, and both to P(y).
 
@@ -248,11 +252,29 @@ class DiscreteFrontDoorClassifier(BetaPathMixin, BaseEstimator):
 
     def _log_path(self, X: Any, betas: list[float]) -> np.ndarray:
         X = read_prediction_input(self, X, self._layout)
-        pairs = zip(self._levels, self._rows(X), strict=False)
-        cell = tuple(level.encode(rows) for level, rows in pairs)
-        seeing, doing = self._tables["seeing"][cell], self._tables[self.effect][cell]
+        rows = self._rows(X)
+        others = [name for name in X.names if name != self.predominant_]
+        t = _encoded(X, [self.predominant_], rows[0], self._levels[0])
+        a = _encoded(X, others, rows[1], self._levels[1])
+        seeing, doing = self._tables["seeing"][t, a], self._tables[self.effect][t, a]
         with np.errstate(divide="ignore"):
             return np.log([(1 - beta) * seeing + beta * doing for beta in betas])
+
+
+def _encoded(X: MultiModalArray, names: list[str], rows: list[Row], levels: Levels) -> np.ndarray:
+    """Return the level of each row of some modalities, side by side; −1 if fit has not seen it."""
+    codes = levels.encode(rows)
+    unseen = codes < 0
+    if unseen.any():
+        widths = {name: X._faces[name].width for name in names}
+        columns = [f"modality {name!r}, column {i}" for name in names for i in range(widths[name])]
+        levels.check_comparable(rows, columns)
+    if unseen.all():
+        warn(
+            f"none of {len(rows)} rows has a level of {quoted(names)} that fit has seen, "
+            f"{rows[0]!r} being the first: they are predicted without it"
+        )
+    return codes
 
 
 def _mediator_rows(mediator: Any, n_samples: int) -> list[Row]:

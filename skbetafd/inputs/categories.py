@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -85,3 +85,44 @@ class Levels:
     def encode(self, rows: list[Row]) -> np.ndarray:
         """Give each row its level's number, or −1 if it is no level."""
         return np.array([self._codes.get(row, -1) for row in rows], dtype=np.intp)
+
+    def check_comparable(self, rows: list[Row], columns: Sequence[str]) -> None:
+        """Check that entries which no level has could have been a level's; `columns` name them.
+
+        Raises
+        ------
+        TypeError
+            If an entry is of another kind than all of its column's: "1" is never 1.
+        ValueError
+            If it equals one in float32 alone: 0.1 is none of float32.
+        """
+        for position, column in enumerate(columns):
+            known = dict.fromkeys(level[position] for level in self.values)
+            kinds = {_kind(value): value for value in known}
+            rounded = {_float32(value): value for value in known}
+            for row, entry in enumerate(r[position] for r in rows):
+                if entry in known:
+                    continue
+                place = f"{column}, row {row} is {entry!r} ({type(entry).__name__})"
+                if _kind(entry) not in kinds:
+                    kind, seen = next(iter(kinds.items()))
+                    raise TypeError(
+                        f"{place}, where fit saw {seen!r} ({type(seen).__name__}): pass the dtype "
+                        f"of fit, say by astype({kind})"
+                    )
+                single = _float32(entry)
+                if single is not None and single in rounded:
+                    raise ValueError(
+                        f"{place}, where fit saw {rounded[single]!r}, equal in float32 alone: "
+                        "pass one dtype to fit and to predict, say by astype(np.float32)"
+                    )
+
+
+def _kind(entry: Any) -> str:
+    return "str" if isinstance(entry, str) else "bytes" if isinstance(entry, bytes) else "float"
+
+
+def _float32(entry: Any) -> np.float32 | None:
+    """Round a number to float32; None of a whole one, which it is in every dtype, and of text."""
+    broken = isinstance(entry, Real) and float(entry) % 1 != 0
+    return np.float32(entry) if broken else None

@@ -1,8 +1,10 @@
 import copy
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy import sparse
 from sklearn import config_context
@@ -157,6 +159,82 @@ def test_unknown_levels_fall_back_to_the_smoothed_marginal(rows):
         np.testing.assert_allclose(found[1], given_a, rtol=1e-12)
         marginal = (np.bincount(y, minlength=2) + 1) / (len(y) + 2)
         np.testing.assert_allclose(found[2], marginal, rtol=1e-12)
+
+
+def column(values, dtype=None):
+    return np.asarray(values, dtype=dtype)[:, None]
+
+
+BITS = np.arange(30) % 2
+WORDS = BITS.astype(str)
+ENUM = pl.Series(WORDS.tolist(), dtype=pl.Enum(["0", "1"]))
+SAME = {
+    "float32, float64": (column(BITS * 1.5, "f4"), column(BITS * 1.5)),
+    "integers, floats": (column(BITS), column(BITS, float)),
+    "floats, booleans": (column(BITS, float), column(BITS, bool)),
+    "integers, objects": (column(BITS, "i1"), column(BITS, object)),
+    "longer strings": (column(WORDS, "U1"), column(WORDS, "U9")),
+    "strings, pandas": (column(WORDS), pd.DataFrame({"b": pd.Series(WORDS, dtype="string")})),
+    "strings, a category": (column(WORDS), pd.DataFrame({"b": pd.Categorical(WORDS)})),
+    "strings, a polars Enum": (column(WORDS), pl.DataFrame({"b": ENUM})),
+    "nullable, integers": (pd.DataFrame({"b": pd.Series(BITS, dtype="Int64")}), column(BITS)),
+}
+OTHER = {
+    "float32, float64": (column(BITS * 0.1, "f4"), column(BITS * 0.1), ValueError, "0.1 "),
+    "float64, float32": (column(BITS * 0.1), column(BITS * 0.1, "f4"), ValueError, "0.1000000"),
+    "polars Float32, floats": (
+        pl.DataFrame({"b": pl.Series(BITS * 0.1, dtype=pl.Float32)}),
+        column(BITS * 0.1),
+        ValueError,
+        "0.1 ",
+    ),
+    "sums": (column(BITS * 0.3), column(BITS * (0.1 + 0.2)), ValueError, "0.30000000000000004"),
+    "integers, strings": (column(BITS), column(WORDS), TypeError, r"'0' \(str\).* \(int\)"),
+    "strings, integers": (column(WORDS), column(BITS), TypeError, r"0 \(int\).* \(str\)"),
+    "strings, bytes": (column(WORDS), column(WORDS, "S"), TypeError, "b'0'.*astype\\(str"),
+    "bytes, strings": (column(WORDS, "S"), column(WORDS), TypeError, "'0'.*astype\\(bytes"),
+    "strings, a category of integers": (
+        column(WORDS),
+        pd.DataFrame({"b": pd.Categorical(BITS)}),
+        TypeError,
+        r"0 \(int\)",
+    ),
+}
+
+
+def of_bits(values, predominant=0):
+    """Fit on values that tell the label, beside a modality that is the same in all rows."""
+    clf = DiscreteFrontDoorClassifier(beta=0, predominant=predominant)
+    return clf.fit({"bits": values, "same": column(0 * BITS)}, BITS)
+
+
+@pytest.mark.parametrize("predominant", ["bits", "same"])
+@pytest.mark.parametrize(("fitted", "asked"), SAME.values(), ids=SAME)
+def test_levels_are_equal_by_value_whatever_their_type(fitted, asked, predominant):
+    clf = of_bits(fitted, predominant)
+    assert clf.score({"bits": asked, "same": column(0 * BITS)}, BITS) == 1
+
+
+@pytest.mark.parametrize("predominant", ["bits", "same"])
+@pytest.mark.parametrize(("fitted", "asked", "kind", "said"), OTHER.values(), ids=OTHER)
+def test_values_that_no_level_can_equal_are_named(fitted, asked, kind, said, predominant):
+    clf = of_bits(fitted, predominant)
+    row = int(kind is ValueError)
+    place = rf"^modality 'bits', column 0, row {row} is {said}"
+    with pytest.raises(kind, match=place) as caught:
+        clf.predict({"bits": asked, "same": column(0 * BITS)})
+    (dtype,) = re.findall(r"astype\((?:np\.)?(\w+)\)", str(caught.value))
+    both = [np.asarray(values).astype(dtype) for values in (fitted, asked)]
+    clf = of_bits(both[0], predominant)  # what the message says can be done
+    assert clf.score({"bits": both[1], "same": column(0 * BITS)}, BITS) == 1
+
+
+@pytest.mark.parametrize("asked", [column(BITS + 7), column(BITS + 0.5), column(BITS * 0.1, "f2")])
+def test_levels_none_of_which_fit_has_seen_are_warned_of(asked):
+    clf = of_bits(column(BITS + 2))
+    with pytest.warns(UserWarning, match="none of 30 rows has a level of 'bits' that fit has"):
+        clf.predict({"bits": asked, "same": column(0 * BITS)})
+    clf.predict({"bits": np.where(BITS[:, None], asked, 2), "same": column(0 * BITS)})
 
 
 def test_strings_integers_and_floats_are_categories(rows):
