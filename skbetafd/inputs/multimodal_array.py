@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .missing import COMPLETE
 from .modality import AbsentModality, Modality, as_modality
 from .row_order import warn_of_order
 from .row_sources import row_key
@@ -242,6 +243,38 @@ class MultiModalArray:
         rows, then = row_key(key, self.shape)
         part = self._of({name: modality[rows] for name, modality in self._faces.items()})
         return part if then is None else np.asarray(part)[then]
+
+    def __setitem__(self, key: Any, values: Any) -> None:
+        """Set a column of the flat table; the modality becomes another array, itself unchanged."""
+        rows, column = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+        if not isinstance(column, (int, np.integer)):
+            raise TypeError(
+                "one column of the flat table can be set, as X[rows, column] = values, got "
+                f"X[{key!r}]; a new MultiModalArray holds other modalities"
+            )
+        column = np.arange(self.shape[1])[column]
+        name, place = next(item for item in self.slices.items() if column < item[1].stop)
+        modality = self._faces[name]
+        lacking = np.arange(len(self))[rows][~modality.present[rows]]
+        if lacking.size:
+            raise ValueError(
+                f"column {column}, of modality {name!r}, can't be set in row {lacking.flat[0]}, "
+                f"which lacks the modality; {COMPLETE}"
+            )
+        table = np.asarray(modality).reshape(len(self), modality.width)
+        table = table.astype(np.result_type(table, np.asarray(values)))
+        table[rows, column - place.start] = values
+        self._faces = self._faces | {name: as_modality(name, modality.like(table))}
+
+    def copy(self) -> Self:
+        """Return a container of which columns can be set, as ``X[rows, column] = values``.
+
+        Returns
+        -------
+        MultiModalArray
+            Of the same arrays; what is set in one container is set in no other.
+        """
+        return self._of(self._faces)
 
     def _of(self, faces: dict[str, Modality], named: bool | None = None) -> Self:
         new = copy(self)

@@ -3,11 +3,14 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - what it is for
-from sklearn.inspection import permutation_importance
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.inspection import PartialDependenceDisplay, partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -27,7 +30,7 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbetafd import MultiModalArray, PerModality
 
@@ -273,3 +276,99 @@ def test_containers_of_frames_go_through_a_search(modalities, y, quick):
     names = search.best_estimator_.feature_names_in_
     assert list(names) == [*(f"audio__{c}" for c in "abcd"), *(f"video__{c}" for c in "xyz")]
     assert search.predict(frames).shape == y.shape
+
+
+def words(y):
+    return np.array([f"a {label} of some kind" for label in y], dtype=object)
+
+
+def on_columns(audio):
+    """Two modalities, the second a frame of several kinds of column."""
+    mood = pd.Categorical(np.resize(["calm", "loud", "odd"], len(audio)))
+    frame = pd.DataFrame({"level": audio[:, 0], "mood": mood, "count": np.arange(len(audio))})
+    return MultiModalArray({"audio": audio, "scene": frame})
+
+
+CHANGED = {
+    "arrays": lambda m: m,
+    "a picture": lambda m: m | {"audio": m["audio"].reshape(-1, 2, 2)},
+    "single precision": lambda m: {name: array.astype(np.float32) for name, array in m.items()},
+    "integers": lambda m: m | {"audio": (8 * m["audio"]).astype(np.int8)},
+    "sparse": lambda m: m | {"audio": sparse.csr_array(m["audio"] * (m["audio"] > 0))},
+    "pandas": lambda m: {name: pd.DataFrame(a).add_prefix("c") for name, a in m.items()},
+    "polars": lambda m: {name: pl.DataFrame(array) for name, array in m.items()},
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.parametrize("make", CHANGED.values(), ids=CHANGED)
+def test_partial_dependence_on_the_container_is_that_of_the_flat_array(make, modalities, y, quick):
+    X = MultiModalArray(make(modalities))
+    before = np.asarray(X).copy()
+    flat = before.astype(float)
+    for model in (quick().fit(X, y), logistic().fit(X, y)):
+        for features in ([0], [6], [(3, 4)]):
+            one, two = (
+                partial_dependence(model, form, features, grid_resolution=3, kind="both")
+                for form in (X, flat)
+            )
+            assert_allclose(one["average"], two["average"], atol=1e-6)
+            assert_allclose(one["individual"], two["individual"], atol=1e-6)
+    assert_array_equal(np.asarray(X), before)
+
+
+def test_partial_dependence_reaches_text_and_frames_through_their_transformers(
+    modalities, y, quick
+):
+    audio = modalities["audio"]
+    X = MultiModalArray({"audio": audio, "text": words(y)})
+    model = make_pipeline(PerModality({"text": TfidfVectorizer()}), quick(max_epochs=20)).fit(X, y)
+    found = partial_dependence(model, X, [4], categorical_features=[4])
+    (values,) = found["grid_values"]
+    for word, average in zip(values, found["average"].T, strict=True):
+        all_alike = {"audio": audio, "text": [word] * len(y)}
+        assert_allclose(average, model.predict_proba(all_alike).mean(axis=0), atol=1e-6)
+    X = on_columns(audio)
+    columns = make_column_transformer(
+        (StandardScaler(), ["level", "count"]), (OneHotEncoder(), ["mood"])
+    )
+    model = make_pipeline(PerModality({"scene": columns}), quick()).fit(X, y)
+    found = partial_dependence(model, X, [5], categorical_features=[5])
+    for mood, average in zip(["calm", "loud", "odd"], found["average"].T, strict=True):
+        all_alike = {"audio": audio, "scene": X["scene"].assign(mood=mood)}
+        assert_allclose(average, model.predict_proba(all_alike).mean(axis=0), atol=1e-6)
+
+
+def test_a_plot_of_partial_dependence_takes_the_container(X, y, quick):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    display = PartialDependenceDisplay.from_estimator(
+        quick().fit(X, y), X, [0, (1, 5)], target="bird", grid_resolution=3
+    )
+    assert display.axes_.shape == (1, 2)
+    plt.close(display.figure_)
+
+
+def test_a_column_is_set_in_one_container_and_in_no_array(X, modalities):
+    other = X.copy()
+    other[[1, -1], 5] = [7.5, 8.5]
+    other[0, -7] = 2
+    expected = np.hstack(list(modalities.values()))
+    assert_array_equal(np.asarray(X), expected)
+    expected[[1, -1], 5] = [7.5, 8.5]
+    expected[0, 0] = 2
+    assert_array_equal(np.asarray(other), expected)
+    assert other["audio"].shape == modalities["audio"].shape
+
+
+def test_what_can_not_be_set_is_an_error_that_names_it(modalities):
+    gaps = modalities["video"].copy()
+    gaps[8] = np.nan
+    X = MultiModalArray({"audio": modalities["audio"], "video": gaps})
+    with pytest.raises(ValueError, match=r"column 6, of modality 'video', .* row 8, which lacks"):
+        X[:, 6] = 1.0
+    X[:8, 6] = 1.0
+    with pytest.raises(IndexError, match="99"):
+        X[:, 99] = 1.0
+    for key in ("audio", 0, slice(2), (0, [1, 2]), (0, slice(2))):
+        with pytest.raises(TypeError, match="one column of the flat table"):
+            X[key] = 1.0
