@@ -27,11 +27,12 @@ clf = skbetafd.FrontDoorMultiModalClassifier(max_epochs=10, random_state=0)
 clf.fit(X_train, y[train])
 
 # %%
-# The inputs of the model are the modalities by name, in float32.
+# The inputs of the model are the modalities by name, in float32; ``input_feed`` makes them of
+# whatever ``predict`` takes.
 path = Path(tempfile.mkdtemp()) / "digits.onnx"
 clf.to_onnx(path, beta=0.5)
 session = onnxruntime.InferenceSession(path)
-rows = {name: np.asarray(value, dtype=np.float32) for name, value in X_test.items()}
+rows = clf.input_feed(X_test)
 proba, label = session.run(["probabilities", "label"], rows)
 print({name: value.shape for name, value in rows.items()})
 print(session.get_modelmeta().custom_metadata_map)

@@ -84,7 +84,7 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
     transformer, so that supervised ones work, and metadata to those that request it (`fit`).
 
     A row in which every entry of a modality is null (NaN, None, NaT, pandas.NA, polars' null)
-    lacks the modality: no transformer sees it, and it stays null in what comes back (NaN throughout
+    lacks the modality: no transformer sees it, and it stays null in what comes back (one stored NaN
     in a sparse matrix). In a frame of one column that is every null. A row with some nulls is
     handed to the transformer, to impute or to encode. A store or the items of a Dataset are read
     whole for a transformer; what passes through stays where it is.

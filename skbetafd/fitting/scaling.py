@@ -78,11 +78,11 @@ class Moments(NamedTuple):
         """Return ``(rows - mean) / scale`` of float rows that have been checked.
 
         The checks of scikit-learn's StandardScaler change the warning filters for a moment, which
-        all threads share, and cost more than the arithmetic of a few rows.
+        all threads share, and cost more than the arithmetic of a few rows. A mean in float32 would
+        move all rows of a large mean and a small scale.
         """
-        out = rows - self.mean.astype(rows.dtype)
-        out /= self.scale.astype(rows.dtype)
-        return out
+        out = np.subtract(rows, self.mean, out=np.empty_like(rows), casting="same_kind")
+        return np.divide(out, self.scale, out=out, casting="same_kind")
 
 
 @dataclass(frozen=True, eq=False)

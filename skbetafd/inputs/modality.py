@@ -133,6 +133,13 @@ class Modality:
         """Return what is stored as an array that has been read."""
         return self
 
+    def as_sparse(self) -> Modality:
+        """Return numbers in memory as a CSR matrix; objects and stores as they are."""
+        if self.streamed or self.dtype.kind not in "biuf":
+            return self
+        flat = np.asarray(self).reshape(len(self), -1)
+        return SparseModality(sparse.csr_array(_as_floats(flat)))
+
     def slices(self) -> list[slice]:
         """Cut the rows into slices that are scaled or encoded at once."""
         return slices(len(self), rows_at_once(self.width)) if self.streamed else slices(len(self))

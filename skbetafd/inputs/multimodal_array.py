@@ -38,7 +38,8 @@ class MultiModalArray:
         ``modality1``, … and count as unnamed. A row that is all NaN (in a frame, an array of
         objects or a sparse matrix: all null) in a modality lacks that modality. Of a sparse row
         the stored entries count: one that stores nothing is a row of zeros and is there, one that
-        stores NaN and nothing else is missing.
+        stores NaN and nothing else is missing. An estimator that was fitted on a sparse modality
+        reads dense rows of it so too: NaN beside zeros alone is missing.
     present : mapping of str to array-like of shape (n_samples,), bool, optional
         Where a modality is present; the other rows of it become null, in a copy: NaN in numbers,
         None in strings and objects, what the library has for it in a frame, one stored NaN in a

@@ -31,6 +31,8 @@ class Layout:
     """Column names within each modality that was a frame."""
     flat: bool
     """Whether fit saw one flat table that names no modalities."""
+    sparse: tuple[str, ...] = ()
+    """The modalities that came as sparse matrices, whose missing rows hold one NaN beside zeros."""
 
     @property
     def slices(self) -> dict[str, slice | np.ndarray]:
@@ -188,6 +190,7 @@ def _layout(X: MultiModalArray, columns: dict[str, np.ndarray], *, flat: bool) -
         columns=dict(zip(X.names, columns.values(), strict=True)),
         feature_names={name: modality.column_names for name, modality in X._faces.items()},
         flat=flat,
+        sparse=tuple(name for name, modality in X._faces.items() if modality.sparse),
     )
 
 
@@ -217,6 +220,8 @@ def _arranged(
     for name, shape in zip(layout.names, layout.shapes, strict=True):
         arranged[name] = _as_fitted(owner, name, found[name], shape, padded=name in padded)
         _check_columns(name, arranged[name].column_names, layout.feature_names[name])
+        if name in layout.sparse:
+            arranged[name] = arranged[name].as_sparse()
     return X._of(arranged, named=layout.named)
 
 

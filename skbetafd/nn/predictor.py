@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 from .adjustment import ReferenceSet, log_proba_doing, log_proba_partial, mix
 from .front_door_network import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork, mediated_log_proba
+
+NO_LABEL = torch.iinfo(torch.int64).min
+"""The label of a row that no prediction is for: no class's, and no position in a list."""
 
 
 class Standardisation(nn.Module):
@@ -21,6 +25,8 @@ class Standardisation(nn.Module):
         None each for rows that are read as they are.
     components : Tensor of shape (n_components, width) or None
         What the standardised rows are projected on.
+    sparse : bool, default=False
+        Whether a row that lacks the modality may hold zeros beside NaN, as a sparse one does.
     """
 
     mean: Tensor | None
@@ -28,22 +34,30 @@ class Standardisation(nn.Module):
     components: Tensor | None
 
     def __init__(
-        self, mean: Tensor | None, scale: Tensor | None, components: Tensor | None
+        self,
+        mean: Tensor | None,
+        scale: Tensor | None,
+        components: Tensor | None,
+        sparse: bool = False,
     ) -> None:
         super().__init__()
+        self.sparse = sparse
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
         self.register_buffer("components", components)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale rows (n, width) to float32; what is NaN becomes 0."""
+    def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Scale and cast rows (n, width), NaN to 0; and tell which lack the modality, (n,)."""
+        null = x.isnan()
+        blank = null | (x == 0) if self.sparse else null
+        lacking = null.any(1) & blank.all(1)
         x = x.double()
         if self.mean is not None and self.scale is not None:
             x = (x - self.mean) / self.scale
         if self.components is not None:
-            x = x @ self.components.T
-        x = x.float()
-        return torch.where(x.isnan(), torch.zeros_like(x), x)
+            x = x @ self.components.T.double()
+        x = x.to(dtype)
+        return torch.where(x.isnan(), torch.zeros_like(x), x), lacking
 
 
 class MemberPredictor(nn.Module):
@@ -112,6 +126,8 @@ class AdjustedPredictor(nn.Module):
         What stands for each class in the output.
     order : sequence of int
         Positions of the modalities, the predominant first.
+    largest : float
+        A row with a larger value, or a NaN where it has the modality, is not predicted.
     """
 
     labels: Tensor
@@ -122,10 +138,11 @@ class AdjustedPredictor(nn.Module):
         members: Sequence[MemberPredictor],
         labels: Tensor,
         order: Sequence[int],
+        largest: float,
     ) -> None:
         super().__init__()
         self.scalers, self.members = nn.ModuleList(scalers), nn.ModuleList(members)
-        self.order = list(order)
+        self.order, self.largest = list(order), largest
         self.register_buffer("labels", labels)
 
     def forward(self, *modalities: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,24 +150,28 @@ class AdjustedPredictor(nn.Module):
 
         Parameters
         ----------
-        *modalities : Tensor of shape (n, ...), float32
+        *modalities : Tensor of shape (n, ...), float32 or float64
             Raw rows of each modality in their own shape; a row of NaN lacks the modality.
 
         Returns
         -------
-        probabilities : Tensor of shape (n, n_classes), float32
-            NaN in a row that has no modality, or lacks one with an observed mediator.
+        probabilities : Tensor of shape (n, n_classes)
+            In the dtype of the networks. NaN in a row that `predict_proba` would refuse: one that
+            has no modality, or lacks one with an observed mediator, or holds NaN beside numbers.
         label : Tensor of shape (n,), int64
+            The least int64 where probabilities are NaN.
         """
+        network: Any = self.members[0].network
+        dtype = network.head.out.weight.dtype
         rows = [x.flatten(1) for x in modalities]
-        having = torch.stack([(~x.isnan()).any(1) for x in rows], dim=1)
-        broken = torch.stack([x.isnan().any(1) for x in rows], dim=1) & having
-        present = having[:, self.order].float()
-        xs = [scaler(x) for scaler, x in zip(self.scalers, rows, strict=True)]
+        parts = [scaler(x, dtype) for scaler, x in zip(self.scalers, rows, strict=True)]
+        xs, lacking = [x for x, _ in parts], torch.stack([lacks for _, lacks in parts], dim=1)
+        sound = torch.stack([(x.abs() <= self.largest).all(1) for x in rows], dim=1)
+        present = (~lacking[:, self.order]).to(dtype)
         proba = torch.stack([member(xs, present).exp() for member in self.members]).mean(0)
         proba = proba / proba.sum(1, keepdim=True)
-        usable = having.any(1) & ~broken.any(1)
-        if isinstance(self.members[0].network, MediatorNetwork):
-            usable = usable & having.all(1)
+        too_few = lacking.any(1) if isinstance(network, MediatorNetwork) else lacking.all(1)
+        usable = (sound | lacking).all(1) & ~too_few
         proba = torch.where(usable[:, None], proba, torch.full_like(proba, torch.nan))
-        return proba, self.labels[proba.argmax(1)]
+        label = self.labels[proba.argmax(1)]
+        return proba, torch.where(proba.isnan().any(1), torch.full_like(label, NO_LABEL), label)

@@ -16,20 +16,28 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils.files import checked_target, whole_file
-from .._utils.messages import needing, without_warnings
-from .._utils.sklearn_compat import validate_parameters
+from .._utils.messages import needing, warn, without_warnings
+from .._utils.sklearn_compat import StrOptions, validate_parameters
 from ..fitting.request import READ_AT_PREDICTION
 from ..fitting.scaling import ModalityScaler
+from ..inputs.modality import Modality
+from ..inputs.numeric import LARGEST
 from ..nn.adjustment import ReferenceSet
+from ..nn.mediator import MediatorNetwork
 from ..nn.predictor import AdjustedPredictor, MemberPredictor, Standardisation
 from ..nn.torch_modes import predicting, without_autocast
 
 OUTPUTS = ("probabilities", "label")
 INNER = "inner::"
+INPUT_DTYPE: dict[str, list[Any]] = {"input_dtype": [StrOptions({"float32", "float64"})]}
+
+LARGEST_ROUNDING = 1.5e-5
+"""In standard deviations, of what float32 makes of rows. Probabilities move by about two thirds of
+it: more would be seen beside the 1e-5 to which an exported predictor agrees."""
 
 
 class ExportMixin:
-    """Adds `to_torch` and `to_onnx` to the front-door classifiers."""
+    """Adds `to_torch`, `to_onnx` and `input_feed` to the front-door classifiers."""
 
     def to_torch(self, beta: float | None = None) -> AdjustedPredictor:
         """Give the predictor as one torch module: standardisation, members, references and β.
@@ -43,18 +51,30 @@ class ExportMixin:
         -------
         AdjustedPredictor
             On the CPU, in evaluation mode, float32 (also of a float64 fit). Its inputs are the
-            modalities in order, each (n, ...) float32 in its own row shape; its outputs class
-            probabilities (n, n_classes) and labels (n,) int64: the label itself where labels are
-            integers, else its position in ``classes_``. A row of NaN lacks the modality, and
-            predicts as in the library; one that lacks all (or any, with an observed mediator), or
-            has a single NaN, gets probabilities of NaN. All rows are predicted at once: pass some
-            thousand at most.
+            modalities in order, each (n, ...) float32 or float64 in its own row shape; its outputs
+            class probabilities (n, n_classes) and labels (n,) int64: the label itself where labels
+            are integers, else its position in ``classes_``. A row of NaN (of a sparse modality: of
+            NaN and zeros, as a missing row is when it is made dense) lacks the modality, and
+            predicts as in the library. A row that `predict_proba` would refuse, as it lacks all
+            modalities (or any, with an observed mediator), or has NaN or infinity beside numbers,
+            gets probabilities of NaN and the least int64 for a label. All rows are predicted at
+            once: pass some thousand at most. ``.double()`` makes it compute in float64.
 
         Raises
         ------
         ValueError
             If a modality is read by "sequence" or by a frozen module of the user's, which the
             module can't hold; or β is outside [0, 1].
+
+        Warns
+        -----
+        UserWarning
+            If float32 can't hold the rows of a modality, whose mean is large beside its scale:
+            they are to be given in float64.
+
+        See Also
+        --------
+        input_feed : Rows in the form in which the module reads them.
 
         Examples
         --------
@@ -63,17 +83,25 @@ class ExportMixin:
         >>> import torch
         >>> data = make_confounded_modalities(200, random_state=0)
         >>> clf = FrontDoorMultiModalClassifier(max_epochs=2, random_state=0).fit(data.X, data.y)
-        >>> rows = [torch.tensor(x, dtype=torch.float32) for x in data.X.values()]
+        >>> rows = map(torch.from_numpy, clf.input_feed(data.X).values())
         >>> probabilities, label = clf.to_torch(beta=0.5)(*rows)
         >>> tuple(probabilities.shape), tuple(label.shape)
         ((200, 4), (200,))
         """
+        predictor = self._adjusted_predictor(beta)
+        self._warn_of_rounding("give the module float64 rows")
+        return predictor
+
+    def _adjusted_predictor(self, beta: float | None) -> AdjustedPredictor:
         check_is_fitted(self)
         own: Any = self
         beta = own.beta if beta is None else beta
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
-        scalers = [_standardisation(name, e.kind, scaler) for name, e, scaler in named]
+        scalers = [
+            _standardisation(name, e.kind, scaler, sparse=name in own._layout.sparse)
+            for name, e, scaler in named
+        ]
         with torch.inference_mode(False), predicting():
             members = [
                 MemberPredictor(
@@ -84,15 +112,67 @@ class ExportMixin:
                 )
                 for member in own.members_
             ]
-            order = own.module_.order
-            return AdjustedPredictor(scalers, members, _labels(own.classes_), order).eval()
+            labels, order = _labels(own.classes_), own.module_.order
+            return AdjustedPredictor(scalers, members, labels, order, LARGEST["float32"]).eval()
 
-    def to_onnx(self, path: str | os.PathLike[str], beta: float | None = None) -> None:
+    def input_feed(self, X: Any, input_dtype: str = "float32") -> dict[str, np.ndarray]:
+        """Return rows as the exported predictor reads them, checked as by `predict`.
+
+        It is the ``input_feed`` of ONNX Runtime's ``InferenceSession.run``, and its values, as
+        tensors, are the arguments of the module of `to_torch`.
+
+        Parameters
+        ----------
+        X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
+            Rows, in any of the forms that `fit` takes. Of a Pipeline that ends in this classifier,
+            what its other steps make of the rows: ``pipeline[:-1].transform(X)``.
+        input_dtype : {"float32", "float64"}, default="float32"
+            As in `to_onnx`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples, ...)
+            Copies of the modalities, dense, under their names and in the order of fit; NaN in the
+            rows that lack one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the modality, row and column that can't be read, as in `predict`; or the
+            modality that would be too large when dense.
+
+        Examples
+        --------
+        >>> from skbetafd import FrontDoorMultiModalClassifier
+        >>> from skbetafd.datasets import make_confounded_modalities
+        >>> data = make_confounded_modalities(200, random_state=0)
+        >>> clf = FrontDoorMultiModalClassifier(max_epochs=2, random_state=0).fit(data.X, data.y)
+        >>> {name: (x.shape, str(x.dtype)) for name, x in clf.input_feed(data.X[:5]).items()}
+        {'t': ((5, 32), 'float32'), 'a': ((5, 16), 'float32')}
+        """
+        check_is_fitted(self)
+        own: Any = self
+        validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
+        mediated = isinstance(own.module_, MediatorNetwork)
+        dense = own._read(X, mediated=mediated, dtype="float32").dense()
+        shapes = dict(zip(own.modality_names_, own._layout.shapes, strict=True))
+        return {
+            name: np.array(rows, dtype=input_dtype).reshape(-1, *shapes[name])
+            for name, rows in dense.items()
+        }
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        beta: float | None = None,
+        input_dtype: str = "float32",
+    ) -> None:
         """Write the predictor as an ONNX model, which needs neither torch nor this library.
 
-        Its inputs have the names of the modalities and their own row shapes, float32 (dense, where
-        a modality was sparse), with any number of rows; its outputs are "probabilities"
-        (n, n_classes) and "label" (n,), as those of `to_torch` are, missing modalities included.
+        Its inputs have the names of the modalities and their own row shapes (dense, where a
+        modality was sparse), with any number of rows, and are what `input_feed` returns; its
+        outputs are "probabilities" (n, n_classes) and "label" (n,), as those of `to_torch` are,
+        missing modalities included.
         The metadata hold, as JSON, "classes" and "modalities", and "beta", "effect" and
         "skbetafd", the library's version. Labels that are no integers, or are beyond int64, come
         as positions in "classes".
@@ -105,6 +185,8 @@ class ExportMixin:
             replaced, not written through.
         beta : float in [0, 1], default=None
             The β of the model; None is the estimator's.
+        input_dtype : {"float32", "float64"}, default="float32"
+            Of the inputs. The standardisation computes in float64, the networks in float32.
 
         Raises
         ------
@@ -118,16 +200,25 @@ class ExportMixin:
             If `path` is no path.
         OSError
             If the file can't be written; an earlier one is intact then.
+
+        Warns
+        -----
+        UserWarning
+            If the inputs are float32, which can't hold the rows of a modality whose mean is large
+            beside its scale.
         """
         onnx = _onnx()
-        predictor = self.to_torch(beta)
-        checked_target(path)  # the export takes seconds
         own: Any = self
+        validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
+        predictor = self._adjusted_predictor(beta)
+        checked_target(path)  # the export takes seconds
         classes = _as_json(own.classes_)
         for name in own.modality_names_:
             if name in ("", *OUTPUTS) or name.startswith(INNER):
                 raise ValueError(f"modality {name!r} has the name of an output or inner value")
-        model = _exported(predictor, own.modality_names_, own._layout.shapes)
+        if input_dtype == "float32":
+            self._warn_of_rounding("pass input_dtype='float64' to to_onnx and to input_feed")
+        model = _exported(predictor, own.modality_names_, own._layout.shapes, input_dtype)
         metadata = {
             "classes": classes,
             "modalities": json.dumps(own.modality_names_),
@@ -140,6 +231,33 @@ class ExportMixin:
         with whole_file(path) as file:
             file.write(model.SerializeToString())
 
+    def _warn_of_rounding(self, remedy: str) -> None:
+        """Warn where float32 rows are not what was fitted, naming the worst modality and column."""
+        own: Any = self
+        errors = [_rounding(scaler) for scaler in own._scalers]
+        worst = int(np.argmax([error.max() for error in errors]))
+        column = int(errors[worst].argmax())
+        error = float(errors[worst][column])
+        if error <= LARGEST_ROUNDING:
+            return
+        name, moments = own.modality_names_[worst], own._scalers[worst].moments
+        row = Modality(np.empty((1, *own._layout.shapes[worst])))
+        warn(
+            f"float32 rounds the rows of modality {name!r} by up to {error:.2g} standard "
+            f"deviations in {row.place(column)}, whose mean is {moments.mean[column]:.3g} and "
+            f"whose scale is {moments.scale[column]:.3g}: {remedy} (guide: Saving and deploying)"
+        )
+
+
+def _rounding(scaler: ModalityScaler) -> np.ndarray:
+    """By how many scales float32 moves rows that lie a scale beyond the mean, (width,)."""
+    if scaler.moments is None:
+        return np.zeros(1)
+    mean, scale = np.abs(scaler.moments.mean), scaler.moments.scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = np.spacing((mean + scale).astype(np.float32)).astype(np.float64)
+    return np.nan_to_num(step / 2 / scale, nan=np.inf)
+
 
 def _onnx() -> Any:
     with needing("export", "to_onnx needs onnx and onnxscript"):
@@ -150,7 +268,9 @@ def _onnx() -> Any:
     return onnx
 
 
-def _standardisation(name: str, kind: str, scaler: ModalityScaler) -> Standardisation:
+def _standardisation(
+    name: str, kind: str, scaler: ModalityScaler, *, sparse: bool
+) -> Standardisation:
     if kind == "sequence":
         raise ValueError(
             f"modality {name!r} is read by 'sequence', a network over steps of varying number, "
@@ -162,10 +282,10 @@ def _standardisation(name: str, kind: str, scaler: ModalityScaler) -> Standardis
             "module by itself, and fit on its features"
         )
     if scaler.moments is None:
-        return Standardisation(None, None, None)
+        return Standardisation(None, None, None, sparse)
     components = None if scaler.components is None else torch.tensor(scaler.components)
     mean, scale = torch.tensor(scaler.moments.mean), torch.tensor(scaler.moments.scale)
-    return Standardisation(mean, scale, components)
+    return Standardisation(mean, scale, components, sparse)
 
 
 def _labels(classes: np.ndarray) -> torch.Tensor:
@@ -186,8 +306,8 @@ def _as_json(classes: np.ndarray) -> str:
         ) from error
 
 
-def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any) -> Any:
-    rows = tuple(torch.zeros(3, *shape) for shape in shapes)
+def _exported(predictor: AdjustedPredictor, names: list[str], shapes: Any, input_dtype: str) -> Any:
+    rows = tuple(torch.zeros(3, *shape, dtype=getattr(torch, input_dtype)) for shape in shapes)
     batch = torch.export.Dim("batch")
     with _quiet(), without_autocast():
         program = torch.onnx.export(

@@ -161,6 +161,7 @@ def _layout(found: dict[str, Any]) -> Layout:
         columns=dict(zip(names, columns, strict=True)),
         feature_names=dict(zip(names, words, strict=True)),
         flat=bool(found["flat"]),
+        sparse=tuple(name for name in names if name in found.get("sparse", ())),
     )
 
 

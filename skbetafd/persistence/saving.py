@@ -122,6 +122,8 @@ def described(estimator: Any) -> tuple[dict[str, Any], list[str]]:
             "columns": [columns.tolist() for columns in layout.columns.values()],
             "feature_names": [layout.feature_names[name] for name in layout.names],
             "flat": layout.flat,
+            # earlier files have none
+            **({"sparse": list(layout.sparse)} if layout.sparse else {}),
         },
         "feature_names": None if names is None else [str(name) for name in names],
         "predominant": estimator.predominant_,

@@ -203,6 +203,7 @@ def _of_classifiers():
             yield f"{name}.{method}", (done, {**rows, "betas": BETAS})
         yield f"{name}.codes", (done, rows)
         yield f"{name}.save", (done, {"path": "model.safetensors"})
+        yield f"{name}.input_feed", (done, rows)
         yield f"{name}.to_torch", (done, {"beta": 1})
         yield f"{name}.to_onnx", (done, {"path": "model.onnx"})
 

@@ -256,6 +256,14 @@ FILES = [
         f"{FRONT_DOOR}.to_onnx",
         ({"path": "no/model"}, FileNotFoundError, "'no/model'"),
         ({"beta": 2}, InvalidParameterError, "'beta'", "2"),
+        ({"input_dtype": "half"}, InvalidParameterError, "'input_dtype'", "'half'", "'float64'"),
+        (UNFITTED, NotFittedError, FRONT_DOOR),
+    ),
+    *of(
+        f"{FRONT_DOOR}.input_feed",
+        ({"input_dtype": np.float32}, InvalidParameterError, "'input_dtype'", "float32"),
+        ({"X": video(changed(VIDEO, (7, 2), np.nan))}, ValueError, "'video'", "row 7, column 2"),
+        ({"X": [AUDIO]}, ValueError, "1 modalities", "2"),
         (UNFITTED, NotFittedError, FRONT_DOOR),
     ),
     *of(
@@ -266,6 +274,7 @@ FILES = [
     *of(f"{SEARCH}.save", ({"path": "no/model"}, FileNotFoundError, "'no/model'")),
     *of(f"{SEARCH}.to_torch", ({"beta": -1}, InvalidParameterError, "'beta'", "-1", SEARCH)),
     *of(f"{SEARCH}.to_onnx", ({"self": Made(search)}, NotFittedError, SEARCH)),
+    *of(f"{SEARCH}.input_feed", ({"X": [AUDIO]}, ValueError, "1 modalities", SEARCH)),
     *of(
         "load",
         ({"path": "no.safetensors"}, FileNotFoundError, "no.safetensors"),

@@ -110,6 +110,11 @@ def test_every_kind_of_rows_comes_back(changed, quick, modalities, y, tmp_path):
     for one in (clf, back):
         one.partial_fit(X, y)
     assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
+    if changed is words:
+        dense = X["words"].toarray()
+        dense[3], dense[3, 1] = 0, np.nan  # missing, as a sparse row that stores NaN alone
+        X = {**X, "words": dense}
+        assert np.array_equal(back.predict_proba(X), clf.predict_proba(X))
     if changed is frame:
         assert back.feature_names_in_.tolist() == X.columns.tolist()
         with pytest.raises(ValueError, match="feature names should match"):
