@@ -17,15 +17,21 @@ LEAVE_OUT = "leave those rows out of every argument"
 
 
 def as_numpy(name: str, value: Any, remedy: str = LEAVE_OUT) -> Any:
-    """Return a tensor as an array, without its gradient, and anything else as it is.
+    """Return a tensor as an array, what pyarrow has as pandas', and anything else as it is.
 
     Raises
     ------
     TypeError
-        If NumPy has no such tensor: it is sparse, say, or of bfloat16.
+        If it is not computed, as a polars LazyFrame or a Dask DataFrame, or NumPy has no such
+        tensor: it is sparse, say, or of bfloat16.
     ValueError
         If it is a masked array with something masked, for which there is the `remedy`.
     """
+    if type(value).__module__.startswith("pyarrow."):
+        return value.to_pandas()
+    for kind, method in (("LazyFrame", "collect"), ("DataFrame", "compute")):
+        if type(value).__name__ == kind and hasattr(value, method):
+            raise TypeError(f"{name} is a {kind} that is not computed: pass its .{method}()")
     if isinstance(value, torch.Tensor):
         try:
             return value.detach().cpu().numpy()
@@ -75,8 +81,10 @@ def as_array(value: Any) -> np.ndarray:
 def first_no_number(column: np.ndarray) -> int | None:
     """Return the first row of a column (n,) whose cell is neither a real number nor missing.
 
-    A column of text, dates or complex numbers has none but these.
+    A column of text, dates, complex numbers or arrays has none but these.
     """
+    if column.ndim > 1:
+        return 0
     if column.dtype.kind in "biuf":
         return None
     if column.dtype.kind != "O":

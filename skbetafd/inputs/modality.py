@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from ..nn.features import channels_last
 from .as_numpy import FILL, as_array, as_numpy, first_no_number
@@ -260,9 +261,14 @@ class FrameModality(Modality):
         return np.asarray(np.all(nulls, axis=0))
 
     def floats(self) -> Modality:
-        """As of an array, but columns may differ, and a nullable one holds objects."""
-        precisions = [np.float64, np.float32]
-        return Modality(check_array(self.value, dtype=precisions, ensure_all_finite=False))
+        """As of an array, but columns may differ; a CSR matrix where pandas has all sparse."""
+        frame, dtypes = self.value, list(self.value.dtypes)
+        if all(hasattr(dtype, "fill_value") for dtype in dtypes):
+            zeros = type(dtypes[0])(np.float64, 0.0)
+            return face(frame.astype(zeros).sparse.to_coo()).with_present(self.present).floats()
+        with without_warnings(UserWarning, "pandas.DataFrame with sparse columns"):
+            precisions = [np.float64, np.float32]
+            return Modality(check_array(frame, dtype=precisions, ensure_all_finite=False))
 
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """As of an array, column by column, with the dtype that the frame's library has."""
@@ -499,6 +505,11 @@ def as_modality(name: str, value: Any) -> Modality:
     """
     index = index_of(value)
     value = as_numpy(f"modality {name!r}", value, FILL)
+    if any(isinstance(n, float) for n in getattr(value, "shape", ())):
+        raise ValueError(
+            f"modality {name!r} has rows that were not counted, its shape is {value.shape}: pass "
+            "its .compute_chunk_sizes()"
+        )
     if len(getattr(value, "shape", ())) < 2:
         value = _array(name, value)
     if value.shape == ():

@@ -27,7 +27,9 @@ DURATIONS = (
 )
 TIMES = "hand times of day on as numbers, say the hours since midnight (guide: Data)"
 LISTS = "np.stack makes an array of a column of equal lengths, which can be a modality of its own"
-OTHER = "argument must be a string or a number, of which an encoder in PerModality takes strings"
+OTHER = (
+    "argument must be a real number, or a string or a number that an encoder in PerModality takes"
+)
 ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
 INFINITE = "replace it by a finite number, or by NaN and impute that"

@@ -1,5 +1,6 @@
 """What a cell is: text, a number or missing, alike in every container."""
 
+from datetime import time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import OneHotEncoder
 
@@ -217,3 +219,164 @@ def test_numbers_are_the_same_numbers_in_every_column(form, fit):
 def test_a_row_of_objects_without_a_number_lacks_the_modality(form, null, fit):
     expected = fit(np.array([1.0, np.nan, 0.0] * 40)[:, None])
     assert_array_equal(fit(form([True, null, False] * 40)), expected)
+
+
+# durations, times, lists: the remedy in the message is what works
+
+ODD = {
+    "durations": (
+        column(pd.to_timedelta(COUNTS, unit="D")),
+        "total_seconds",
+        lambda table: table["code"].dt.total_seconds(),
+    ),
+    "polars durations": (
+        polars([timedelta(n) for n in COUNTS]),
+        "total_seconds",
+        lambda table: table["code"].dt.total_seconds(),
+    ),
+    "an array of durations": (
+        np.array(COUNTS, dtype="m8[h]")[:, None],
+        "timedelta64",
+        lambda table: table[:, 0] / np.timedelta64(1, "s"),
+    ),
+    "times": (
+        column([time(n) for n in COUNTS]),
+        "hours since midnight",
+        lambda table: table["code"].map(lambda when: when.hour + when.minute / 60),
+    ),
+    "polars times": (
+        polars([time(n) for n in COUNTS]),
+        "hours since midnight",
+        lambda table: table["code"].dt.hour() + table["code"].dt.minute() / 60,
+    ),
+    "lists": (
+        column([[n, n] for n in COUNTS]),
+        "np.stack",
+        lambda table: np.stack(table["code"]),
+    ),
+    "polars lists": (
+        polars([[n, n] for n in COUNTS]),
+        "np.stack",
+        lambda table: np.stack(table["code"]),
+    ),
+    "polars arrays": (
+        polars([[n, n] for n in COUNTS], pl.Array(pl.Int64, 2)),
+        "np.stack",
+        lambda table: np.stack(table["code"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+def test_cells_of_other_kinds_are_refused_with_a_remedy_that_works(form, fit):
+    table, remedy, mended = ODD[form]
+    with pytest.raises(ValueError, match=rf"'further' holds .* at row 0, column 0.*{remedy}"):
+        fit(table)
+    fit(np.asarray(mended(table), dtype=float).reshape(N, -1))
+
+
+def test_a_column_of_a_flat_frame_is_named_as_its_modality_has_it(y, quick):
+    when = pd.to_timedelta(COUNTS, unit="D")
+    frame = pd.DataFrame({"a__t": when, "v__x": COUNTS, "v__t": np.arange(N)})
+    with pytest.raises(ValueError, match=r"'a' holds timedelta64.*\('t'\)"):
+        quick().fit(frame, y)
+    frame["a__t"] = frame["a__t"].dt.total_seconds()
+    quick(max_epochs=1).fit(frame, y)
+
+
+@pytest.mark.parametrize("cell", [{"x": 1}, object(), pd.Interval(0, 1)], ids=str)
+@pytest.mark.parametrize("form", [column, of_objects])
+def test_cells_that_are_neither_text_nor_numbers_are_type_errors_with_their_place(cell, form, fit):
+    with pytest.raises(TypeError, match=r"'further' holds .* at row 2, column 0.*argument must be"):
+        fit(form([1, 2, cell] * 40))
+
+
+# frames of other kinds
+
+
+def one_hot(**kwargs):
+    return pd.get_dummies(pd.Series(POSTCODES), **kwargs)
+
+
+SPARSE_FRAMES = {
+    "from_spmatrix": lambda: pd.DataFrame.sparse.from_spmatrix(sparse.csr_array(one_hot() * 2.5)),
+    "get_dummies": lambda: one_hot(sparse=True),
+    "several dtypes": lambda: one_hot(sparse=True).assign(
+        n=pd.arrays.SparseArray(COUNTS), x=pd.arrays.SparseArray([0.0, 0.5, 0.0] * 40, fill_value=0)
+    ),
+    "filled with NaN": lambda: pd.DataFrame({"x": pd.arrays.SparseArray([1.0, 0.0, 2.0] * 40)}),
+}
+
+
+@pytest.mark.parametrize("form", SPARSE_FRAMES)
+def test_a_frame_of_sparse_columns_is_the_sparse_matrix(form, fit):
+    frame = SPARSE_FRAMES[form]()
+    dense = frame.astype(float).to_numpy()
+    assert_array_equal(fit(frame), fit(sparse.csr_array(dense)))
+    assert_array_equal(MultiModalArray({"marks": frame})["marks"], dense)
+
+
+def test_a_frame_of_sparse_and_dense_columns_is_the_dense_frame(fit, modalities, y, quick):
+    frame = one_hot(sparse=True).assign(n=COUNTS)
+    assert_array_equal(fit(frame), fit(one_hot().assign(n=COUNTS)))
+    flat = frame.rename(columns=lambda name: f"codes__{name}").assign(audio__x=np.arange(N))
+    quick(max_epochs=1).fit(flat, y)
+
+
+def test_a_row_of_nan_in_a_sparse_frame_lacks_the_modality_and_one_nan_is_refused(fit):
+    values = np.array([[1.0, 0.0], [np.nan, np.nan], [0.0, 2.0]] * 40)
+    zeros = pd.SparseDtype(float, 0.0)
+    frame = pd.DataFrame(values).astype(zeros)
+    X = MultiModalArray({"marks": frame})
+    assert_array_equal(X.present["marks"], [True, False, True] * 40)
+    marked = sparse.lil_array(np.nan_to_num(values))
+    marked[1::3, 0] = np.nan
+    assert_array_equal(fit(frame), fit(marked.tocsr()))
+    values[4, 1] = 1.0
+    frame = pd.DataFrame(values).astype(zeros)
+    with pytest.raises(ValueError, match="'further' contains NaN at row 4, column 0"):
+        fit(frame)
+
+
+def test_a_pyarrow_table_is_a_frame(fit, modalities, y, quick):
+    pa = pytest.importorskip("pyarrow")
+    numbers = {"gaps": [1, None, 3] * 40, "flag": [True, None, False] * 40}
+    for table in (pa.table(numbers), pa.record_batch(numbers)):
+        assert_array_equal(fit(table), fit(pl.DataFrame(numbers)))
+    with pytest.raises(ValueError, match=r"'02139' at row 0, column 0 \('code'\).*PerModality"):
+        fit(pa.table({"code": POSTCODES}))
+    remarks = {"remark": pa.array(["a gull", None, "a hawk"] * 40), "audio": modalities["audio"]}
+    assert_array_equal(MultiModalArray(remarks).present["remark"], [True, False, True] * 40)
+    flat = pa.table({"a__x": COUNTS, "v__x": np.arange(N)})
+    clf = quick(max_epochs=1).fit(flat, pa.array(y))
+    assert_array_equal(clf.predict_proba(flat), clf.predict_proba(flat.to_pandas()))
+    clf.fit(flat, y, mediator=pa.chunked_array([POSTCODES]))
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("X", "X is a LazyFrame"),
+        ("modality", "modality 'further' is a LazyFrame"),
+        ("y", "y is a LazyFrame"),
+        ("sample_weight", "sample_weight is a LazyFrame"),
+        ("mediator", "mediator is a LazyFrame"),
+    ],
+)
+def test_a_lazy_frame_is_refused_with_its_collect(argument, named, modalities, y, quick):
+    lazy = pl.LazyFrame({"x": y})
+    given = {"X": modalities, "y": y, argument: lazy}
+    if argument == "modality":
+        given = {"X": {**modalities, "further": given.pop("modality")}, "y": y}
+    with pytest.raises(TypeError, match=rf"^{named} .*\.collect\(\)"):
+        quick().fit(**given)
+
+
+def test_rows_that_dask_has_not_counted_are_refused_with_what_counts_them(fit):
+    da = pytest.importorskip("dask.array")
+    numbers = np.random.default_rng(0).normal(size=(N, 3))
+    rows = da.from_array(numbers, chunks=(40, 3))
+    rows = rows[rows[:, 0] < 100]
+    with pytest.raises(ValueError, match=r"'further' .*\(nan, 3\).*compute_chunk_sizes\(\)"):
+        fit(rows)
+    assert_array_equal(fit(rows.compute_chunk_sizes()), fit(numbers))
