@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.sklearn_compat import accepts_sample_weight
 from ..estimators.scorers import Predicted, as_number, scorer_of
 from ..inputs.labels import check_sample_weight, one_label_per_row
+from ..inputs.missing import complete_rows
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
@@ -32,6 +33,13 @@ class Evaluation:
     weight: np.ndarray
     """Non-negative, shape (n_samples,); all 1 where none were given."""
     weighted: bool
+
+    def of_complete_rows(self, what: str) -> Evaluation:
+        """Leave out rows that lack a modality, as `complete_rows` does."""
+        rows = complete_rows(self.X.names, np.column_stack([*self.X.present.values()]), what)
+        if rows.all():
+            return self
+        return replace(self, X=self.X[rows], y=self.y[rows], weight=self.weight[rows])
 
 
 def read_evaluation(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Evaluation:

@@ -91,7 +91,7 @@ def auxiliary_masking_curve(
         dimensions of the auxiliary codes are masked; for any other estimator, the columns of the
         auxiliary inputs, which must be numeric.
     X : MultiModalArray, mapping, list of arrays, DataFrame or 2-D array
-        Rows to evaluate at, without missing modalities where codes are masked.
+        Rows to evaluate at; where codes are masked, those that lack a modality are left out.
     y : array-like of shape (n_samples,)
         Their labels.
     shares : sequence of float in [0, 1], default=(0, 0.1, ..., 1)
@@ -117,7 +117,13 @@ def auxiliary_masking_curve(
         If the estimator is not fitted, or no classifier.
     ValueError
         If there is one modality only, `predominant` is not the one that the estimator was fitted
-        with, a row lacks a modality whose code is to be masked, or an argument is out of range.
+        with, no row has all modalities where codes are to be masked, or an argument is out of
+        range.
+
+    Warns
+    -----
+    UserWarning
+        Of rows that are left out.
 
     Notes
     -----
@@ -142,13 +148,14 @@ def auxiliary_masking_curve(
     """
     shares = _checked_shares(shares)
     evaluation = read_evaluation(estimator, X, y)
-    names, score = evaluation.X.names, Score(scoring, evaluation)
-    check_several(names, "to mask beside it")
+    check_several(evaluation.X.names, "to mask beside it")
     rng = private_generator(random_state)
     network, _ = inside(estimator)
     fitted: str | None = getattr(network, "predominant_", None)
-    kept = _predominant(evaluation, predominant, fitted, rng)
     of_codes = isinstance(network, NetworkClassifier)
+    if of_codes:
+        evaluation = evaluation.of_complete_rows("the masking of codes")
+    score, kept = Score(scoring, evaluation), _predominant(evaluation, predominant, fitted, rng)
     context: Any = (
         CodeMasks(evaluation, network, kept)
         if of_codes

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._utils.exceptions import OverlapWarning
 from .._utils.messages import warn
 from ..estimators.front_door import FrontDoorMultiModalClassifier
+from ..inputs.missing import complete_rows
 from ._evaluation import check_several
 from ._unwrap import inside
 
@@ -26,13 +27,14 @@ class Overlap:
     ----------
     effective_references : ndarray of shape (n_samples,)
         Kish's effective number of the references that support the row, 1 / Σ w_k² over them; 0
-        where none does.
+        where none does, NaN at a row that lacks a modality.
     supported : ndarray of shape (n_samples,)
-        Share in [0, 1] of the row's reference weight that rests on what training has seen.
+        Share in [0, 1] of the row's reference weight that rests on what training has seen; NaN
+        at a row that lacks a modality.
     weak : ndarray of shape (n_samples,), bool
         Rows with less than half of it.
     share_weak : float
-        Their share in [0, 1].
+        Their share in [0, 1] of the rows that have all modalities.
 
     See Also
     --------
@@ -46,9 +48,9 @@ class Overlap:
 
     def __str__(self) -> str:
         return (
-            f"{self.share_weak:.0%} of {len(self.weak)} rows have weak overlap; median supported "
-            f"weight {np.median(self.supported):.2f}, median effective references "
-            f"{np.median(self.effective_references):.1f}"
+            f"{self.share_weak:.0%} of {(~np.isnan(self.supported)).sum()} rows have weak overlap; "
+            f"median supported weight {np.nanmedian(self.supported):.2f}, median effective "
+            f"references {np.nanmedian(self.effective_references):.1f}"
         )
 
     __repr__ = __str__
@@ -70,7 +72,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
         Pipeline, the last step is asked, about the rows that its other steps transform; of a
         GridSearchCV or the like, its ``best_estimator_``.
     X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-        Rows without missing modalities, in any of the forms that `predict` takes.
+        Rows, in any of the forms that `predict` takes.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     Raises
     ------
     ValueError
-        If the classifier has one modality (there is no adjustment) or a row lacks a modality.
+        If the classifier has one modality (there is no adjustment), or no row has all modalities.
     TypeError
         If `clf` is, or ends with, another estimator.
 
@@ -88,6 +90,8 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
     -----
     OverlapWarning
         If more than 5 % of the rows are weak: do not trust β near 1 there.
+    UserWarning
+        Of rows that lack a modality, which are left out: the thresholds are those of whole rows.
 
     Notes
     -----
@@ -112,13 +116,16 @@ def overlap(clf: FrontDoorMultiModalClassifier, X: Any) -> Overlap:
         )
     check_is_fitted(clf)
     check_several(clf.modality_names_, "to adjust for")
-    weights, support = clf._support(X)
+    rows = clf._read(X)
+    complete = complete_rows(rows.names, rows.present, "overlap")
+    weights, support = clf._support(rows.take(complete))
     carried = weights * support
-    supported = carried.sum(axis=1)
+    supported, effective = np.full((2, len(rows)), np.nan)
+    supported[complete] = total = carried.sum(axis=1)
     squares = np.square(carried).sum(axis=1)
-    effective = np.divide(supported**2, squares, out=np.zeros_like(supported), where=squares > 0)
+    effective[complete] = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
     weak = supported < LEAST_SUPPORT
-    report = Overlap(effective, supported, weak, float(weak.mean()))
+    report = Overlap(effective, supported, weak, float(weak[complete].mean()))
     if report.share_weak > MOST_WEAK:
         warn(
             f"{report}. There the adjustment for effect={clf.effect!r} extrapolates; a smaller "

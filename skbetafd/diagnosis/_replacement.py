@@ -16,7 +16,6 @@ from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions
 from ..estimators.network_classifier import NetworkClassifier
 from ..estimators.scorers import Predicted
-from ..inputs.missing import check_complete
 from ..inputs.multimodal_array import MultiModalArray
 from ..inputs.numeric import numeric_rows
 from ._evaluation import Evaluation, known_predictions, read_rows
@@ -156,8 +155,6 @@ class CodeMasks(ExitStack):
     ) -> None:
         super().__init__()
         self.evaluation = evaluation
-        present = np.column_stack(list(evaluation.X.present.values()))
-        check_complete(evaluation.X.names, present, "masking of codes")
         encoders = network._code_encoders()
         self.groups = [
             [encoder.module for encoder in encoders.get(name, [])]

@@ -31,7 +31,6 @@ from ..fitting.splits import EARLY_STOPPING
 from ..fitting.trainer import presence_tensor
 from ..fitting.warm_start import Start
 from ..inputs.columns import ungrouped
-from ..inputs.missing import check_complete
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..inputs.training_rows import TrainingRows
@@ -661,10 +660,8 @@ class FrontDoorMultiModalClassifier(
         named = zip(Codes._fields, columns, strict=True)
         return {name: finite(torch.cat(code).numpy()) for name, code in named}
 
-    def _support(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Give each row's reference weights and their support, both (n_samples, K)."""
-        rows = self._read(X)
-        check_complete(rows.names, rows.present, "overlap")
+    def _support(self, rows: NumericRows) -> tuple[np.ndarray, np.ndarray]:
+        """Give each complete row's reference weights and their support, both (n_samples, K)."""
         with predicting():
             xs, _ = self._tensors(rows)
             codes = self.module_.encode(xs)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.messages import warn
 from .._utils.sklearn_compat import is_pandas_na
 
 COMPLETE = (
@@ -48,11 +49,22 @@ def present_rows(array: np.ndarray) -> np.ndarray:
     return ~np.isnan(array).all(axis=1)
 
 
-def check_complete(names: Sequence[str], present: np.ndarray, purpose: str) -> None:
-    """Check that rows have all modalities, by `present` of shape (n_samples, n_modalities)."""
-    if not present.all():
-        row, column = np.argwhere(~present)[0]
-        raise ValueError(
-            f"{purpose} needs all modalities, but row {row} lacks {names[column]!r}, and "
-            f"{(~present.all(axis=1)).sum()} of {len(present)} rows lack one; {COMPLETE}"
-        )
+def complete_rows(names: Sequence[str], present: np.ndarray, what: str) -> np.ndarray:
+    """Return which rows have all modalities, of (n_samples, n_modalities); warn of those left out.
+
+    Raises
+    ------
+    ValueError
+        If no row has all: `what` is made of those that have.
+    """
+    complete = np.asarray(present.all(axis=1))
+    if complete.all():
+        return complete
+    row, column = np.argwhere(~present)[0]
+    lacking = (
+        f"{(~complete).sum()} of {len(present)} rows lack a modality (row {row} {names[column]!r})"
+    )
+    if not complete.any():
+        raise ValueError(f"{lacking}: {what} needs rows that have all")
+    warn(f"{lacking}: {what} leaves them out")
+    return complete

@@ -12,13 +12,14 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
-from .._utils.messages import named, warn
+from .._utils.messages import named
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions, check_arguments
 from ..diagnosis._unwrap import inside
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..fitting.predominant import probe_scores
 from ..inputs.labels import check_lengths, one_value_per_row
+from ..inputs.missing import complete_rows
 from ._display import COLOURS, GREY, MARKERS, MOST_NAMED, Display, legend, plain
 
 CODES = ("knowledge", "context")
@@ -311,15 +312,11 @@ def _codes_and_colours(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give the codes, and what colours them, of the rows that have the predominant modality."""
     codes = clf.codes(X)
-    having = clf._read(X).present
-    there = having[:, list(clf.modality_names_).index(clf.predominant_)]
+    having = clf._read(X).present[:, [clf.modality_names_.index(clf.predominant_)]]
+    there = complete_rows([clf.predominant_], having, "the map of its codes")
     colours = {"y": y, "environments": environments}
     if there.all():
         return codes, colours
-    warn(
-        f"{(~there).sum()} of {len(there)} rows lack {clf.predominant_!r}, whose codes knowledge "
-        "and context are: they are left out",
-    )
     some = {
         name: None if values is None else one_value_per_row(values, name, len(there))[there]
         for name, values in colours.items()

@@ -111,12 +111,11 @@ class OverlapDisplay(Display):
 
     def _groups(self) -> list[tuple[str, np.ndarray]]:
         """Label and rows of each line; the label tells the share of weak rows."""
-        weak = self.report.weak
+        weak, complete = self.report.weak, ~np.isnan(self.report.supported)
         if self.groups is None:
-            every = np.ones(len(weak), dtype=bool)
-            return [(f"{self.report.share_weak:.0%} of {len(weak)} rows weak", every)]
+            return [(f"{self.report.share_weak:.0%} of {complete.sum()} rows weak", complete)]
         groups = one_value_per_row(self.groups, "groups", len(weak))
-        chosen = [(plain(group), groups == group) for group in np.unique(groups)]
+        chosen = [(plain(g), complete & (groups == g)) for g in np.unique(groups[complete])]
         return [
             (f"{group}: {weak[rows].mean():.0%} of {rows.sum()} rows weak", rows)
             for group, rows in chosen
@@ -133,7 +132,7 @@ class OverlapDisplay(Display):
         estimator : FrontDoorMultiModalClassifier, Pipeline or search
             As in `skbetafd.overlap`.
         X : list of arrays, mapping, MultiModalArray, DataFrame or 2-D array
-            Rows without missing modalities.
+            Rows; those that lack a modality are left out.
         groups : array-like of shape (n_samples,), default=None
             The class or the environment of each row: one line for each, sorted.
         ax : matplotlib Axes or sequence of two, default=None
@@ -153,8 +152,8 @@ class OverlapDisplay(Display):
 
         Warns
         -----
-        OverlapWarning
-            If more than 5 % of the rows are weak, as `skbetafd.overlap` does.
+        OverlapWarning, UserWarning
+            If more than 5 % of the rows are weak, and of rows left out, as `skbetafd.overlap` does.
         """
         cls._check_matplotlib("from_estimator")
         return cls.from_overlap(overlap(estimator, X), groups=groups, ax=ax, **kwargs)

@@ -106,7 +106,7 @@ CALLS = {
         lambda _: OverlapDisplay.from_estimator(search(quick()).fit(X, Y), FAR),
     ),
     "codes": (
-        "left out",
+        "leaves them out",
         lambda _: KnowledgeContextDisplay.from_estimator(quick().fit(LACKING, Y), LACKING, y=Y),
     ),
 }

@@ -100,24 +100,6 @@ def test_a_classifier_a_pipeline_and_a_search_show_the_codes_inside(clf, data):
     assert_allclose(within.points["knowledge"], known.points["knowledge"])
 
 
-def test_rows_without_the_predominant_modality_are_left_out_and_counted(data):
-    X = {name: np.array(value) for name, value in data.X.items()}
-    first, other = X
-    X[first][:40], X[other][-10:] = np.nan, np.nan
-    clf = FrontDoorMultiModalClassifier(max_epochs=1, predominant=first, random_state=0)
-    clf.fit(X, data.y)
-    some = np.arange(len(data.y)) % 2
-    with pytest.warns(UserWarning, match=rf"40 of {len(some)} rows lack '{first}', whose codes"):
-        display = KnowledgeContextDisplay.from_estimator(clf, X, y=data.y, environments=some)
-    rest = {name: value[40:] for name, value in X.items()}
-    alone = KnowledgeContextDisplay.from_estimator(
-        clf, rest, y=data.y[40:], environments=some[40:], random_state=0
-    )
-    assert display.points["context"].shape == alone.points["context"].shape
-    assert sorted(display.colourings["label"]) == sorted(alone.colourings["label"])
-    plt.close("all")
-
-
 def test_what_can_not_be_mapped_is_refused_by_name(clf, data):
     mediated = FrontDoorMultiModalClassifier(max_epochs=1).fit(data.X, data.y, mediator=data.y)
     with pytest.raises(ValueError, match="observed mediator"):
