@@ -190,10 +190,7 @@ class Modality:
             )
         if mask.all():
             return self
-        try:
-            return self[np.flatnonzero(mask)].spread(mask, getattr(self.value, "index", None))
-        except TypeError as error:
-            raise TypeError(f"present[{name!r}]: {error}") from error
+        return self[np.flatnonzero(mask)].spread(mask, getattr(self.value, "index", None))
 
     def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
         """Put the rows, in order, where `rows` (n,) is True, and rows of nulls elsewhere.
@@ -440,11 +437,8 @@ class StoredModality(Modality):
         return 0, 0, np.asarray(self[:1]).flat[0], self.dtype
 
     def spread(self, rows: np.ndarray, index: Any = None) -> Modality:
-        """Raise: a store is left as it is."""
-        raise TypeError(
-            "only arrays in memory, sparse matrices and frames can have absent rows, got "
-            f"{type(self.value).__name__}"
-        )
+        """As of an array: the rows are read."""
+        return Modality(np.asarray(self)).spread(rows, index)
 
 
 class AbsentModality(Modality):

@@ -43,8 +43,7 @@ class MultiModalArray:
     present : mapping of str to array-like of shape (n_samples,), bool, optional
         Where a modality is present; the other rows of it become null, in a copy: NaN in numbers,
         None in strings and objects, what the library has for it in a frame, one stored NaN in a
-        sparse row. Stores take none. A modality that is
-        left out is present everywhere.
+        sparse row; a store is read for it. A modality that is left out is present everywhere.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ import zarr
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import cross_val_predict
 
-from skbetafd import MultiModalArray
+from skbetafd import MultiModalArray, modality_contributions
 from skbetafd.baselines import FusionClassifier
 from skbetafd.fitting.scaling import ModalityScaler
 from skbetafd.inputs.numeric import numeric_rows
@@ -181,11 +181,26 @@ def test_what_a_store_holds_is_checked_with_its_row(tmp_path, quick, small_chunk
     text = np.full((N, 2), "a")
     with pytest.raises(ValueError, match="'sound' holds <U1"):
         quick().fit({"sound": Slices(text), "image": IMAGE}, Y)
-    with pytest.raises(TypeError, match="present\\['sound'\\]"):
-        MultiModalArray({"sound": Slices(SOUND)}, present={"sound": np.arange(N) > 3})
     model = quick().fit(ARRAYS, Y)
     with pytest.raises(ValueError, match="rows of shape"):
         model.predict({"sound": SOUND, "image": Slices(IMAGE.reshape(N, 3, 2))})
+
+
+def test_a_mask_makes_rows_of_a_store_null_in_a_copy(tmp_path, quick):
+    present = {"sound": np.arange(N) % 4 > 0}
+    zarr_too = MultiModalArray({"sound": as_zarr(tmp_path)["sound"]}, present=present)
+    X = MultiModalArray(as_maps(tmp_path), present=present)
+    expected = MultiModalArray(ARRAYS, present=present)
+    assert_array_equal(X["sound"], expected["sound"])
+    assert_array_equal(zarr_too["sound"], expected["sound"])
+    assert_array_equal(X.present["sound"], present["sound"])
+    one, two = (quick(random_state=0).fit(form, Y) for form in (X, expected))
+    assert_array_equal(one.predict_proba(X), two.predict_proba(expected))
+    maps, arrays = MultiModalArray(as_maps(tmp_path)), MultiModalArray(ARRAYS)
+    of_maps, of_arrays = (
+        modality_contributions(one, form, Y, method="missing").values for form in (maps, arrays)
+    )
+    assert_array_equal(of_maps, of_arrays)
 
 
 @pytest.mark.parametrize("balancing", [None, "smv", "relearn", "pmr"])
