@@ -17,7 +17,7 @@ def named(culprit: str) -> Iterator[None]:
     """Put the culprit, an argument, modality or fold, before an error's message that lacks it."""
     try:
         yield
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, OverflowError, TypeError, ValueError) as error:
         if re.search(rf"(?<!\w){re.escape(culprit)}(?!\w)", str(error)):
             raise
         message = f"{culprit}: {error}"

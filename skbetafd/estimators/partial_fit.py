@@ -14,7 +14,8 @@ from .._utils.sklearn_compat import check_partial_fit_first_call
 from ..fitting.incremental import Stream
 from ..fitting.request import FitRequest, FitResult
 from ..fitting.warm_start import Start
-from ..inputs.as_numpy import as_numpy
+from ..inputs.as_numpy import as_array, as_numpy
+from ..inputs.labels import one_value_per_row
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.mediator import MediatorNetwork
@@ -127,8 +128,9 @@ class PartialFitMixin(NetworkClassifier):
     ) -> FitRequest:
         if classes is not None:
             classes = as_numpy("classes", classes, "name the labels there are")
-        if getattr(classes, "dtype", None) == np.dtype(object):  # as pandas has labels
-            classes = np.asarray(classes.tolist())
+            cells = as_array(classes)
+            if cells.dtype == object and cells.ndim:  # as pandas has labels
+                classes = np.asarray(one_value_per_row(cells, "classes", len(cells)).tolist())
         with named("classes"):
             check_partial_fit_first_call(self, classes)
         classes = self.classes_

@@ -66,10 +66,13 @@ def as_array(value: Any) -> np.ndarray:
     that int64 does not hold, it is an array of objects.
     """
     array = np.asarray(value)
+    if array.dtype.kind == "T":
+        return array.astype(object)
     if not isinstance(value, (list, tuple)):
         return array
     if array.dtype.kind == "f":
-        changed = all(isinstance(entry, Integral) for entry in value)
+        integers = all(isinstance(cell, Integral) for cell in value)
+        changed = integers and max(value, default=0) >= 2**63
     else:
         changed = array.dtype.kind in "US" and not any(
             all(isinstance(cell, text) for cell in np.asarray(value, dtype=object).flat)
@@ -89,10 +92,11 @@ def first_no_number(column: np.ndarray) -> int | None:
         return None
     if column.dtype.kind != "O":
         return int(nulls(column).argmin())
-    return next((row for row, cell in enumerate(column) if not _is_number(cell)), None)
+    cells = enumerate(column)
+    return next((row for row, cell in cells if not (is_number(cell) or is_null(cell))), None)
 
 
-def _is_number(cell: Any) -> bool:
-    # NumPy's durations are integers to Python
-    number = isinstance(cell, (Real, Decimal, np.bool_)) and not isinstance(cell, np.timedelta64)
-    return number or is_null(cell)
+def is_number(cell: Any) -> bool:
+    """Whether a cell is a real number; NumPy's durations, integers to Python, are none."""
+    known = isinstance(cell, (float, int, Real, Decimal, np.bool_))
+    return known and not isinstance(cell, np.timedelta64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .as_numpy import LEAVE_OUT, as_array, as_dense
+from .as_numpy import LEAVE_OUT, as_array, as_dense, is_number
 from .missing import is_null
 
 Row = tuple[Hashable, ...]
@@ -51,7 +51,7 @@ def _check_entries(name: str, flat: np.ndarray) -> None:
         if is_null(entry):
             what = "NaN" if isinstance(entry, Real) else repr(entry)
             raise ValueError(f"{name} contains {what} at row {row}, column {column}; {LEAVE_OUT}")
-        if isinstance(entry, Real):
+        if is_number(entry):
             if not np.isfinite(float(entry)):
                 raise ValueError(f"{name} contains infinity at row {row}, column {column}")
         elif not isinstance(entry, (str, bytes)):

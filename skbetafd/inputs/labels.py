@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._utils.messages import named
 from .._utils.sklearn_compat import check_weight_array, num_samples
-from .as_numpy import LEAVE_OUT, as_array, as_dense, as_numpy
+from .as_numpy import LEAVE_OUT, as_array, as_dense, as_numpy, first_no_number
 from .missing import null_rows
 
 LEAST_SHARE = 1e-8
@@ -239,12 +239,15 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
     """
     given = as_numpy("sample_weight", sample_weight)
     with named("sample_weight"):
-        if np.asarray(given).dtype.kind in "mM":
-            raise ValueError(f"must be numbers, got {np.asarray(given).dtype}")
-        if given is not None and np.asarray(given).ndim == 0:
-            given = np.full(n_rows, given)
-        elif given is not None:
+        if given is not None:
+            given = as_array(given)
+            given = given if given.ndim else np.full(n_rows, given)
             check_lengths(n_rows, sample_weight=given)
+            row = first_no_number(given) if given.ndim == 1 else None
+            if row is not None:
+                raise ValueError(
+                    f"must be numbers, got {str(given[row])!r} of {given.dtype} in row {row}"
+                )
         weight = check_weight_array(
             given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
         )

@@ -263,15 +263,18 @@ class FrameModality(Modality):
         if all(hasattr(dtype, "fill_value") for dtype in dtypes):
             zeros = type(dtypes[0])(np.float64, 0.0)
             return face(frame.astype(zeros).sparse.to_coo()).with_present(self.present).floats()
+        if hasattr(frame, "fillna") and object in dtypes:  # check_array does not take pandas.NA
+            frame = frame.fillna(np.nan)
         with without_warnings(UserWarning, "pandas.DataFrame with sparse columns"):
             precisions = [np.float64, np.float32]
             return Modality(check_array(frame, dtype=precisions, ensure_all_finite=False))
 
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """As of an array, column by column, with the dtype that the frame's library has."""
+        by_position = getattr(self.value, "iloc", self.value)
         for position, dtype in enumerate(self.value.dtypes):
             if getattr(dtype, "kind", "O") not in "biuf":
-                column = as_array(safe_indexing(self.value, position, axis=1))
+                column = as_array(by_position[:, position])
                 row = first_no_number(column)
                 if row is not None:
                     return row, position, column[row], dtype
@@ -486,7 +489,7 @@ def face(value: Any) -> Modality:
             matrix = matrix.copy()
             matrix.sum_duplicates()
         return SparseModality(matrix)
-    return FrameModality(value) if is_dataframe(value) else Modality(np.asarray(value))
+    return FrameModality(value) if is_dataframe(value) else Modality(as_array(value))
 
 
 def as_modality(name: str, value: Any) -> Modality:
@@ -537,7 +540,7 @@ def _is_text(value: Any) -> bool:
     if len(value.shape) != 1 or not value.size:
         return False
     if value.dtype.kind not in "Of":
-        return value.dtype.kind in "UT"
+        return value.dtype.kind == "U"
     return all(isinstance(cell, str) or is_null(cell) for cell in value)
 
 

@@ -14,7 +14,7 @@ from .row_sources import row_key
 ITEMS = "((x_1, ..., x_m), y), ({name: x}, y) or (x_1, ..., x_m, y), the label y where there is one"
 
 
-TEXT = "USTO"
+TEXT = "USO"
 """Kinds of dtype that hold strings."""
 
 

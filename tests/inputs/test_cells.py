@@ -128,6 +128,42 @@ def test_integers_beyond_int64_are_levels_and_no_floats(y):
     assert clf.mediator_levels_ == [(1,), (2,), (2**63 + 2,)]
 
 
+def test_decimals_are_levels_as_integers_are(y):
+    cells = [Decimal(1), Decimal(2), Decimal(1)] * 40
+    clf = DiscreteFrontDoorClassifier().fit(_pair(), y, mediator=cells)
+    assert clf.mediator_levels_ == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [list, np.array, pd.Series, lambda w: pd.Series(w, dtype="category"), pl.Series],
+)
+def test_digits_of_text_are_no_weights(form, modalities, y, quick):
+    with pytest.raises(ValueError, match=r"sample_weight: .*'02139' .* in row 0"):
+        quick().fit(modalities, y, sample_weight=form(POSTCODES))
+    with pytest.raises(ValueError, match=r"sample_weight: .*'2' of object in row 1"):
+        quick().fit(modalities, y, sample_weight=[1.0, "2", 1.0] * 40)
+
+
+@pytest.mark.parametrize("classes", [[0, "1", "c"], ["a", "b", float("nan")], ["a", None]])
+def test_classes_that_are_no_labels_are_refused_by_name(classes, modalities, quick):
+    with pytest.raises((TypeError, ValueError), match=r"classes .*row [12]"):
+        quick().partial_fit(modalities, ["a", "b"] * 60, classes=classes)
+
+
+def test_an_array_of_strings_with_missing_ones_is_read_as_one_of_objects(modalities, y, quick):
+    text = np.array(["a", np.nan, "b"] * 40, dtype=np.dtypes.StringDType(na_object=np.nan))
+    for remarks in (text, text[:, None]):
+        present = MultiModalArray({"remark": remarks}).present["remark"]
+        assert_array_equal(present, [True, False, True] * 40)
+    with pytest.raises(ValueError, match="mediator contains NaN at row 1"):
+        quick().fit(modalities, y, mediator=text)
+    with pytest.raises(ValueError, match="y is missing in row 1"):
+        quick().fit(modalities, text)
+    whole = np.array(POSTCODES, dtype=np.dtypes.StringDType())
+    assert_array_equal(quick(max_epochs=1).fit(modalities, whole).classes_, np.unique(POSTCODES))
+
+
 @pytest.mark.parametrize("large", [2**63 + 2, 2**70, np.uint64(2**63 + 2)])
 @pytest.mark.parametrize("small", [1, -1])
 def test_labels_beyond_int64_beside_others_are_named_with_what_to_do(
@@ -215,10 +251,18 @@ def test_numbers_are_the_same_numbers_in_every_column(form, fit):
 
 
 @pytest.mark.parametrize("null", NULLS, ids=lambda null: f"{type(null).__name__} {null}")
-@pytest.mark.parametrize("form", [of_objects, lambda c: [[n] for n in c]])
+@pytest.mark.parametrize(
+    "form", [of_objects, lambda c: [[n] for n in c], lambda c: column(c, dtype=object)]
+)
 def test_a_row_of_objects_without_a_number_lacks_the_modality(form, null, fit):
     expected = fit(np.array([1.0, np.nan, 0.0] * 40)[:, None])
     assert_array_equal(fit(form([True, null, False] * 40)), expected)
+
+
+@pytest.mark.parametrize("form", [of_objects, column])
+def test_a_number_beyond_floats_is_refused_by_name(form, fit):
+    with pytest.raises(OverflowError, match=r"'further'.*too large"):
+        fit(form([1, 10**400, 2] * 40))
 
 
 # durations, times, lists: the remedy in the message is what works
