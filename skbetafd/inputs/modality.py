@@ -135,11 +135,10 @@ class Modality:
         return self
 
     def as_sparse(self) -> Modality:
-        """Return numbers in memory as a CSR matrix; objects and stores as they are."""
-        if self.streamed or self.dtype.kind not in "biuf":
+        """Return numbers in memory as a CSR matrix; stores, and what holds other cells, as is."""
+        if self.streamed or not len(self) or self.first_no_number() is not None:
             return self
-        flat = np.asarray(self).reshape(len(self), -1)
-        return SparseModality(sparse.csr_array(_as_floats(flat)))
+        return SparseModality(sparse.csr_array(self.floats().value))
 
     def slices(self) -> list[slice]:
         """Cut the rows into slices that are scaled or encoded at once."""

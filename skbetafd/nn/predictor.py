@@ -47,11 +47,10 @@ class Standardisation(nn.Module):
         self.register_buffer("components", components)
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Scale and cast rows (n, width), NaN to 0; and tell which lack the modality, (n,)."""
+        """Scale and cast float64 rows (n, width), NaN to 0; and tell which lack it, (n,)."""
         null = x.isnan()
         blank = null | (x == 0) if self.sparse else null
         lacking = null.any(1) & blank.all(1)
-        x = x.double()
         if self.mean is not None and self.scale is not None:
             x = (x - self.mean) / self.scale
         if self.components is not None:
@@ -128,6 +127,8 @@ class AdjustedPredictor(nn.Module):
         Positions of the modalities, the predominant first.
     largest : float
         A row with a larger value, or a NaN where it has the modality, is not predicted.
+    double : bool
+        Whether rows must be float64.
     """
 
     labels: Tensor
@@ -139,10 +140,12 @@ class AdjustedPredictor(nn.Module):
         labels: Tensor,
         order: Sequence[int],
         largest: float,
+        *,
+        double: bool,
     ) -> None:
         super().__init__()
         self.scalers, self.members = nn.ModuleList(scalers), nn.ModuleList(members)
-        self.order, self.largest = list(order), largest
+        self.order, self.largest, self.double_rows = list(order), largest, double
         self.register_buffer("labels", labels)
 
     def forward(self, *modalities: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,9 +164,14 @@ class AdjustedPredictor(nn.Module):
         label : Tensor of shape (n,), int64
             The least int64 where probabilities are NaN.
         """
+        if self.double_rows and any(x.dtype != torch.float64 for x in modalities):
+            raise TypeError(
+                f"rows must be float64, got {[x.dtype for x in modalities]}: "
+                "input_feed(X, input_dtype='float64') returns them so"
+            )
         network: Any = self.members[0].network
         dtype = network.head.out.weight.dtype
-        rows = [x.flatten(1) for x in modalities]
+        rows = [x.flatten(1).double() for x in modalities]
         parts = [scaler(x, dtype) for scaler, x in zip(self.scalers, rows, strict=True)]
         xs, lacking = [x for x, _ in parts], torch.stack([lacks for _, lacks in parts], dim=1)
         sound = torch.stack([(x.abs() <= self.largest).all(1) for x in rows], dim=1)

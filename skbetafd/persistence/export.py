@@ -39,20 +39,25 @@ it: more would be seen beside the 1e-5 to which an exported predictor agrees."""
 class ExportMixin:
     """Adds `to_torch`, `to_onnx` and `input_feed` to the front-door classifiers."""
 
-    def to_torch(self, beta: float | None = None) -> AdjustedPredictor:
+    def to_torch(
+        self, beta: float | None = None, input_dtype: str = "float32"
+    ) -> AdjustedPredictor:
         """Give the predictor as one torch module: standardisation, members, references and β.
 
         Parameters
         ----------
         beta : float in [0, 1], default=None
             The β of the module; None is the estimator's. At 0, no reference counts.
+        input_dtype : {"float32", "float64"}, default="float32"
+            Of the rows. A module for "float64" raises a TypeError for others; one for "float32"
+            reads both. The standardisation computes in float64, the networks in float32.
 
         Returns
         -------
         AdjustedPredictor
             On the CPU, in evaluation mode, float32 (also of a float64 fit). Its inputs are the
-            modalities in order, each (n, ...) float32 or float64 in its own row shape; its outputs
-            class probabilities (n, n_classes) and labels (n,) int64: the label itself where labels
+            modalities in order, each (n, ...) in its own row shape; its outputs class
+            probabilities (n, n_classes) and labels (n,) int64: the label itself where labels
             are integers, else its position in ``classes_``. A row of NaN (of a sparse modality: of
             NaN and zeros, as a missing row is when it is made dense) lacks the modality, and
             predicts as in the library. A row that `predict_proba` would refuse, as it lacks all
@@ -69,8 +74,8 @@ class ExportMixin:
         Warns
         -----
         UserWarning
-            If float32 can't hold the rows of a modality, whose mean is large beside its scale:
-            they are to be given in float64.
+            If the rows are float32, which can't hold those of a modality whose mean is large
+            beside its scale.
 
         See Also
         --------
@@ -88,20 +93,18 @@ class ExportMixin:
         >>> tuple(probabilities.shape), tuple(label.shape)
         ((200, 4), (200,))
         """
-        predictor = self._adjusted_predictor(beta)
-        self._warn_of_rounding("give the module float64 rows")
-        return predictor
-
-    def _adjusted_predictor(self, beta: float | None) -> AdjustedPredictor:
         check_is_fitted(self)
         own: Any = self
         beta = own.beta if beta is None else beta
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
+        validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
         scalers = [
             _standardisation(name, e.kind, scaler, sparse=name in own._layout.sparse)
             for name, e, scaler in named
         ]
+        if input_dtype == "float32":
+            self._warn_of_rounding()
         with torch.inference_mode(False), predicting():
             members = [
                 MemberPredictor(
@@ -112,8 +115,14 @@ class ExportMixin:
                 )
                 for member in own.members_
             ]
-            labels, order = _labels(own.classes_), own.module_.order
-            return AdjustedPredictor(scalers, members, labels, order, LARGEST["float32"]).eval()
+            return AdjustedPredictor(
+                scalers,
+                members,
+                _labels(own.classes_),
+                own.module_.order,
+                LARGEST["float32"],
+                double=input_dtype == "float64",
+            ).eval()
 
     def input_feed(self, X: Any, input_dtype: str = "float32") -> dict[str, np.ndarray]:
         """Return rows as the exported predictor reads them, checked as by `predict`.
@@ -186,7 +195,7 @@ class ExportMixin:
         beta : float in [0, 1], default=None
             The β of the model; None is the estimator's.
         input_dtype : {"float32", "float64"}, default="float32"
-            Of the inputs. The standardisation computes in float64, the networks in float32.
+            Of the inputs; see `to_torch`.
 
         Raises
         ------
@@ -204,20 +213,16 @@ class ExportMixin:
         Warns
         -----
         UserWarning
-            If the inputs are float32, which can't hold the rows of a modality whose mean is large
-            beside its scale.
+            As in `to_torch`.
         """
         onnx = _onnx()
-        own: Any = self
-        validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
-        predictor = self._adjusted_predictor(beta)
+        predictor = self.to_torch(beta, input_dtype)
         checked_target(path)  # the export takes seconds
+        own: Any = self
         classes = _as_json(own.classes_)
         for name in own.modality_names_:
             if name in ("", *OUTPUTS) or name.startswith(INNER):
                 raise ValueError(f"modality {name!r} has the name of an output or inner value")
-        if input_dtype == "float32":
-            self._warn_of_rounding("pass input_dtype='float64' to to_onnx and to input_feed")
         model = _exported(predictor, own.modality_names_, own._layout.shapes, input_dtype)
         metadata = {
             "classes": classes,
@@ -231,7 +236,7 @@ class ExportMixin:
         with whole_file(path) as file:
             file.write(model.SerializeToString())
 
-    def _warn_of_rounding(self, remedy: str) -> None:
+    def _warn_of_rounding(self) -> None:
         """Warn where float32 rows are not what was fitted, naming the worst modality and column."""
         own: Any = self
         errors = [_rounding(scaler) for scaler in own._scalers]
@@ -245,7 +250,8 @@ class ExportMixin:
         warn(
             f"float32 rounds the rows of modality {name!r} by up to {error:.2g} standard "
             f"deviations in {row.place(column)}, whose mean is {moments.mean[column]:.3g} and "
-            f"whose scale is {moments.scale[column]:.3g}: {remedy} (guide: Saving and deploying)"
+            f"whose scale is {moments.scale[column]:.3g}: pass input_dtype='float64', here and to "
+            "input_feed (guide: Saving and deploying)"
         )
 
 

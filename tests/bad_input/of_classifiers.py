@@ -269,6 +269,7 @@ FILES = [
     *of(
         f"{FRONT_DOOR}.to_torch",
         ({"beta": "half"}, InvalidParameterError, "'beta'", "'half'"),
+        ({"input_dtype": None}, InvalidParameterError, "'input_dtype'", "None"),
         (UNFITTED, NotFittedError, FRONT_DOOR),
     ),
     *of(f"{SEARCH}.save", ({"path": "no/model"}, FileNotFoundError, "'no/model'")),

@@ -272,6 +272,12 @@ def frames(X):
     return {"words": words.fill_nan(None), "table": table}
 
 
+def objects(X):
+    words = X["words"].toarray().astype(object)
+    words[np.isnan(words.astype(float))] = None
+    return {"words": words, "table": pl.DataFrame(X["table"])}
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -280,6 +286,8 @@ def frames(X):
         lambda X: list(X.values()),
         np.asarray,
         frames,
+        objects,
+        lambda X: {**X, "words": pd.DataFrame(X["words"].toarray()).convert_dtypes()},
         lambda X: {"words": X["words"].tocoo(), "table": sparse.csc_matrix(X["table"])},
         lambda X: {**X, "words": X["words"].toarray()},
         lambda X: {"words": X["words"][1:4], "table": None},
@@ -341,14 +349,17 @@ def test_what_float32_rounds_away_is_said_and_kept_in_float64(offset, scale, col
     expected = clf.predict_proba(X)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        module = clf.to_torch()
+        modules = {"float32": clf.to_torch()}
+    modules["float64"] = clf.to_torch(input_dtype="float64")  # without a warning
     assert [w.filename for w in caught] == [__file__] * (column is not None)
     for warning in caught:
         scale = clf._scalers[1].moments.scale.min()
         assert f"modality '{column}'" in str(warning.message) and f"{scale:.3g}" in str(warning)
     for dtype in ("float32", "float64")[column is not None :]:
-        proba = module(*map(torch.from_numpy, clf.input_feed(X, dtype).values()))[0]
+        proba = modules[dtype](*map(torch.from_numpy, clf.input_feed(X, dtype).values()))[0]
         assert np.abs(proba.numpy() - expected).max() <= 1e-5
+    with pytest.raises(TypeError, match=r"float64.*torch.float32"):
+        modules["float64"](*map(torch.from_numpy, clf.input_feed(X).values()))
 
 
 @pytest.mark.parametrize("offset", [0, 1e4, 1e6, 1e9])
@@ -375,8 +386,14 @@ def test_onnx_reads_the_feed_of_every_kind(input_dtype, tmp_path):
         assert np.abs(proba - expected).max() <= 1e-5
         assert np.array_equal(label, clf.classes_[expected.argmax(1)])
     by_hand = {k: x.toarray() if sparse.issparse(x) else x for k, x in X.items()}
-    proba, _ = session.run(None, {k: x.astype(input_dtype) for k, x in by_hand.items()})
+    by_hand = {k: x.astype(input_dtype) for k, x in by_hand.items()}
+    proba, _ = session.run(None, by_hand)
     assert np.abs(proba - clf.beta_path(X, [0.5])[0]).max() <= 1e-5
+    for row, value in enumerate((NAN, INF, -1e25)):  # as the module, whose rows are tested above
+        by_hand["words"][row, row], by_hand["steps"][3 + row, 2, 1] = value, value
+    module = clf.to_torch(0.5, input_dtype)(*map(torch.from_numpy, by_hand.values()))
+    for found, expected in zip(session.run(None, by_hand), module, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_to_onnx_warns_where_float32_inputs_can_not_hold_the_rows(tmp_path):
