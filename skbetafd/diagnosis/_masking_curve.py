@@ -15,9 +15,8 @@ from .._utils.sklearn_compat import checked_arguments
 from ..estimators.network_classifier import NetworkClassifier
 from ..fitting.predominant import probe_scores
 from ..inputs.modality_names import modality_position
-from ..inputs.numeric import numeric_rows
 from ._evaluation import Evaluation, Score, check_several, read_evaluation
-from ._replacement import CONSTRAINTS, CodeMasks, InputMasks
+from ._replacement import CONSTRAINTS, CodeMasks, InputMasks, numbers
 from ._unwrap import inside
 
 TENTHS = tuple(i / 10 for i in range(11))
@@ -192,7 +191,7 @@ def _predominant(
     if given is None and fitted is not None:
         return fitted
     if given is None:
-        rows = numeric_rows(evaluation.X, np.float64, padded=names)
+        rows = numbers(evaluation.X)
         rows.check_size()
         y = np.unique(evaluation.y, return_inverse=True)[1]
         scores = probe_scores(rows.arrays, y, np.ones(len(y)), rng.randint(2**31 - 1))

@@ -49,7 +49,7 @@ class ModalityContributions:
         (max φ − min φ) / Σ|φ|, from 0 to 1 where no value is negative; 0 for equal values. This
         library's own measure.
     method : str
-        What stood in the place of the other modalities.
+        What stood in the place of the other modalities; "permutation" where they have no mean.
     confidence_level : float
         Of `interval`.
 
@@ -133,7 +133,8 @@ def modality_contributions(
         What stands in the place of a modality outside S: its mean over `background` (fast, and
         needs nothing of the estimator, but a mean may be like no row); the values of other rows
         of `X`, drawn jointly for all such modalities (keeps them realistic, but pairs what never
-        met); or nothing, rows of NaN, for an estimator that deals with missing modalities.
+        met); or nothing, rows of NaN, for an estimator that deals with missing modalities. Where a
+        modality has no mean, as text or single gaps have none, "permutation" stands in for it.
     background : rows in any of the forms of `X`, default=None
         The rows whose means "mean" takes: those of training, if at hand. None takes `X`.
     scoring : str, callable or None, default=None
@@ -163,8 +164,12 @@ def modality_contributions(
         If the estimator is not fitted, or no classifier.
     ValueError
         If there is one modality, or more than 8 (every subset is predicted), an argument
-        is out of range, labels or weights don't fit `X`, or the mean is asked of a modality that
-        is not numeric.
+        is out of range, or labels or weights don't fit `X`.
+
+    Warns
+    -----
+    UserWarning
+        If a modality has no mean, and other rows' values are taken.
 
     See Also
     --------
@@ -220,7 +225,7 @@ def modality_contributions(
         score_without_any=float(scores[0]),
         subset_scores=dict(zip(subsets, scores.tolist(), strict=True)),
         imbalance=_imbalance(values),
-        method=method,
+        method=replacement.method,
         confidence_level=confidence_level,
     )
 

@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._utils.messages import named
+from .._utils.messages import named, warn
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import Interval, StrOptions
 from ..estimators.network_classifier import NetworkClassifier
 from ..estimators.scorers import Predicted
 from ..inputs.multimodal_array import MultiModalArray
-from ..inputs.numeric import numeric_rows
+from ..inputs.numeric import NumericRows, numeric_rows
 from ._evaluation import Evaluation, known_predictions, read_rows
 
 METHODS = ("mean", "missing", "permutation")
 
-NO_MEAN = (
-    "text, categories and gaps have no mean: take method='permutation' or method='missing', or "
-    "pass a Pipeline's last step with rows that its other steps have transformed"
+INSIDE = (
+    "; of a Pipeline, pass the last step, and the rows as its other steps have transformed them"
 )
+"""Where columns must be numbers, and a Pipeline's encoders would make them."""
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "method": [StrOptions(set(METHODS))],
@@ -43,7 +43,8 @@ class Replacement:
     evaluation : Evaluation
         The classifier and the rows.
     method : {"mean", "permutation", "missing"}
-        What stands in the place of a modality that is taken out.
+        What stands in the place of a modality that is taken out; "permutation" in that of "mean"
+        where a modality has none, with a warning.
     background : rows in any input form, or None
         Whose means "mean" takes; None: the rows themselves.
     n_repeats : int
@@ -60,12 +61,21 @@ class Replacement:
         n_repeats: int,
         random_state: Any,
     ) -> None:
-        self.evaluation, self.method, self.names = evaluation, method, evaluation.X.names
         n = len(evaluation.y)
         if method == "mean":
-            self.means = modality_means(_background(evaluation, background))
+            rows = _background(evaluation, background)
+            try:
+                self.means = modality_means(rows)
+            except (TypeError, ValueError) as error:
+                method = "permutation"
+                reason = str(error).partition("; ")[0]
+                warn(
+                    f"a mean needs numbers, but {reason}: other rows' values stand in "
+                    "(method='permutation')"
+                )
         elif background is not None:
             raise ValueError(f"background is for method='mean', but method={method!r}")
+        self.evaluation, self.method, self.names = evaluation, method, evaluation.X.names
         if method == "permutation":
             rng = private_generator(random_state)
             self.orders = [rng.permutation(n) for _ in range(n_repeats)]
@@ -108,17 +118,22 @@ def _background(evaluation: Evaluation, background: Any) -> MultiModalArray:
 
 def modality_means(X: MultiModalArray) -> dict[str, np.ndarray]:
     """Mean of each modality over the rows that have it, flat, shape (width,)."""
-    try:
-        rows = numeric_rows(X, np.float64, padded=X.names)
-        arrays = rows.dense()
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{NO_MEAN} ({error})") from error
+    rows = numeric_rows(X, np.float64, padded=X.names)
+    arrays = rows.dense()
     means = {}
     for (name, array), some in zip(arrays.items(), rows.present.T, strict=True):
         if not some.any():
-            raise ValueError(f"modality {name!r} is NaN in every row: it has no mean")
+            raise ValueError(f"modality {name!r} is NaN in every row")
         means[name] = array[some].mean(axis=0, dtype=np.float64)
     return means
+
+
+def numbers(X: MultiModalArray) -> NumericRows:
+    """Read rows as numbers, as `numeric_rows` does; of a Pipeline's rows say where they are."""
+    try:
+        return numeric_rows(X, np.float64, padded=X.names)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error}{INSIDE}") from error
 
 
 class InputMasks:
@@ -126,7 +141,7 @@ class InputMasks:
 
     def __init__(self, evaluation: Evaluation, predominant: str) -> None:
         self.evaluation, X = evaluation, evaluation.X
-        arrays = numeric_rows(X, np.float64, padded=X.names).dense()
+        arrays = numbers(X).dense()
         self.arrays = {name: array for name, array in arrays.items() if name != predominant}
         self.means = modality_means(X)
         widths = [array.shape[1] for array in self.arrays.values()]

@@ -24,6 +24,7 @@ from ..inputs.multimodal_array import MultiModalArray, quoted
 from ..inputs.validation import read_training_input
 from ._evaluation import read_labels
 from ._folds import rows_of
+from ._replacement import INSIDE
 
 OF_SEVERAL_MODALITIES = {
     "balancing": None,
@@ -145,7 +146,10 @@ def unimodal_gap(
     (2,)
     """
     if not hasattr(estimator, "modality_codes"):
-        raise TypeError(f"estimator must have modality_codes, got {estimator!r}")
+        raise TypeError(
+            "estimator must have modality_codes, as FrontDoorMultiModalClassifier has, got "
+            f"{type(estimator).__name__}{INSIDE}"
+        )
     modalities = getattr(estimator, "modalities", None)
     X, _ = read_training_input(BaseEstimator(), X, modalities)
     y, _ = read_labels(X, y)

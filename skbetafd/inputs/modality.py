@@ -209,7 +209,7 @@ class Modality:
         return np.concatenate([value.astype(dtype, copy=False), row])[source]
 
     def like(self, rows: np.ndarray) -> Any:
-        """Return rows (n_samples, width) in the shape of these, and as a pandas frame if it is."""
+        """Return rows (n_samples, width) in the shape of these, and as a frame if it is one."""
         return rows.reshape(self.shape)
 
     def appended(self, columns: Mapping[str, np.ndarray]) -> Any:
@@ -287,10 +287,10 @@ class FrameModality(Modality):
         return spread.reset_index(drop=True) if index is None else spread.set_axis(index, axis=0)
 
     def like(self, rows: np.ndarray) -> Any:
-        """Return rows as a frame of the same columns, where it is pandas'."""
+        """Return rows as a frame of the same columns."""
         frame = self.value
         if not hasattr(frame, "index"):
-            return rows
+            return type(frame)(rows, schema=frame.columns, orient="row")
         return type(frame)(rows, index=frame.index, columns=frame.columns)
 
     def appended(self, columns: Mapping[str, np.ndarray]) -> Any:
