@@ -255,7 +255,7 @@ dtype, device, accelerate, random_state, verbose
             settings, candidates = self._candidates(max(betas))
             container, layout = read_training_input(self, X, self.modalities)
             check = clone(candidates[0])
-            check._layout = layout
+            check._layout, check.modalities = layout, self.modalities
             held = groups if any(c.early_stopping for c in candidates) else None
             # errors name the user's rows
             check._request_of_rows(container, y, sample_weight, mediator, held)

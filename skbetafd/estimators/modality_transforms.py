@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from .._utils.messages import named
 from .._utils.sklearn_compat import get_tags, rows_of_params, safe_indexing, safe_set_output
 from ..inputs.modality import Modality, face
+from ..inputs.recipe import contents, described
 
 PASSTHROUGH = "passthrough"
 
@@ -70,7 +71,7 @@ def transform_one(
     rows = _present(modality)
     nothing = rows is not None and not len(rows)
     some = example if nothing else modality if rows is None else modality[rows]
-    with named(f"modality {name!r}"):
+    with named(f"modality {name!r}"), _describing(some):
         params = {} if nothing else rows_of_params(modality, routed["transform"], rows)
         out = _shaped_like(some, transformer.transform(_as_seen(transformer, some), **params))
         return _in_place(out[:0] if nothing else out, modality, rows)
@@ -100,6 +101,18 @@ def _present(modality: Modality) -> np.ndarray | None:
     """Positions of the rows that have the modality; None where all do."""
     present = modality.present
     return None if present.all() else np.flatnonzero(present)
+
+
+@contextmanager
+def _describing(modality: Modality) -> Iterator[None]:
+    """Say of an error which columns are no complete numbers."""
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        said = described(contents(modality))
+        if said:
+            error.args = (f"{error}; the modality has {said}",)
+        raise
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from ..fitting.request import NOT_IN_FIT, FitRequest, FitRun, FitSpec, data_dtyp
 from ..fitting.scaling import ModalityScaler
 from ..inputs.modality import Modality, rows_together
 from ..inputs.numeric import NumericRows, numeric_rows
+from ..inputs.recipe import with_recipe
 from ..inputs.row_order import warn_of_order
 from ..inputs.training_rows import training_rows
 from ..inputs.validation import read_prediction_input, read_training_input
@@ -153,9 +155,12 @@ class NetworkClassifier(Portable):
         warn_of_order(X, aligned)
         names, shapes = self._layout.names, self._layout.shapes
         padded = may_be_padded(self.encoders, names, shapes) if first else self._padded()
+        asked = with_recipe(X, flat=self._layout.flat, modalities=self.modalities)
+        with asked if first else nullcontext():
+            numbers = numeric_rows(X, data_dtype(self.dtype), padded=padded)
         rows = training_rows(
             self,
-            numeric_rows(X, data_dtype(self.dtype), padded=padded),
+            numbers,
             y,
             sample_weight,
             mediator,

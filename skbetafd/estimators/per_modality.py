@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from .._utils.sklearn_compat import (
 )
 from ..inputs.labels import check_lengths
 from ..inputs.multimodal_array import MultiModalArray, quoted
+from ..inputs.recipe import with_recipe
 from ..inputs.row_order import warn_of_order
 from ..inputs.validation import read_prediction_input, read_training_input
 from .modality_transforms import (
@@ -354,10 +356,11 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
             output = getattr(self, "_sklearn_output_config", {}).get("transform")
             self.transformers_ = {name: cloned(name, t, output) for name, t in chosen.items()}
             read = {n: as_read(t, X._faces[n]) for n, t in self.transformers_.items()}
-            out = {
-                name: fit_one(name, t, read[name], y, routed[name], method)
-                for name, t in self.transformers_.items()
-            }
+            with with_recipe(X, flat=self._layout.flat, modalities=self.modalities):
+                out = {
+                    name: fit_one(name, t, read[name], y, routed[name], method)
+                    for name, t in self.transformers_.items()
+                }
             self._examples = {name: example_row(value) for name, value in read.items()}
             return X, out
 
@@ -394,7 +397,12 @@ class PerModality(TransformerMixin, BaseComposition, auto_wrap_output_keys=None)
                 data[name] = in_frame(data[name], output)
         if self._layout.flat:
             return data["modality0"]
-        return X._with_values(data)
+        out = X._with_values(data)
+        names, shapes = self._layout.feature_names, self._layout.shapes
+        for (name, transformer), shape in zip(self.transformers_.items(), shapes, strict=True):
+            make = partial(_names_out, transformer, names[name], math.prod(shape))
+            out._faces[name].name_columns(make)
+        return out
 
     def _input_names(self, input_features: Any) -> dict[str, list[str] | None]:
         if input_features is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from sys import getsizeof
 from typing import Any, Self
@@ -43,6 +44,7 @@ class Modality:
     def __init__(self, value: Any, present: np.ndarray | None = None) -> None:
         self.value, self._present = value, present
         self._index: Any = None
+        self._name_columns: Callable[[], list[str]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,13 +71,24 @@ class Modality:
         """The index of what was a pandas Series or is a frame, else None."""
         return self._index
 
+    def name_columns(self, make: Callable[[], list[str]]) -> None:
+        """Keep what makes names of the columns that a transformer returned, for messages."""
+        self._name_columns = make
+
+    @property
+    def transformed(self) -> bool:
+        """Whether a transformer returned it."""
+        return self._name_columns is not None
+
     def place(self, position: int) -> str:
         """Spell where an entry of a flat row lies, in the axes of the rows as they came."""
         shape = self.shape[1:]
         at = [int(i) for i in np.unravel_index(position, shape)]
         if len(shape) == 1:
-            names = self.column_names
-            return f"column {position}" + ("" if names is None else f" ({names[position]!r})")
+            names = self.column_names or []
+            with suppress(AttributeError, TypeError, ValueError):  # transformers may have none
+                names = names or (self._name_columns or list)()
+            return f"column {position}" + (f" ({names[position]!r})" if names else "")
         if len(shape) == 3:
             channel = at.pop(2 if channels_last(shape) else 0)
             return f"channel {channel}, picture row {at[0]}, column {at[1]}"
@@ -163,11 +176,15 @@ class Modality:
         """
         return Modality(_as_floats(np.asarray(self.value).reshape(len(self), -1)))
 
+    def columns(self) -> Iterator[np.ndarray]:
+        """Return the cells of each column of the flat rows, (n_samples,)."""
+        return iter(np.asarray(self).reshape(len(self), -1).T)
+
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """Row and column of a cell that is neither a real number nor null, the cell, its dtype."""
         if self.dtype.kind in "biuf":
             return None
-        for position, column in enumerate(np.asarray(self).reshape(len(self), -1).T):
+        for position, column in enumerate(self.columns()):
             row = first_no_number(column)
             if row is not None:
                 return row, position, column[row], column.dtype
@@ -267,6 +284,11 @@ class FrameModality(Modality):
         with without_warnings(UserWarning, "pandas.DataFrame with sparse columns"):
             precisions = [np.float64, np.float32]
             return Modality(check_array(frame, dtype=precisions, ensure_all_finite=False))
+
+    def columns(self) -> Iterator[np.ndarray]:
+        """Return the cells of each column, (n_samples,)."""
+        places = range(self.width)
+        return (as_array(safe_indexing(self.value, place, axis=1)) for place in places)
 
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """As of an array, column by column, with the dtype that the frame's library has."""

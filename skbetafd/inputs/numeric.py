@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import time, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from .._utils.messages import named
 from .modality import Modality, rows_together
 from .multimodal_array import MultiModalArray
+from .recipe import OTHER, remedy
 from .row_sources import ROWS_AT_ONCE, slices
 
 LARGEST = {"float32": 1e19, "float64": 1e148}
@@ -21,16 +21,6 @@ LARGEST = {"float32": 1e19, "float64": 1e148}
 MOST_VALUES = 2**28
 """Of a sparse or stored modality that is made dense whole: 2 GiB in float64."""
 
-DATES = "hand dates on as numbers, say the days since the first (guide: Data)"
-DURATIONS = (
-    "x.dt.total_seconds() makes numbers of a frame's column, x / np.timedelta64(1, 's') of an array"
-)
-TIMES = "hand times of day on as numbers, say the hours since midnight (guide: Data)"
-LISTS = "np.stack makes an array of a column of equal lengths, which can be a modality of its own"
-OTHER = (
-    "argument must be a real number, or a string or a number that an encoder in PerModality takes"
-)
-ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
 INFINITE = "replace it by a finite number, or by NaN and impute that"
 PADDING = (
@@ -143,25 +133,13 @@ def _floats(name: str, modality: Modality) -> Modality:
     found = modality.first_no_number()
     if found is not None:
         row, column, cell, dtype = found
-        remedy = _remedy(cell)
-        raise (TypeError if remedy == OTHER else ValueError)(
+        what_to_do = remedy(cell)
+        raise (TypeError if what_to_do == OTHER else ValueError)(
             f"modality {name!r} holds {dtype}, {str(cell)!r} at row {row}, "
-            f"{modality.place(column)}; {remedy}"
+            f"{modality.place(column)}; {what_to_do}"
         )
     with named(f"modality {name!r}"), np.errstate(over="ignore"):  # reported with its row
         return modality.floats()
-
-
-def _remedy(cell: Any) -> str:
-    if isinstance(cell, (str, bytes, complex, np.complexfloating)):
-        return ENCODE
-    if isinstance(cell, (timedelta, np.timedelta64)):
-        return DURATIONS
-    if isinstance(cell, time):
-        return TIMES
-    if isinstance(cell, np.datetime64) or hasattr(cell, "strftime"):  # pandas' Period has it too
-        return DATES
-    return LISTS if isinstance(cell, (list, tuple, np.ndarray)) else OTHER
 
 
 @dataclass(frozen=True)

@@ -90,5 +90,5 @@ def test_a_number_in_a_table_of_another_kind_is_found_by_its_column(form):
 def test_text_in_a_modality_of_higher_rank_is_found_by_its_axes():
     words = np.full((N, 5, 2), 1.0, dtype=object)
     words[ROW, 3, 1] = "loud"
-    with pytest.raises(TypeError, match=f"'loud' at row {ROW}, step 3, channel 1"):
+    with pytest.raises(ValueError, match=f"'loud' at row {ROW}, step 3, channel 1"):
         unfitted().fit({"x": words, "other": OTHER}, LABEL)

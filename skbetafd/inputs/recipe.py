@@ -1,0 +1,254 @@
+"""What raw columns need before a network can read them: in words, and as code to copy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, time, timedelta
+from pprint import pformat
+from textwrap import indent
+from typing import Any
+
+import numpy as np
+
+from .._utils.sklearn_compat import is_dataframe, is_pandas_na
+from .as_numpy import first_no_number
+from .missing import nulls
+from .modality import Modality
+from .multimodal_array import MultiModalArray
+
+MOST_NAMES = 8
+"""Columns of a kind that a message names."""
+
+FEW_TEXTS = 40
+"""Strings of several words are categories where there are no more different ones, nor more than a
+quarter of the rows."""
+
+DATES = "hand dates on as numbers, say the days since the first (guide: Data)"
+DURATIONS = (
+    "x.dt.total_seconds() makes numbers of a frame's column, x / np.timedelta64(1, 's') of an array"
+)
+TIMES = "hand times of day on as numbers, say the hours since midnight (guide: Data)"
+LISTS = "np.stack makes an array of a column of equal lengths, which can be a modality of its own"
+OTHER = (
+    "argument must be a real number, or a string or a number that an encoder in PerModality takes"
+)
+ENCODE = "real numbers are needed: astype(float), or an encoder in PerModality (guide: Data)"
+
+IMPORTS = {
+    "import numpy as": ("np",),
+    "import pandas as": ("pd",),
+    "import polars as": ("pl",),
+    "from sklearn.compose import": ("make_column_transformer",),
+    "from sklearn.feature_extraction.text import": ("TfidfVectorizer",),
+    "from sklearn.impute import": ("SimpleImputer",),
+    "from sklearn.pipeline import": ("make_pipeline",),
+    "from sklearn.preprocessing import": (
+        "FunctionTransformer",
+        "OneHotEncoder",
+        "StandardScaler",
+    ),
+    "from skbetafd import": ("PerModality",),
+}
+STEP = 'step = FunctionTransformer({0}, feature_names_out="one-to-one")\n{1} = '
+"""A function of the code's own, as the first step of what encodes a kind of columns."""
+DEFINITIONS = {
+    "numbers": "numbers = make_pipeline(SimpleImputer(), StandardScaler())\n",
+    "text": "def words(texts):  # a missing text is empty\n"
+    '    return [text if isinstance(text, str) else "" for text in texts]\n\n'
+    f"{STEP.format('words', 'text')}make_pipeline(step, TfidfVectorizer())\n",
+    "categories": 'categories = OneHotEncoder(handle_unknown="ignore")\n',
+    "nullable": "def objects(table):  # scikit-learn's encoders know no pandas.NA\n"
+    "    table = pd.DataFrame(table).astype(object)\n"
+    "    return table.where(table.notna(), None).to_numpy()\n\n"
+    f"{STEP.format('objects', 'nullable')}"
+    'make_pipeline(step, OneHotEncoder(handle_unknown="ignore"))\n',
+    "dates": "def days(table):\n"
+    "    table = pd.DataFrame(np.asarray(table)).apply(pd.to_datetime, utc=True)\n"
+    '    return ((table - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy()\n\n'
+    f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
+    "durations": "def seconds(table):\n"
+    "    table = pd.DataFrame(np.asarray(table)).apply(pd.to_timedelta)\n"
+    "    return (table / pd.Timedelta(seconds=1)).to_numpy()\n\n"
+    f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
+}
+"""What encodes a kind of columns, by its name in the code."""
+WITH_POLARS = {
+    "dates": "def days(table):\n"
+    '    return table.select(pl.all().dt.epoch("us") / 86_400e6)\n\n'
+    f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
+    "durations": "def seconds(table):\n"
+    "    return table.select(pl.all().dt.total_microseconds() / 1e6)\n\n"
+    f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
+}
+NULLABLE, OTHERS = "categories with pandas.NA", "what is neither numbers nor text, left out"
+"""Kinds of columns that are called otherwise in the code, or are left out there."""
+
+
+def remedy(cell: Any) -> str:
+    """Return what to do about a cell that is no number."""
+    if isinstance(cell, (str, bytes, complex, np.complexfloating)):
+        return ENCODE
+    if isinstance(cell, (timedelta, np.timedelta64)):
+        return DURATIONS
+    if isinstance(cell, time):
+        return TIMES
+    if isinstance(cell, np.datetime64) or hasattr(cell, "strftime"):  # pandas' Period has it too
+        return DATES
+    return LISTS if isinstance(cell, (list, tuple, np.ndarray)) else OTHER
+
+
+def contents(modality: Modality) -> dict[str, list[Any]]:
+    """Return the columns of a modality, by name or position, by the kind of what they hold.
+
+    Under ``"gaps"`` are those of numbers, some of which are missing in a row that has the modality.
+    In an array of numbers alone none are listed; gaps in sequences are no transformer's to fill.
+    """
+    frame = is_dataframe(modality.value)
+    if not frame and (modality.dtype.kind in "biuf" or len(modality.shape) != 2):
+        return {"gaps": []} if len(modality.shape) != 3 and _has_gaps(modality) else {}
+    keys, present = modality.column_names or range(modality.width), modality.present
+    found: dict[str, list[Any]] = {}
+    for key, cells in zip(keys, modality.columns(), strict=True):
+        kind, missing = _kind(cells), nulls(cells)
+        if kind == "categories" and any(map(is_pandas_na, cells)):
+            kind = NULLABLE
+        found.setdefault(kind, []).append(key)
+        if kind == "numbers" and missing[present].any():
+            found.setdefault("gaps", []).append(key)
+    return found
+
+
+def _has_gaps(modality: Modality) -> bool:
+    if modality.dtype.kind != "f":
+        return False
+    gaps = (np.isnan(np.asarray(part).reshape(len(part), -1)) for part in modality.chunks())
+    return any((part.any(axis=1) & ~part.all(axis=1)).any() for part in gaps)
+
+
+def _kind(cells: np.ndarray) -> str:
+    if first_no_number(cells) is None:
+        return "numbers"
+    known = list(cells[~nulls(cells)])
+    if all(isinstance(cell, str) for cell in known):
+        different = set(known)
+        several = sum(len(cell.split()) > 1 for cell in different) > len(different) / 2
+        few = len(different) <= min(FEW_TEXTS, len(known) / 4)
+        return "text" if several and not few else "categories"
+    if all(isinstance(cell, (date, np.datetime64)) for cell in known):
+        return "dates"
+    return "durations" if remedy(known[0]) == DURATIONS else OTHERS
+
+
+def described(found: Mapping[str, list[Any]]) -> str:
+    """Say which columns of a modality are no complete numbers."""
+    said = []
+    for kind in (kind for kind in found if kind != "numbers"):
+        columns = found[kind] if len(found) > 1 else []  # one kind: the modality says it
+        names = ", ".join(map(repr, columns[:MOST_NAMES]))
+        more = f" and {len(columns) - MOST_NAMES} more" * (len(columns) > MOST_NAMES)
+        said.append(f"{kind} ({names}{more})" if columns else kind)
+    return ", ".join(said)
+
+
+@contextmanager
+def with_recipe(X: MultiModalArray, *, flat: bool, modalities: Any) -> Iterator[None]:
+    """Add to an error what in X is no complete number, and the code that makes numbers of it.
+
+    Parameters
+    ----------
+    X : MultiModalArray
+        The rows of a fit.
+    flat : bool
+        Whether the user has one table that names no modalities.
+    modalities : mapping, sequence or None
+        The user's columns of each modality in a flat table.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        if any(modality.transformed for modality in X._faces.values()):
+            raise  # the code would be for what a step of the user's own has left
+        found = {name: contents(modality) for name, modality in X._faces.items()}
+        names = {name: "X" if flat else repr(name) for name in found}
+        said = [f"{names[n]} has {described(h)}" for n, h in found.items() if described(h)]
+        code = _code(X, found, flat=flat, modalities=modalities)
+        if code is not None:
+            kinds = "; ".join(said)
+            error.args = (
+                f"{str(error).rstrip('.')}.\n\nIn all, {kinds}. This makes numbers of it, in "
+                f"make_pipeline(encode, classifier):\n\n{code}",
+            )
+        raise
+
+
+def _code(
+    X: MultiModalArray, found: dict[str, dict[str, list[Any]]], *, flat: bool, modalities: Any
+) -> str | None:
+    """Write a PerModality, with the imports and definitions that it needs; None if it is empty."""
+    dated = [X[name] for name, held in found.items() if held.keys() & WITH_POLARS.keys()]
+    polars = all(type(table).__module__.startswith("polars") for table in dated)
+    if flat:
+        found, modalities = _parted(found["modality0"])
+    steps = {name: _steps(held) for name, held in found.items()}
+    parts = {name: _transformer(held, steps[name]) for name, held in found.items()}
+    entries = "".join(f"    {name!r}: {part},\n" for name, part in parts.items() if part)
+    if not entries:
+        return None
+    groups = "" if modalities is None else f", modalities={pformat(modalities, compact=True)}"
+    encode = f"encode = PerModality({{\n{entries}}}{groups})\n"
+    used = {step for own in steps.values() for step, _ in own}
+    if "remainder=numbers" in encode or used & WITH_POLARS.keys():
+        used.add("numbers")
+    own = DEFINITIONS | (WITH_POLARS if polars else {})
+    body = "\n".join([*(definition for step, definition in own.items() if step in used), encode])
+    needed = {
+        head: ", ".join(name for name in names if re.search(rf"\b{name}[.(]", body))
+        for head, names in IMPORTS.items()
+    }
+    return "\n".join([*(f"{head} {names}" for head, names in needed.items() if names), "", body])
+
+
+def _steps(held: Mapping[str, list[Any]]) -> list[tuple[str, Any]]:
+    """Return what in the code encodes which columns of a table; one of text alone needs none."""
+    if {*held} == {"text"} and len(held["text"]) == 1:
+        return []
+    names = {NULLABLE: "nullable"}
+    return [
+        *(("text", column) for column in held.get("text", ())),
+        *(
+            (names.get(kind, kind), held[kind])
+            for kind in ("categories", NULLABLE, "dates", "durations")
+            if kind in held
+        ),
+    ]
+
+
+def _transformer(held: Mapping[str, list[Any]], steps: list[tuple[str, Any]]) -> str:
+    if not steps:
+        return "TfidfVectorizer()" if "text" in held else "SimpleImputer()" * ("gaps" in held)
+    rows = [f"({step}, {pformat(columns, compact=True)})" for step, columns in steps]
+    if OTHERS in held:
+        rows.append(f'("drop", {held[OTHERS]!r})')
+    if "numbers" in held:
+        rows.append("remainder=numbers")
+    lines = indent(",\n".join(rows), " " * 8)
+    return f"make_column_transformer(\n{lines},\n    )"
+
+
+def _parted(held: dict[str, list[Any]]) -> tuple[dict[str, dict[str, list[Any]]], Any]:
+    """Make each column of text in a table a modality of its own; return their columns too."""
+    texts = held.get("text", [])
+    others = {kind: columns for kind, columns in held.items() if kind != "text"}
+    rest = [column for kind, columns in others.items() if kind != "gaps" for column in columns]
+    if len(texts) + bool(rest) < 2 or not texts:
+        return {"modality0": held}, None
+    groups = {str(column): [column] for column in texts}
+    found = {name: {"text": columns} for name, columns in groups.items()}
+    if rest:
+        name = "table" if "table" not in groups else "other columns"
+        at = {column: column if isinstance(column, str) else rest.index(column) for column in rest}
+        found[name] = {kind: [at[c] for c in columns] for kind, columns in others.items()}
+        groups[name] = rest
+    return found, groups
