@@ -197,12 +197,15 @@ class NetworkClassifier(Portable):
         named = zip(self._layout.names, self._encodings, strict=True)
         return [name for name, encoding in named if encoding.kind == "sequence"]
 
+    def _precision(self) -> str:
+        """Name the dtype of the network."""
+        return str(next(self.module_.parameters()).dtype).removeprefix("torch.")
+
     def _read(self, X: Any, *, mediated: bool = False, dtype: str | None = None) -> NumericRows:
         """Rows as numeric arrays that may be cast to a dtype, by default the network's."""
         padded = self._padded()
         X = read_prediction_input(self, X, self._layout, padded=padded)
-        dtype = dtype or str(next(self.module_.parameters()).dtype).removeprefix("torch.")
-        rows = numeric_rows(X, dtype, padded=padded)
+        rows = numeric_rows(X, dtype or self._precision(), padded=padded)
         rows.check_presence(training=False, mediated=mediated)
         return rows
 

@@ -120,7 +120,7 @@ class ExportMixin:
                 members,
                 _labels(own.classes_),
                 own.module_.order,
-                LARGEST["float32"],
+                LARGEST[own._precision()],
                 double=input_dtype == "float64",
             ).eval()
 
@@ -163,7 +163,8 @@ class ExportMixin:
         own: Any = self
         validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
         mediated = isinstance(own.module_, MediatorNetwork)
-        dense = own._read(X, mediated=mediated, dtype="float32").dense()
+        cast = "float32" if input_dtype == "float32" else own._precision()
+        dense = own._read(X, mediated=mediated, dtype=cast).dense()
         shapes = dict(zip(own.modality_names_, own._layout.shapes, strict=True))
         return {
             name: np.array(rows, dtype=input_dtype).reshape(-1, *shapes[name])
@@ -256,13 +257,15 @@ class ExportMixin:
 
 
 def _rounding(scaler: ModalityScaler) -> np.ndarray:
-    """By how many scales float32 moves rows that lie a scale beyond the mean, (width,)."""
+    """By how many scales float32 moves rows that lie about the mean, at most, (width,)."""
     if scaler.moments is None:
         return np.zeros(1)
-    mean, scale = np.abs(scaler.moments.mean), scaler.moments.scale
+    mean, var, scale, _ = scaler.moments
     with np.errstate(over="ignore", invalid="ignore"):
-        step = np.spacing((mean + scale).astype(np.float32)).astype(np.float64)
-    return np.nan_to_num(step / 2 / scale, nan=np.inf)
+        half_step = np.spacing((np.abs(mean) + scale).astype(np.float32)).astype(np.float64) / 2
+        # a constant is moved as its mean is, by nothing where float32 has it
+        about_mean = np.abs(mean.astype(np.float32) - mean) + 3 * np.sqrt(var)
+    return np.fmin(half_step, about_mean) / scale
 
 
 def _onnx() -> Any:

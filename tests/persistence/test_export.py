@@ -102,6 +102,15 @@ def test_rows_that_no_prediction_is_for_get_nan(session):
     assert label.tolist()[:2] == [np.iinfo(np.int64).min] * 2
 
 
+def test_with_a_mediator_a_row_that_lacks_a_modality_has_no_prediction(mediated):
+    x = torch.tensor(rows(3)[0]["audio"])
+    lacking = x.clone()
+    lacking[1] = torch.nan
+    proba, label = mediated.to_torch()(x, lacking)
+    assert proba.isnan().all(1).tolist() == [False, True, False]
+    assert label[1] == torch.iinfo(torch.int64).min
+
+
 @pytest.mark.slow
 def test_a_mediated_model_with_integer_labels(mediated, tmp_path):
     mediated.to_onnx(tmp_path / "model.onnx", beta=0.5)
@@ -337,15 +346,19 @@ def shifted(offset, scale=1.0):
         (0, 1e-30, None),
         (3e15, 1e15, None),
         (100, 1, None),
+        (1.7e9, 0, None),
+        (1e9 + 3, 0, "far"),
         (-1e4, 1, "far"),
         (2**25, 1000, "far"),
         (1, 1e-6, "far"),
         (1e9, 1, "far"),
+        (0, 1e50, "far"),
     ],
 )
 def test_what_float32_rounds_away_is_said_and_kept_in_float64(offset, scale, column):
     X, y = shifted(offset, scale)
-    clf = FrontDoorMultiModalClassifier(**SMALL | {"max_epochs": 20}).fit(X, y)
+    dtype = "float64" if scale > 1e19 else "float32"  # values beyond are refused in float32
+    clf = FrontDoorMultiModalClassifier(**SMALL, dtype=dtype).fit(X, y)
     expected = clf.predict_proba(X)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -353,13 +366,13 @@ def test_what_float32_rounds_away_is_said_and_kept_in_float64(offset, scale, col
     modules["float64"] = clf.to_torch(input_dtype="float64")  # without a warning
     assert [w.filename for w in caught] == [__file__] * (column is not None)
     for warning in caught:
-        scale = clf._scalers[1].moments.scale.min()
-        assert f"modality '{column}'" in str(warning.message) and f"{scale:.3g}" in str(warning)
+        scales = {f"whose scale is {s:.3g}" for s in clf._scalers[1].moments.scale}
+        assert f"modality '{column}'" in str(warning) and any(s in str(warning) for s in scales)
     for dtype in ("float32", "float64")[column is not None :]:
         proba = modules[dtype](*map(torch.from_numpy, clf.input_feed(X, dtype).values()))[0]
         assert np.abs(proba.numpy() - expected).max() <= 1e-5
     with pytest.raises(TypeError, match=r"float64.*torch.float32"):
-        modules["float64"](*map(torch.from_numpy, clf.input_feed(X).values()))
+        modules["float64"](torch.ones(1, 4), torch.ones(1, 2))
 
 
 @pytest.mark.parametrize("offset", [0, 1e4, 1e6, 1e9])
