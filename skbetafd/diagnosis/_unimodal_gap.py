@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .._utils.exceptions import VacuousAdjustmentWarning
 from .._utils.messages import named
 from .._utils.randomness import private_generator
 from .._utils.sklearn_compat import checked_arguments
@@ -29,11 +27,13 @@ from ._replacement import INSIDE
 OF_SEVERAL_MODALITIES = {
     "balancing": None,
     "balancing_params": None,
+    "beta": 0.0,
+    "betas": (0.0,),
     "modalities": None,
     "modality": 0,
     "predominant": "auto",
 }
-"""Parameters that name a modality or weigh one against another, and what they are without."""
+"""Parameters that name a modality or weigh one against another, and what they are for one alone."""
 BY_MODALITY = ("encoders", "encoder_learning_rate")
 """Parameters that may go by a modality's name or position."""
 
@@ -204,9 +204,7 @@ def _fold(
         one._keep_interrupted = False
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         with named(f"modality {name!r}"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", VacuousAdjustmentWarning)
-                one.fit(X_one[seen], y[seen], groups=rows_of(groups, seen))
+            one.fit(X_one[seen], y[seen], groups=rows_of(groups, seen))
             linear.fit(codes[name][having], y[seen])
         y_asked = y[test][asked]
         accuracies[:, m] = (
