@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .._utils.messages import named
+from ..nn.partial import RowCounts
 from .modality import Modality, rows_together
 from .multimodal_array import MultiModalArray
 from .recipe import OTHER, remedy
@@ -41,6 +42,17 @@ class NumericRows:
 
     def __len__(self) -> int:
         return len(self.present)
+
+    @property
+    def complete(self) -> np.ndarray:
+        """Which rows have all modalities, shape (n_samples,), bool."""
+        return np.asarray(self.present.all(axis=1))
+
+    def counts(self) -> RowCounts:
+        """Count the rows that have all modalities, and those that have all but one."""
+        lacking = (~self.present).sum(axis=1, keepdims=True)
+        others = (lacking == ~self.present).sum(axis=0)
+        return RowCounts(len(self), int(self.complete.sum()), tuple(others.tolist()))
 
     def take(self, rows: Any) -> Self:
         """Cut all that is aligned to some rows."""
@@ -81,7 +93,7 @@ class NumericRows:
         for name, count in counts.items() if training else ():
             if not count:
                 raise ValueError(f"modality {name!r} is NaN in every training row")
-        if training and not present.all(axis=1).any():
+        if training and not self.complete.any():
             raise ValueError(
                 "no training row has all modalities: they were never seen together; rows with "
                 f"each: {counts}"

@@ -110,7 +110,8 @@ def log_proba_partial(
 
     With the predominant modality present, P_1 exchanges its context as ever, for references
     weighted by its knowledge and the auxiliaries that are there; without, there is nothing to
-    intervene on, and P_1 is P_0.
+    intervene on, and P_1 is P_0. Where too few training rows were complete, references may lack
+    auxiliaries, which then do not weight them, and are left out of the population's effect.
 
     Returns
     -------
@@ -119,17 +120,50 @@ def log_proba_partial(
     partial = network.partial
     ordered = [xs[m] for m in network.order]
     seeing = torch.log_softmax(partial(ordered, present), dim=1)
-    if effect == "population":
+    population, few = effect == "population", network.counts is not None
+    if population and not few:
         doing = log_proba_doing(network, codes, references, effect)
     else:
+        auxiliary = present[:, 1:] * (not population)
         shares = [partial.knowledge(codes.knowledge), *partial.own_shares(ordered)]
-        shown = torch.cat([present[:, :1], torch.zeros_like(present[:, :1]), present[:, 1:]], dim=1)
+        shown = torch.cat([present[:, :1], torch.zeros_like(present[:, :1]), auxiliary], dim=1)
         own = partial.hidden(shares, shown[None])[0]
-        known = present[:, 1:].repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
-        log_weights = log_reference_weights(codes, references, known)
+        known = auxiliary.repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
+        log_weights = log_reference_weights(codes, references, known * (not few))
+        if population:
+            log_weights = references.log_mass.expand(len(own), -1)
         hidden = own[:, None] + partial.context(references.context)
         doing = average_proba(partial, hidden, log_weights)
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
+
+
+def log_proba_withheld(
+    network: FrontDoorNetwork,
+    xs: Sequence[Tensor],
+    codes: Codes,
+    references: ReferenceSet,
+    effect: str,
+) -> tuple[Tensor, Tensor]:
+    """Log P_0 and log P_1 of complete rows where too few training rows were complete.
+
+    They are the normalised geometric mean of what is predicted with one modality withheld, for
+    each of them, weighted by the number of training rows that had the others: by Jensen's
+    inequality its log-loss is at most the weighted mean of theirs.
+
+    Returns
+    -------
+    tuple of two Tensors of shape (n, n_classes)
+    """
+    assert network.counts is not None
+    others = [network.counts.others[m] for m in network.order]
+    means = [torch.zeros_like(xs[0][:, :1])] * 2
+    for withheld, n_rows in enumerate(others):
+        shown = torch.arange(len(xs), device=xs[0].device) != withheld
+        present = shown.to(xs[0].dtype).expand(len(xs[0]), -1)
+        both = log_proba_partial(network, xs, codes, present, references, effect)
+        means = [mean + n_rows / sum(others) * p for mean, p in zip(means, both, strict=True)]
+    seeing, doing = (torch.log_softmax(mean, dim=1) for mean in means)
+    return seeing, doing
 
 
 def average_proba(
@@ -185,9 +219,17 @@ def log_proba_path(
         rows = [x[part] for x in xs]
         codes = network.encode(rows)
         seeing = doing = torch.log_softmax(network.head(*codes), dim=1)
-        if adjusts:
+        if network.counts is not None:
+            both = [
+                log_proba_withheld(
+                    network, [x[few] for x in rows], codes.rows(few), references, effect
+                )
+                for few in chunks_of_rows(seeing, widest * n_references)
+            ]
+            seeing, doing = (torch.cat(parts) for parts in zip(*both, strict=True))
+        elif adjusts:
             parts = [
-                log_proba_doing(network, Codes(*(c[few] for c in codes)), references, effect)
+                log_proba_doing(network, codes.rows(few), references, effect)
                 for few in chunks_of_rows(seeing, widest * n_references)
             ]
             doing = torch.cat(parts)
@@ -197,9 +239,8 @@ def log_proba_path(
             seeing, doing = seeing.clone(), doing.clone()
             for few in chunks_of_rows(lacking, widest * n_references):
                 at = lacking[few]
-                own = Codes(*(c[at] for c in codes))
                 seeing[at], doing[at] = log_proba_partial(
-                    network, [x[at] for x in rows], own, having[at], references, effect
+                    network, [x[at] for x in rows], codes.rows(at), having[at], references, effect
                 )
         mixed = [mix(seeing, doing, beta if adjusts else 0.0) for beta in betas]
         chunks.append(torch.stack(mixed))

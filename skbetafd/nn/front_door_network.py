@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .encoders import Encoding, encoder_masks, make_encoder
 from .heads import AdditiveHead
 from .linear import linear
-from .partial import PartialNetwork
+from .partial import PartialNetwork, RowCounts
 
 
 class Codes(NamedTuple):
@@ -23,6 +23,10 @@ class Codes(NamedTuple):
     """s = ψ(x_T), shape (n, context_dim)."""
     auxiliary: Tensor
     """a = [E_m(x_m)], shape (n, n_auxiliary · knowledge_dim); width 0 without auxiliaries."""
+
+    def rows(self, some: slice | Tensor) -> Codes:
+        """Take some of the rows."""
+        return Codes(*(code[some] for code in self))
 
 
 class ModalityEncoders(nn.Module):
@@ -40,6 +44,9 @@ class ModalityEncoders(nn.Module):
     generator : torch.Generator
         Source of the initial weights (CPU); the global generator is not touched.
     """
+
+    counts: RowCounts | None = None
+    """Of the training rows, where too few are complete to teach an outcome head."""
 
     def __init__(
         self,

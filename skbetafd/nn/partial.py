@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
+from itertools import combinations, zip_longest
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .encoders import Encoding, make_encoder
 from .linear import birthplace, linear
+
+ENOUGH_COMPLETE = 30
+"""Of fewer complete rows the outcome head learns less than the network below does of the others."""
+
+
+class RowCounts(NamedTuple):
+    """How many training rows have what."""
+
+    rows: int
+    complete: int
+    """Rows that have all modalities."""
+    others: tuple[int, ...]
+    """Rows that have all modalities but, perhaps, the m-th, for each m."""
+
+    @property
+    def few(self) -> bool:
+        """Whether too few rows are complete, where others lack a modality."""
+        return self.complete < min(self.rows, ENOUGH_COMPLETE)
+
+    def and_more(self, more: RowCounts) -> RowCounts:
+        """Add those of more rows."""
+        others = zip_longest(self.others, more.others, fillvalue=0)
+        return RowCounts(
+            self.rows + more.rows, self.complete + more.complete, tuple(map(sum, others))
+        )
 
 
 class PartialNetwork(nn.Module):

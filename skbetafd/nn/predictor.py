@@ -8,7 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .adjustment import ReferenceSet, log_proba_doing, log_proba_partial, mix
+from .adjustment import (
+    ReferenceSet,
+    log_proba_doing,
+    log_proba_partial,
+    log_proba_withheld,
+    mix,
+)
 from .front_door_network import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork, mediated_log_proba
 
@@ -88,7 +94,9 @@ class MemberPredictor(nn.Module):
         codes = network.encode(xs)
         seeing = torch.log_softmax(network.head(*codes), dim=1)
         doing = seeing
-        if self.beta > 0:
+        if network.counts is not None:
+            seeing, doing = log_proba_withheld(network, xs, codes, self._references(), self.effect)
+        elif self.beta > 0:
             doing = log_proba_doing(network, codes, self._references(), self.effect)
         log_proba = mix(seeing, doing, self.beta)
         if not network.auxiliaries:

@@ -332,3 +332,12 @@ def test_the_unchanged_content_loads(content, searched, mediated, tmp_path):
     for data in (content, searched, mediated):
         (tmp_path / "model").write_bytes(pack(*unpack(data)))
         assert skbetafd.load(tmp_path / "model").predominant_ in ("audio", "video")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [[40, 3, [0, 0]], [40, 3, [20]], [40, 30, [35, 35]], [40, 3, [3, 41]], [40, 3], "few", 7],
+)
+def test_forged_counts_of_rows_are_refused(counts, content, refused):
+    document, tensors = unpack(content)
+    refused(pack({**document, "counts": counts}, tensors), "can't load")
