@@ -9,6 +9,7 @@ import numpy as np
 from .._utils.messages import named
 from ..baselines import UnimodalClassifier
 from ..fitting.predominant import probe_predict
+from ..inputs.modality import Modality
 from ..inputs.multimodal_array import MultiModalArray
 from ._diagnosis import IMBALANCED, PROBE_BELOW
 from ._folds import Fold, rows_of
@@ -41,8 +42,8 @@ def right_alone(
                         raise ValueError("NaN in every training row")
                     alone = MultiModalArray({name: X[name]})
                     if few:
-                        rows, weight = np.asarray(alone, dtype=np.float64), np.ones(len(train))
-                        predicted = probe_predict(rows[train], y[train], weight, rows[test])
+                        rows = Modality(np.asarray(alone, dtype=np.float64))
+                        predicted = probe_predict(rows, y, np.ones(len(y)), train, test)
                     else:
                         clf = UnimodalClassifier(random_state=fold.seed, **params)
                         clf._keep_interrupted = False

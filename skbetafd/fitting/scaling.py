@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from sklearn.decomposition import TruncatedSVD
-from sklearn.preprocessing import StandardScaler
 
 from ..inputs.missing import present_rows
 from ..inputs.modality import Modality, SparseModality
 from ..inputs.row_sources import slices
-from ..nn.encoders import Encoding, ModuleFeatures, n_features
+from ..inputs.standardise import FittedScaler, fitted_scaler
+from ..nn.encoders import FULLY_CONNECTED, Encoding, ModuleFeatures, n_features
 from ..training.batches import StreamedRows
 
 ROWS_OF_A_MODULE = 256
@@ -50,7 +50,7 @@ class Moments(NamedTuple):
     n_samples_seen: np.ndarray
 
     @classmethod
-    def of(cls, scaler: StandardScaler) -> Moments:
+    def of(cls, scaler: FittedScaler) -> Moments:
         """Take them from a fitted scaler."""
         return cls(*(np.asarray(getattr(scaler, f"{name}_")) for name in cls._fields))
 
@@ -145,10 +145,10 @@ class ModalityScaler:
             return scaler
         if isinstance(array, SparseModality):
             return replace(scaler, moments=_one_scale(array, weight))
-        fitted = _means_and_variances(array, weight)
-        components = None
+        parts = ((np.asarray(array[rows]), weight[rows]) for rows in array.slices())
+        fitted, components = fitted_scaler(parts, array.eps), None
         if encoding.kind in ("sequence", "conv1d"):
-            _pool_steps(fitted, channels(encoding.shape), len(array))
+            _pool_steps(fitted, channels(encoding.shape))
         elif len(encoding.shape) > 1:
             components = _pool_pixels(fitted, array, weight, encoding)
         scaler = replace(scaler, moments=Moments.of(fitted))
@@ -162,10 +162,11 @@ class ModalityScaler:
         return cls(n_features(module, encoding), module)
 
     def _standardising(self, rows: Modality, weight: np.ndarray) -> ModalityScaler:
-        fitted = StandardScaler().set_output(transform="default")
-        for part in slices(len(rows), ROWS_OF_A_MODULE):
-            fitted.partial_fit(self.transform(np.asarray(rows[part])), sample_weight=weight[part])
-        return replace(self, moments=Moments.of(fitted))
+        parts = (
+            (self.transform(np.asarray(rows[part])), weight[part])
+            for part in slices(len(rows), ROWS_OF_A_MODULE)
+        )
+        return replace(self, moments=Moments.of(fitted_scaler(parts)))
 
     def _projecting(self, components: np.ndarray) -> ModalityScaler:
         return replace(self, components=components, n_features=len(components))
@@ -268,7 +269,7 @@ class ModalityScaler:
             scaler.module.load_state_dict(own)
         if description["standardised"]:
             scaler = replace(scaler, moments=Moments.from_tensors(arrays, scaler.n_features))
-        if kind == "components" and encoding.kind in ("linear", "mlp"):
+        if kind == "components" and encoding.kind in FULLY_CONNECTED:
             components = arrays["components"].numpy()
             if components.dtype.kind != "f" or components.shape[1:] != (width,):
                 raise ValueError(f"components have shape {components.shape} for rows of {width}")
@@ -312,50 +313,33 @@ def _one_scale(array: SparseModality, weight: np.ndarray) -> Moments:
     return Moments(np.zeros_like(square), square, scale, np.asarray(array.present.sum()))
 
 
-def _means_and_variances(array: Modality, weight: np.ndarray) -> StandardScaler:
-    scaler = StandardScaler().set_output(transform="default")
-    with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
-        for rows in array.slices():
-            scaler.partial_fit(np.asarray(array[rows]), sample_weight=weight[rows])
-    return scaler
-
-
 def _pool_pixels(
-    scaler: StandardScaler, array: Modality, weight: np.ndarray, encoding: Encoding
+    scaler: FittedScaler, array: Modality, weight: np.ndarray, encoding: Encoding
 ) -> np.ndarray | None:
     """Give the pixels of a channel one scale; return components where they are read instead."""
     channel = channels(encoding.shape)
-    constant = _constant(scaler, len(array))
-    variance = np.where(constant, 0.0, scaler.var_)
+    variance = np.where(scaler.constant_, 0.0, scaler.var_)
     scale = np.sqrt(np.bincount(channel, variance) / np.bincount(channel))
     scaler.scale_ = np.where(scale > 0, scale, 1.0)[channel]
     if len(channel) <= N_COMPONENTS or encoding.kind == "conv2d":
         return None
-    return _principal_components(Moments.of(scaler), array, weight, constant)
+    return _principal_components(Moments.of(scaler), array, weight, scaler.constant_)
 
 
-def _pool_steps(scaler: StandardScaler, channel: np.ndarray, n_rows: int) -> None:
+def _pool_steps(scaler: FittedScaler, channel: np.ndarray) -> None:
     """Give all steps of a channel the mean and variance of all its values."""
     count = np.broadcast_to(scaler.n_samples_seen_, channel.shape)
     mean = np.nan_to_num(scaler.mean_)
-    variance = np.where(_constant(scaler, n_rows), 0, scaler.var_)
+    variance = np.where(scaler.constant_, 0, scaler.var_)
     total = np.bincount(channel, count)
     pooled = np.bincount(channel, count * mean) / total
     spread = np.nan_to_num(variance) + (mean - pooled[channel]) ** 2
     scale = np.sqrt(np.bincount(channel, count * spread) / total)
     scaler.mean_ = pooled[channel]
-    scaler.scale_ = np.where(scale > 1e-12 * np.abs(pooled), scale, 1.0)[channel]
-
-
-def _constant(scaler: StandardScaler, n_rows: int) -> np.ndarray:
-    """Tell the features whose variance is no more than rounding makes of a constant.
-
-    Chan, Golub & LeVeque, Algorithms for Computing the Sample Variance, The American Statistician
-    1983: the bound that StandardScaler has for tables.
-    """
-    eps = np.finfo(np.float64).eps
-    bound = n_rows * eps * scaler.var_ + (n_rows * scaler.mean_ * eps) ** 2
-    return scaler.var_ <= bound
+    least = np.full(len(pooled), np.inf)
+    np.minimum.at(least, channel, np.maximum(scaler.rounding_, 1e-12))
+    constant = scale <= least * np.abs(pooled)
+    scaler.scale_ = np.where(constant, np.maximum(scale, 1.0), scale)[channel]
 
 
 def _principal_components(

@@ -35,14 +35,18 @@ class Modality:
     ----------
     value : ndarray, frame, CSR matrix or store of shape (n_samples, ...)
         What the user has.
+    eps : float or ndarray of shape (n_columns,)
+        Machine epsilon of the floats that numbers came as; 0 of other numbers.
     """
 
     streamed = False
     """Whether rows are dense only where they are read, some at a time."""
     sparse = False
 
-    def __init__(self, value: Any, present: np.ndarray | None = None) -> None:
-        self.value, self._present = value, present
+    def __init__(
+        self, value: Any, present: np.ndarray | None = None, eps: float | np.ndarray = 0.0
+    ) -> None:
+        self.value, self._present, self.eps = value, present, eps
         self._index: Any = None
         self._name_columns: Callable[[], list[str]] | None = None
 
@@ -174,7 +178,8 @@ class Modality:
 
         Those that came as float32 stay so.
         """
-        return Modality(_as_floats(np.asarray(self.value).reshape(len(self), -1)))
+        flat = np.asarray(self.value).reshape(len(self), -1)
+        return Modality(_as_floats(flat), eps=_eps(self.dtype))
 
     def columns(self) -> Iterator[np.ndarray]:
         """Return the cells of each column of the flat rows, (n_samples,)."""
@@ -283,7 +288,8 @@ class FrameModality(Modality):
             frame = frame.fillna(np.nan)
         with without_warnings(UserWarning, "pandas.DataFrame with sparse columns"):
             precisions = [np.float64, np.float32]
-            return Modality(check_array(frame, dtype=precisions, ensure_all_finite=False))
+            flat = check_array(frame, dtype=precisions, ensure_all_finite=False)
+        return Modality(flat, eps=np.array([_eps(dtype) for dtype in dtypes]))
 
     def columns(self) -> Iterator[np.ndarray]:
         """Return the cells of each column, (n_samples,)."""
@@ -401,7 +407,7 @@ class StoredModality(Modality):
     streamed = True
 
     def __init__(self, value: Any, flat: np.dtype[Any] | None = None) -> None:
-        super().__init__(value)
+        super().__init__(value, eps=_eps(value.dtype))
         self._flat = flat
         """The dtype of rows that are flattened where they are read."""
 
@@ -438,7 +444,7 @@ class StoredModality(Modality):
     def in_memory(self) -> Modality:
         """Return an array that has been read; a memory map is one."""
         mapped = self._flat is None and isinstance(self.value, np.ndarray)
-        return Modality(self.value if mapped else self._read())
+        return Modality(self.value if mapped else self._read(), eps=self.eps)
 
     def blocks(self) -> tuple[np.ndarray, int] | None:
         """Block in which each row lies, and how many are kept; None where any order will do."""
@@ -574,6 +580,11 @@ def _is_stored(value: Any) -> bool:
     return isinstance(getattr(value, "dtype", None), np.dtype) and all(
         hasattr(value, name) for name in ("shape", "__getitem__")
     )
+
+
+def _eps(dtype: Any) -> float:
+    numpy_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return float(np.finfo(dtype).eps) if numpy_float else 0.0
 
 
 def _as_floats(values: Any) -> Any:

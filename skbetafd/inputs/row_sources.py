@@ -11,8 +11,8 @@ import numpy as np
 ROWS_AT_ONCE = 2**16
 """Rows that are scaled or encoded at once."""
 
-VALUES_AT_ONCE = 2**24
-"""Values of a source that are dense at once."""
+VALUES_AT_ONCE = 2**21
+"""Values of a source that are dense at once (16 MB in float64)."""
 
 BLOCK_BYTES = 2**20
 """About the size of the contiguous rows that are read together from a store without random
@@ -151,4 +151,4 @@ class RowView:
             return np.array(self.store[first : first + len(rows)])
         if self.blocks is not None:
             gather = self.blocks.gather
-        return np.array(self.store[rows] if gather is None else gather(rows))
+        return np.asarray(self.store[rows]) if gather is None else np.array(gather(rows))

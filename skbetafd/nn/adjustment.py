@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .encoders import held_activations
 from .front_door_network import Codes, FrontDoorNetwork
 from .heads import AdditiveHead
 from .partial import PartialNetwork
@@ -18,10 +19,6 @@ CHUNK_ELEMENTS = 2**20
 
 DEVICE_CHUNK_ELEMENTS = 2**26
 """The same on a GPU (256 MB): in a CPU's chunks an H100 was no faster than four CPU threads."""
-
-ENCODING_SHARE = 8
-"""Activations that an encoder may hold for each value it reads: a convolution's first layer has
-four (16 channels of half the size each way), and its rectifier as many."""
 
 
 class ReferenceSet(NamedTuple):
@@ -212,7 +209,7 @@ def log_proba_path(
     """
     widest = max(network.head.out.in_features, network.head.out.out_features)
     n_references = len(references.log_mass)
-    encoding = max(widest, ENCODING_SHARE * max(x.shape[1] for x in xs))
+    encoding = max(widest, *(held_activations(one) for one in network.inputs))
     adjusts = bool(network.auxiliaries) and any(beta > 0 for beta in betas)
     chunks = []
     for part in chunks_of_rows(xs[0], encoding):

@@ -16,6 +16,12 @@ from .features import Convolutions, Recurrence
 from .linear import linear
 from .torch_modes import GENERATORS, predicting
 
+FULLY_CONNECTED = ("linear", "mlp")
+
+ENCODING_SHARE = 8
+"""Activations that an encoder may hold for each value it reads: a convolution's first layer has
+four (16 channels of half the size each way), and its rectifier as many."""
+
 
 class Encoding(NamedTuple):
     """How the rows of one modality are read."""
@@ -170,6 +176,13 @@ def seeded(generator: torch.Generator) -> Iterator[None]:
 def has_user_modules(network: nn.Module) -> bool:
     """Tell whether a network has modules of the user, which draw from the global generators."""
     return any(isinstance(module, ModuleFeatures) for module in network.modules())
+
+
+def held_activations(encoding: Encoding | int) -> int:
+    """Bound the activations a row that come before the hidden layer."""
+    if isinstance(encoding, int) or encoding.kind in FULLY_CONNECTED:
+        return 0
+    return ENCODING_SHARE * encoding.width
 
 
 @predicting()

@@ -16,8 +16,8 @@ from ..nn.criterion import Batch
 AHEAD_ROWS = 4096
 """Rows of a streamed modality that are read and scaled at once, for several batches."""
 
-AHEAD_VALUES = 2**23
-"""Values of the modalities that are read at once, where rows are wide."""
+AHEAD_VALUES = 2**22
+"""Values of the modalities that are read at once, where rows are wide (16 MB in float32)."""
 
 
 class StreamedRows:

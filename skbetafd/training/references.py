@@ -87,8 +87,17 @@ def build_references(
 def encode_in_chunks(network: ModalityEncoders, xs: Sequence[Rows], n_rows: int) -> Codes:
     """Encode rows, `n_rows` at once, without keeping the hidden layers of all."""
     n_rows = rows_ahead(xs, n_rows) if streams(xs) else n_rows
-    parts = [network.encode(chunk) for chunk in zip(*(x.split(n_rows) for x in xs), strict=True)]
-    return Codes(*(torch.cat(codes) for codes in zip(*parts, strict=True)))
+    codes: Codes | None = None
+    start = 0
+    for chunk in zip(*(x.split(n_rows) for x in xs), strict=True):
+        part = network.encode(chunk)
+        # what outlives its chunk would keep the memory of the chunk from being given back
+        codes = codes or Codes(*(code.new_empty(len(xs[0]), code.shape[1]) for code in part))
+        for code, some in zip(codes, part, strict=True):
+            code[start : start + len(some)] = some
+        start += n_rows
+    assert codes is not None
+    return codes
 
 
 def _radius(codes: Codes, used: Tensor, references: ReferenceSet) -> Tensor:

@@ -10,6 +10,7 @@ from skbetafd.nn.adjustment import (
     log_reference_weights,
     mix,
 )
+from skbetafd.nn.encoders import Encoding
 from skbetafd.nn.front_door_network import Codes, FrontDoorNetwork
 
 
@@ -259,9 +260,12 @@ def test_a_row_that_lacks_some_auxiliaries_is_weighed_by_the_others_and_its_know
         torch.testing.assert_close(doing[row], expected)
 
 
-def test_wide_rows_are_encoded_few_at_once(monkeypatch):
+@pytest.mark.parametrize(
+    ("encoding", "sizes"), [(Encoding("conv1d", (500, 1)), [10, 10, 5]), (500, [25])]
+)
+def test_rows_of_wide_activations_are_encoded_few_at_once(encoding, sizes, monkeypatch):
     network = FrontDoorNetwork(
-        [500, 4],
+        [encoding, 4],
         3,
         predominant=0,
         hidden_dim=4,
@@ -276,4 +280,4 @@ def test_wide_rows_are_encoded_few_at_once(monkeypatch):
     monkeypatch.setattr(network, "encode", lambda xs: seen.append(len(xs[0])) or encode(xs))
     monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 8 * 500 * 10)
     log_proba_path(network, [torch.zeros(25, 500), torch.zeros(25, 4)], references, [0], "")
-    assert seen == [10, 10, 5]
+    assert seen == sizes
