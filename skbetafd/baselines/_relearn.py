@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import Interval
+from ..inputs.standardise import fitted_scaler
 from ..nn.fusion_network import FusionNetwork
 from ..training.batches import TrainingTensors
 from ..training.net import NeuralNet
@@ -97,7 +97,7 @@ def purities(
 ) -> tuple[float, float]:
     """Purity of the clusters of one modality's codes, on the training and on the held-out rows."""
     numpy_weight = train.weight.double().cpu().numpy()
-    scaler = StandardScaler().fit(code.double().cpu().numpy(), sample_weight=numpy_weight)
+    scaler = fitted_scaler([(code.double().cpu().numpy(), numpy_weight)])
     # k-means is chaotic: without rounding, the last bit of a code decides over whole clusters
     scaled, held_scaled = (
         scaler.transform(c.double().cpu().numpy()).round(4) for c in (code, held_code)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from .as_numpy import as_array, as_dense
 from .categories import Levels, Row, category_rows
+from .standardise import fitted_scaler
 
 
 class ObservedMediator(NamedTuple):
@@ -114,15 +114,14 @@ def _kind(dtype: Any) -> str:
 
 
 def _continuous(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    constant = np.flatnonzero(np.ptp(values, axis=0) == 0)
+    scaler = fitted_scaler([(values, weight)])
+    constant = np.flatnonzero(scaler.constant_)
     if len(constant):
         raise ValueError(
             f"mediator column {constant[0]} is constant ({values[0, constant[0]].item()!r}): "
             "nothing goes through it"
         )
-    return (
-        StandardScaler().set_output(transform="default").fit_transform(values, sample_weight=weight)
-    )
+    return scaler.transform(values)
 
 
 def _categorical(levels: Levels, rows: list[Any]) -> np.ndarray:

@@ -53,7 +53,7 @@ def fitted_scaler(
         with np.errstate(invalid="ignore"):  # the root of a variance that rounding made negative
             scaler.partial_fit(rows, sample_weight=weight)
         with np.errstate(over="ignore", invalid="ignore"):
-            single = single & ~(rows.astype(np.float32) - rows != 0).any(axis=0)
+            single = single & ~(np.abs(rows.astype(np.float32, copy=False) - rows) > 0).any(axis=0)
         n_rows += len(rows)
     own, exact = np.finfo(np.float32).eps, np.finfo(np.float64).eps
     mean, variance = np.abs(scaler.mean_), scaler.var_

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from .._utils.messages import named
@@ -20,6 +19,7 @@ from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..fitting.predominant import probe_scores
 from ..inputs.labels import check_lengths, one_value_per_row
 from ..inputs.missing import complete_rows
+from ..inputs.standardise import fitted_scaler
 from ._display import COLOURS, GREY, MARKERS, MOST_NAMED, Display, legend, plain
 
 CODES = ("knowledge", "context")
@@ -339,9 +339,10 @@ def _read_codes(codes: Any) -> dict[str, np.ndarray]:
 
 def _code_map(code: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
     """Return two dimensions of a code, each of its columns at variance 1, and the axes' names."""
-    code = StandardScaler().fit_transform(code)
-    if not code.any():
+    scaler = fitted_scaler([(code, np.ones(len(code)))])
+    if scaler.constant_.all():
         return np.zeros((len(code), 2)), ("the code is the same in every row", "")
+    code = scaler.transform(code)
     if method == "tsne":
         perplexity = min(30.0, (len(code) - 1) / 3)
         tsne = TSNE(perplexity=perplexity, random_state=seed)

@@ -127,6 +127,16 @@ def test_a_constant_up_to_rounding_stays_small_where_it_changes(rng, shape, fact
         assert np.abs(moved).max() <= 1e-8 * factor
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (3, 8, 8), (3, 2), (5,)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_what_rounding_makes_of_a_constant_is_not_magnified(rng, shape, dtype):
+    eps = np.finfo(dtype).eps
+    constant = (1 + rng.random()) * (1 + eps * rng.normal(size=(80, *shape)))
+    rows = face(constant.reshape(80, -1).astype(dtype)).floats()
+    scaler = ModalityScaler.fit(rows, np.ones(80), Encoding("mlp", shape), standardize=True)
+    assert np.abs(scaler.transform(np.asarray(rows) + 0.1)).max() <= 0.1 + 20 * eps
+
+
 def test_components_are_those_of_all_phases_of_many_rows(rng):
     pictures = rng.normal(size=(20_000, 36))
     pictures[::2] = 0.0

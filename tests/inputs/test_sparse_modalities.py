@@ -59,6 +59,45 @@ def test_text_is_dense_only_batch_by_batch(quick, no_dense):
     assert model.beta_path(X, [0, 1]).shape == (2, N, 3)
 
 
+def words(told, density=0.02, width=600):
+    """Rows of few entries, of which three columns tell the label if `told`."""
+    rng = np.random.default_rng(1)
+    rows = np.where(rng.random((N, width)) < density, rng.random((N, width)), 0.0)
+    rows[np.arange(N), Y] = told
+    return rows
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix])
+@pytest.mark.parametrize("density", [0.02, 0.5])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
+def test_auto_takes_the_sparse_modality_that_tells(kind, density, dtype, quick):
+    noise, told = (kind(words(t, density)).astype(dtype) for t in (0.0, 9.0))
+    model = quick().fit({"noise": noise, "told": told}, Y)
+    assert model.predominant_ == "told"
+    assert model.modality_scores_["told"] > 0.9 > 0.6 > model.modality_scores_["noise"]
+
+
+def test_auto_makes_no_more_rows_dense_than_a_batch_has(quick, monkeypatch):
+    seen, toarray = [], sparse.csr_array.toarray
+
+    def watched(self, *args, **kwargs):
+        seen.append(self.shape)
+        return toarray(self, *args, **kwargs)
+
+    monkeypatch.setattr(sparse.csr_array, "toarray", watched)
+    monkeypatch.setattr("skbetafd.training.batches.AHEAD_VALUES", 600 * 8)
+    monkeypatch.setattr("skbetafd.inputs.row_sources.VALUES_AT_ONCE", 600 * 8)
+    X = {"text": sparse.csr_array(words(1.0)), "table": TABLE}
+    quick(batch_size=16).fit(X, Y).predict_proba(X)
+    assert max(n_rows for n_rows, width in seen if width == 600) <= 16
+
+
+@pytest.mark.parametrize("rows", [np.zeros((N, 600)), words(1.0) * 1e140, words(1.0) * 1e-140])
+def test_auto_takes_sparse_rows_of_any_size(rows, quick):
+    model = quick(dtype="float64").fit({"text": sparse.csr_array(rows), "table": TABLE}, Y)
+    assert np.isfinite(list(model.modality_scores_.values())).all()
+
+
 def test_a_fit_without_scaling_is_that_of_the_dense_array(quick):
     kwargs = {"standardize": False, "random_state": 0, "batch_size": 16}
     X = as_sparse()
