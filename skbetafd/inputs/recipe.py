@@ -54,7 +54,8 @@ IMPORTS = {
 STEP = 'step = FunctionTransformer({0}, feature_names_out="one-to-one")\n{1} = '
 """A function of the code's own, as the first step of what encodes a kind of columns."""
 DEFINITIONS = {
-    "numbers": "numbers = make_pipeline(SimpleImputer(), StandardScaler())\n",
+    "numbers": "imputer = SimpleImputer(keep_empty_features=True)\n"
+    "numbers = make_pipeline(imputer, StandardScaler())\n",
     "text": "def words(texts):  # a missing text is empty\n"
     '    return [text if isinstance(text, str) else "" for text in texts]\n\n'
     f"{STEP.format('words', 'text')}make_pipeline(step, TfidfVectorizer())\n",
@@ -84,6 +85,9 @@ WITH_POLARS = {
 }
 NULLABLE, OTHERS = "categories with pandas.NA", "what is neither numbers nor text, left out"
 """Kinds of columns that are called otherwise in the code, or are left out there."""
+BOOLEANS = "booleans"
+"""SimpleImputer takes no table of these alone."""
+INFINITIES = "infinities, to be replaced by NaN first"
 
 
 def remedy(cell: Any) -> str:
@@ -117,6 +121,8 @@ def contents(modality: Modality) -> dict[str, list[Any]]:
         found.setdefault(kind, []).append(key)
         if kind == "numbers" and missing[present].any():
             found.setdefault("gaps", []).append(key)
+        if cells.dtype.kind == "f" and np.isinf(cells).any():
+            found.setdefault(INFINITIES, []).append(key)
     return found
 
 
@@ -128,23 +134,27 @@ def _has_gaps(modality: Modality) -> bool:
 
 
 def _kind(cells: np.ndarray) -> str:
+    if cells.dtype.kind == "b":
+        return BOOLEANS
     if first_no_number(cells) is None:
         return "numbers"
+    if cells.dtype.kind in "mM":
+        return "dates" if cells.dtype.kind == "M" else "durations"
     known = list(cells[~nulls(cells)])
     if all(isinstance(cell, str) for cell in known):
         different = set(known)
         several = sum(len(cell.split()) > 1 for cell in different) > len(different) / 2
         few = len(different) <= min(FEW_TEXTS, len(known) / 4)
         return "text" if several and not few else "categories"
-    if all(isinstance(cell, (date, np.datetime64)) for cell in known):
+    if all(isinstance(cell, date) for cell in known):
         return "dates"
-    return "durations" if remedy(known[0]) == DURATIONS else OTHERS
+    return "durations" if all(isinstance(cell, timedelta) for cell in known) else OTHERS
 
 
 def described(found: Mapping[str, list[Any]]) -> str:
     """Say which columns of a modality are no complete numbers."""
     said = []
-    for kind in (kind for kind in found if kind != "numbers"):
+    for kind in (kind for kind in found if kind not in ("numbers", BOOLEANS)):
         columns = found[kind] if len(found) > 1 else []  # one kind: the modality says it
         names = ", ".join(map(repr, columns[:MOST_NAMES]))
         more = f" and {len(columns) - MOST_NAMES} more" * (len(columns) > MOST_NAMES)
@@ -175,6 +185,9 @@ def with_recipe(X: MultiModalArray, *, flat: bool, modalities: Any) -> Iterator[
         said = [f"{names[n]} has {described(h)}" for n, h in found.items() if described(h)]
         code = _code(X, found, flat=flat, modalities=modalities)
         if code is not None:
+            nothing = np.flatnonzero(~np.any(list(X.present.values()), axis=0))
+            if len(nothing):
+                said.append(f"row {nothing[0]} has nothing, leave it out ({len(nothing)} such)")
             kinds = "; ".join(said)
             error.args = (
                 f"{str(error).rstrip('.')}.\n\nIn all, {kinds}. This makes numbers of it, in "
@@ -214,19 +227,18 @@ def _steps(held: Mapping[str, list[Any]]) -> list[tuple[str, Any]]:
     """Return what in the code encodes which columns of a table; one of text alone needs none."""
     if {*held} == {"text"} and len(held["text"]) == 1:
         return []
+    steps: list[tuple[str, Any]] = [("text", column) for column in held.get("text", ())]
     names = {NULLABLE: "nullable"}
-    return [
-        *(("text", column) for column in held.get("text", ())),
-        *(
-            (names.get(kind, kind), held[kind])
-            for kind in ("categories", NULLABLE, "dates", "durations")
-            if kind in held
-        ),
-    ]
+    for kind in ("categories", NULLABLE, "dates", "durations"):
+        if kind in held:
+            steps.append((names.get(kind, kind), held[kind]))
+    if steps and BOOLEANS in held:
+        steps.append(("categories", held[BOOLEANS]))
+    return steps
 
 
 def _transformer(held: Mapping[str, list[Any]], steps: list[tuple[str, Any]]) -> str:
-    if not steps:
+    if not steps and not {OTHERS, "numbers"} <= held.keys():
         return "TfidfVectorizer()" if "text" in held else "SimpleImputer()" * ("gaps" in held)
     rows = [f"({step}, {pformat(columns, compact=True)})" for step, columns in steps]
     if OTHERS in held:
@@ -241,9 +253,10 @@ def _parted(held: dict[str, list[Any]]) -> tuple[dict[str, dict[str, list[Any]]]
     """Make each column of text in a table a modality of its own; return their columns too."""
     texts = held.get("text", [])
     others = {kind: columns for kind, columns in held.items() if kind != "text"}
-    rest = [column for kind, columns in others.items() if kind != "gaps" for column in columns]
-    if len(texts) + bool(rest) < 2 or not texts:
-        return {"modality0": held}, None
+    read = [columns for kind, columns in others.items() if kind not in ("gaps", INFINITIES)]
+    rest = [column for columns in read for column in columns]
+    if not texts:
+        return ({"table": held}, {"table": len(rest)}) if rest else ({"modality0": held}, None)
     groups = {str(column): [column] for column in texts}
     found = {name: {"text": columns} for name, columns in groups.items()}
     if rest:

@@ -149,6 +149,25 @@ RAW = {
         "'a' has gaps; 'b' has gaps.",
         ["a", "b"],
     ),
+    "one table without text": (
+        lambda: birds().drop(columns="remarks").assign(empty=pd.NaT),
+        "X has categories ('state'), gaps ('speed'), dates ('day', 'empty')",
+        ["table"],
+    ),
+    "text alone": (lambda: pd.DataFrame({"remarks": SAID}), "X has text.", ["remarks"]),
+    "booleans beside dates": (
+        lambda: {"a": pd.get_dummies(KIND).assign(day=DAYS), "b": SAID},
+        "'a' has dates ('day'); 'b' has text",
+        ["a", "b"],
+    ),
+    "what no encoder takes": (
+        lambda: {
+            "a": birds()[["speed"]].assign(at=dt.time(3), mixed=[1, "n/a", 2] * 40),
+            "b": SAID,
+        },
+        "'a' has gaps ('speed'), what is neither numbers nor text, left out ('at', 'mixed'); 'b'",
+        ["a", "b"],
+    ),
     "names that are numbers": (
         lambda: {"a": birds()[["state", "speed"]].set_axis([7, 0], axis=1), "b": SAID},
         "'a' has categories (0), gaps (1); 'b' has text",
@@ -270,6 +289,14 @@ def test_an_error_of_a_transformer_at_prediction_names_the_columns():
     said = message(lambda: scale.transform({**X, "table": birds()[["speed", "height"]]}))
     assert said.startswith("modality 'table': ")
     assert said.endswith("has gaps ('speed')")
+
+
+def test_what_code_cannot_mend_is_named_with_the_rest(quick):
+    X = {"a": birds()[["state", "speed"]].assign(height=np.inf), "b": birds()[["remarks"]]}
+    X["a"].loc[7] = None
+    said = message(lambda: quick().fit(X, Y))
+    assert "infinities, to be replaced by NaN first ('height')" in said
+    assert "row 7 has nothing, leave it out (1 such)" in said
 
 
 def test_what_the_data_do_not_explain_has_no_code(modalities, y, quick):
