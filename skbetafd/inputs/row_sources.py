@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,8 @@ def row_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
         If the key is of no kind that NumPy takes, or there is no such row.
     """
     first, *rest = (key or (Ellipsis,)) if isinstance(key, tuple) else (key,)
-    whole = len(rest) < len(shape) and all(map(_is_everything, rest))
+    twice = sum(entry is Ellipsis for entry in (first, *rest)) > 1
+    whole = len(rest) < len(shape) and all(map(_is_everything, rest)) and not twice
     if first is Ellipsis and whole:
         first = slice(None)
     if isinstance(first, slice):
@@ -49,7 +52,7 @@ def row_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
     if index.dtype.kind not in "biu" and first is not None and first is not Ellipsis:
         raise IndexError(
             "rows are selected by a slice, integers or booleans, a modality by its name; "
-            f"got {first!r}"
+            f"got {reprlib.repr(first)}"
         )
     if index.ndim > 1 or (index.ndim == 0 and index.dtype.kind not in "iu"):
         return slice(None), (first, *rest)
@@ -138,6 +141,9 @@ class RowView:
             rows = np.arange(*rows.indices(len(self)))
         view = RowView(self.store, rows, self.blocks)
         return view if then is None else view.read()[then]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.read())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.read(), dtype=dtype)

@@ -100,8 +100,10 @@ NO_ROWS = [
     ([True] * 5, "5"),
     (1.5, "1.5"),
     ([0.5], "0.5"),
+    ((..., ...), "single ellipsis"),
     (b"m", "b'm'"),
     (["m"], "'m'"),
+    ([0.5] * 1000, r"0.5, \.\.\.\]$"),
 ]
 
 
@@ -124,6 +126,7 @@ def test_a_key_selects_of_a_stored_modality_what_it_selects_of_the_array(form, t
     for key in [*KEYS, (slice(None), 1, [0, 2]), (0, 1, 2), ([1, 2], ..., 3), PICTURE > 110]:
         assert_array_equal(np.asarray(rows[key]), PICTURE[key], err_msg=repr(key))
     assert_array_equal(list(rows), PICTURE)
+    assert_array_equal(pd.DataFrame(rows[:, 0]), PICTURE[:, 0])
     for key in ([4, 1], np.arange(N) > 2, slice(2)):
         assert_array_equal(_safe_indexing(rows, key), _safe_indexing(PICTURE, key))
 
