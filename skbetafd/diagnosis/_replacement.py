@@ -68,10 +68,10 @@ class Replacement:
                 self.means = modality_means(rows)
             except (TypeError, ValueError) as error:
                 method = "permutation"
-                reason = str(error).partition("; ")[0]
+                whose = "" if background is None else "background: "
                 warn(
-                    f"a mean needs numbers, but {reason}: other rows' values stand in "
-                    "(method='permutation')"
+                    f"{whose}a mean needs numbers, but {str(error).partition('; ')[0]}: other "
+                    "rows' values stand in (method='permutation')"
                 )
         elif background is not None:
             raise ValueError(f"background is for method='mean', but method={method!r}")
