@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 from math import prod
 from numbers import Integral, Real
+from reprlib import repr as shortened
 from typing import Any, ClassVar
 
 import numpy as np
@@ -266,13 +267,13 @@ def _encoded(X: MultiModalArray, names: list[str], rows: list[Row], levels: Leve
     codes = levels.encode(rows)
     unseen = codes < 0
     if unseen.any():
-        widths = {name: X._faces[name].width for name in names}
-        columns = [f"modality {name!r}, column {i}" for name in names for i in range(widths[name])]
+        faces = [(f"modality {name!r}", X._faces[name]) for name in names]
+        columns = [(name, face.place(i)) for name, face in faces for i in range(face.width)]
         levels.check_comparable(rows, columns)
     if unseen.all():
         warn(
             f"none of {len(rows)} rows has a level of {quoted(names)} that fit has seen, "
-            f"{rows[0]!r} being the first: they are predicted without it"
+            f"{shortened(rows[0])} being the first: they are predicted without it"
         )
     return codes
 

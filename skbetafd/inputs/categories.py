@@ -86,8 +86,10 @@ class Levels:
         """Give each row its level's number, or −1 if it is no level."""
         return np.array([self._codes.get(row, -1) for row in rows], dtype=np.intp)
 
-    def check_comparable(self, rows: list[Row], columns: Sequence[str]) -> None:
-        """Check that entries which no level has could have been a level's; `columns` name them.
+    def check_comparable(self, rows: list[Row], columns: Sequence[tuple[str, str]]) -> None:
+        """Check that entries which no level has could be a level's.
+
+        `columns` hold what a message calls each column's table, and its place there.
 
         Raises
         ------
@@ -96,21 +98,21 @@ class Levels:
         ValueError
             If it equals one in float32 alone: 0.1 is none of float32.
         """
-        for position, column in enumerate(columns):
+        for position, (whose, column) in enumerate(columns):
             known = dict.fromkeys(level[position] for level in self.values)
             kinds = {_kind(value): value for value in known}
             rounded = {_float32(value): value for value in known}
-            for row, entry in enumerate(r[position] for r in rows):
-                if entry in known:
-                    continue
-                place = f"{column}, row {row} is {entry!r} ({type(entry).__name__})"
+            entries = [row[position] for row in rows]
+            for entry in [entry for entry in dict.fromkeys(entries) if entry not in known]:
+                row, single = entries.index(entry), _float32(entry)
+                place = f"{whose}, row {row}, {column} is {entry!r} ({type(entry).__name__})"
                 if _kind(entry) not in kinds:
                     kind, seen = next(iter(kinds.items()))
+                    how = "" if isinstance(seen, bool) else f", say by astype({kind})"
                     raise TypeError(
                         f"{place}, where fit saw {seen!r} ({type(seen).__name__}): pass the dtype "
-                        f"of fit, say by astype({kind})"
+                        f"of fit{how}"
                     )
-                single = _float32(entry)
                 if single is not None and single in rounded:
                     raise ValueError(
                         f"{place}, where fit saw {rounded[single]!r}, equal in float32 alone: "
@@ -125,4 +127,4 @@ def _kind(entry: Any) -> str:
 def _float32(entry: Any) -> np.float32 | None:
     """Round a number to float32; None of a whole one, which it is in every dtype, and of text."""
     broken = isinstance(entry, Real) and float(entry) % 1 != 0
-    return np.float32(entry) if broken else None
+    return (np.float32(entry) or None) if broken else None
