@@ -201,11 +201,11 @@ class NetworkClassifier(Portable):
         """Name the dtype of the network."""
         return str(next(self.module_.parameters()).dtype).removeprefix("torch.")
 
-    def _read(self, X: Any, *, mediated: bool = False, dtype: str | None = None) -> NumericRows:
-        """Rows as numeric arrays that may be cast to a dtype, by default the network's."""
+    def _read(self, X: Any, *, mediated: bool = False) -> NumericRows:
+        """Rows as numeric arrays of the network's precision."""
         padded = self._padded()
         X = read_prediction_input(self, X, self._layout, padded=padded)
-        rows = numeric_rows(X, dtype or self._precision(), padded=padded)
+        rows = numeric_rows(X, self._precision(), padded=padded)
         rows.check_presence(training=False, mediated=mediated)
         return rows
 

@@ -99,9 +99,9 @@ class ExportMixin:
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
+        sparse = own._layout.sparse
         scalers = [
-            _standardisation(name, e.kind, scaler, sparse=name in own._layout.sparse)
-            for name, e, scaler in named
+            _standardisation(name, e.kind, scaler, name in sparse) for name, e, scaler in named
         ]
         if input_dtype == "float32":
             self._warn_of_rounding()
@@ -157,18 +157,16 @@ class ExportMixin:
         >>> data = make_confounded_modalities(200, random_state=0)
         >>> clf = FrontDoorMultiModalClassifier(max_epochs=2, random_state=0).fit(data.X, data.y)
         >>> {name: (x.shape, str(x.dtype)) for name, x in clf.input_feed(data.X[:5]).items()}
-        {'t': ((5, 32), 'float32'), 'a': ((5, 16), 'float32')}
+        {'predominant': ((5, 7), 'float32'), 'auxiliary': ((5, 4), 'float32')}
         """
         check_is_fitted(self)
         own: Any = self
         validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
         mediated = isinstance(own.module_, MediatorNetwork)
-        cast = "float32" if input_dtype == "float32" else own._precision()
-        dense = own._read(X, mediated=mediated, dtype=cast).dense()
-        shapes = dict(zip(own.modality_names_, own._layout.shapes, strict=True))
+        dense = own._read(X, mediated=mediated).dense()
         return {
-            name: np.array(rows, dtype=input_dtype).reshape(-1, *shapes[name])
-            for name, rows in dense.items()
+            name: np.array(rows, dtype=input_dtype).reshape(-1, *shape)
+            for (name, rows), shape in zip(dense.items(), own._layout.shapes, strict=True)
         }
 
     def to_onnx(
@@ -238,22 +236,22 @@ class ExportMixin:
             file.write(model.SerializeToString())
 
     def _warn_of_rounding(self) -> None:
-        """Warn where float32 rows are not what was fitted, naming the worst modality and column."""
+        """Warn of each modality whose rows float32 rounds, naming the worst column."""
         own: Any = self
-        errors = [_rounding(scaler) for scaler in own._scalers]
-        worst = int(np.argmax([error.max() for error in errors]))
-        column = int(errors[worst].argmax())
-        error = float(errors[worst][column])
-        if error <= LARGEST_ROUNDING:
-            return
-        name, moments = own.modality_names_[worst], own._scalers[worst].moments
-        row = Modality(np.empty((1, *own._layout.shapes[worst])))
-        warn(
-            f"float32 rounds the rows of modality {name!r} by up to {error:.2g} standard "
-            f"deviations in {row.place(column)}, whose mean is {moments.mean[column]:.3g} and "
-            f"whose scale is {moments.scale[column]:.3g}: pass input_dtype='float64', here and to "
-            "input_feed (guide: Saving and deploying)"
-        )
+        for name, shape, scaler in zip(
+            own.modality_names_, own._layout.shapes, own._scalers, strict=True
+        ):
+            errors = _rounding(scaler)
+            column = int(errors.argmax())
+            if errors[column] > LARGEST_ROUNDING:
+                place = Modality(np.empty((1, *shape))).place(column)
+                warn(
+                    f"float32 rounds the rows of modality {name!r} by up to {errors[column]:.2g} "
+                    f"standard deviations in {place}, whose mean is "
+                    f"{scaler.moments.mean[column]:.3g} and whose scale is "
+                    f"{scaler.moments.scale[column]:.3g}: pass input_dtype='float64', here and to "
+                    "input_feed (guide: Saving and deploying)"
+                )
 
 
 def _rounding(scaler: ModalityScaler) -> np.ndarray:
@@ -277,9 +275,7 @@ def _onnx() -> Any:
     return onnx
 
 
-def _standardisation(
-    name: str, kind: str, scaler: ModalityScaler, *, sparse: bool
-) -> Standardisation:
+def _standardisation(name: str, kind: str, scaler: ModalityScaler, sparse: bool) -> Standardisation:
     if kind == "sequence":
         raise ValueError(
             f"modality {name!r} is read by 'sequence', a network over steps of varying number, "
