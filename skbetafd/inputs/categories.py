@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.sklearn_compat import is_dataframe
 from .as_numpy import LEAVE_OUT, as_array, as_dense, is_number
 from .missing import is_null
+from .modality import Modality, face
 
 Row = tuple[Hashable, ...]
 
@@ -37,28 +39,26 @@ def category_rows(name: str, value: Any) -> list[Row]:
         raise ValueError(f"{name} has 0 {what}, its shape is {array.shape}")
     flat = array.reshape(len(array), -1)
     if flat.dtype.kind not in "biuSU":
-        _check_entries(name, flat)
+        _check_entries(name, flat, face(value if is_dataframe(value) else array))
     return [tuple(row) for row in flat.tolist()]
 
 
-def _check_entries(name: str, flat: np.ndarray) -> None:
+def _check_entries(name: str, flat: np.ndarray, table: Modality) -> None:
     if flat.dtype.kind == "f":
         suspect: Iterable[Any] = np.argwhere(~np.isfinite(flat))
     else:
         suspect = np.ndindex(flat.shape)
     for row, column in suspect:
         entry = flat[row, column]
+        if isinstance(entry, (str, bytes)) or (is_number(entry) and np.isfinite(float(entry))):
+            continue
+        place = f"row {row}, {table.place(int(column))}"
         if is_null(entry):
             what = "NaN" if isinstance(entry, Real) else repr(entry)
-            raise ValueError(f"{name} contains {what} at row {row}, column {column}; {LEAVE_OUT}")
+            raise ValueError(f"{name} contains {what} at {place}; {LEAVE_OUT}")
         if is_number(entry):
-            if not np.isfinite(float(entry)):
-                raise ValueError(f"{name} contains infinity at row {row}, column {column}")
-        elif not isinstance(entry, (str, bytes)):
-            raise TypeError(
-                f"{name}, row {row}, column {column}: argument must be a string or a number, "
-                f"got {entry!r}"
-            )
+            raise ValueError(f"{name} contains infinity at {place}")
+        raise TypeError(f"{name}, {place}: argument must be a string or a number, got {entry!r}")
 
 
 class Levels:

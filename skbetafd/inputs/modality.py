@@ -86,7 +86,7 @@ class Modality:
 
     def place(self, position: int) -> str:
         """Spell where an entry of a flat row lies, in the axes of the rows as they came."""
-        shape = self.shape[1:]
+        shape = self.shape[1:] or (1,)
         at = [int(i) for i in np.unravel_index(position, shape)]
         if len(shape) == 1:
             names = self.column_names or []
@@ -130,6 +130,14 @@ class Modality:
 
     def __str__(self) -> str:
         return f"{self.shape} {self.dtype}"
+
+    def __copy__(self) -> Self:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_name_columns": None}  # it holds a transformer
 
     def __getitem__(self, rows: Any) -> Self:
         new = copy(self)

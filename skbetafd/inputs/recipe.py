@@ -127,7 +127,8 @@ def contents(modality: Modality) -> dict[str, list[Any]]:
 
 
 def _has_gaps(modality: Modality) -> bool:
-    if modality.dtype.kind != "f":
+    read = modality.sparse or not modality.streamed
+    if modality.dtype.kind != "f" or (read and modality.within(np.inf)):
         return False
     gaps = (np.isnan(np.asarray(part).reshape(len(part), -1)) for part in modality.chunks())
     return any((part.any(axis=1) & ~part.all(axis=1)).any() for part in gaps)

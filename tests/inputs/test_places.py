@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from skbetafd import FrontDoorMultiModalClassifier
+from skbetafd import DiscreteFrontDoorClassifier, FrontDoorMultiModalClassifier
 
 N = 40
 LABEL = np.arange(N) % 2
@@ -49,6 +49,13 @@ def good(shape):
     return np.random.default_rng(0).normal(size=(N, *shape))
 
 
+def changed(shape, row, at):
+    """Small whole numbers, one of which is missing."""
+    rows = np.zeros((N, *shape))
+    rows[(row, *at)] = np.nan
+    return rows
+
+
 @cache
 def fitted(shape, make=None):
     x = good(shape) if make is None else make(good(shape))
@@ -85,6 +92,22 @@ def test_a_number_in_a_table_of_another_kind_is_found_by_its_column(form):
         bad[ROW, 2] = value
         words = f"'x' contains {said} at row {ROW}, {place}"
         assert_refused_in_fit_and_predict(fitted((3,), make), make(bad), words)
+
+
+CATEGORIES = {
+    "table": (np.array([["a", "b"], ["c", None]] * 20, dtype=object), "row 1, column 1"),
+    "sequence": (changed((3, 2), 7, (2, 1)), "row 7, step 2, channel 1"),
+    "frame": (pd.DataFrame({"p": 1.0, "q": [1.0, np.nan] * 20}), "row 1, column 1 ('q')"),
+    "polars": (pl.DataFrame({"p": ["a"] * N, "q": ["a", None] * 20}), "row 1, column 1 ('q')"),
+}
+
+
+@pytest.mark.parametrize("form", CATEGORIES)
+def test_a_category_that_is_missing_is_found_in_the_same_words(form):
+    bad, place = CATEGORIES[form]
+    with pytest.raises(ValueError, match=re.escape("modality 'x' contains ")) as told:
+        DiscreteFrontDoorClassifier().fit({"x": bad, "other": LABEL[:, None]}, LABEL)
+    assert place in str(told.value)
 
 
 def test_text_in_a_modality_of_higher_rank_is_found_by_its_axes():

@@ -16,7 +16,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray, PerModality
 from skbetafd.baselines import FusionClassifier
@@ -281,6 +281,12 @@ def test_what_a_transformer_of_ones_own_leaves_is_found_by_its_name(quick):
     filled = birds().assign(speed=1.0)
     pipeline.fit({**X, "table": filled}, Y)
     assert "('passthrough__speed')" in message(lambda: pipeline.predict(X))
+
+
+def test_what_a_transformer_has_made_is_pickled_without_it():
+    X = {"a": birds()[["speed"]].fillna(0), "b": NUMBER[:, None]}
+    out = PerModality(FunctionTransformer(lambda table: table)).fit_transform(X)
+    assert pickle.loads(pickle.dumps(out))["b"].shape == (N, 1)
 
 
 def test_an_error_of_a_transformer_at_prediction_names_the_columns():
