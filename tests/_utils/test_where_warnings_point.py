@@ -8,6 +8,7 @@ import joblib
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.frozen import FrozenEstimator
@@ -29,6 +30,7 @@ from skbetafd.plots import (
     BetaPathDisplay,
     CriterionDisplay,
     KnowledgeContextDisplay,
+    ModalityContributionDisplay,
     OverlapDisplay,
 )
 
@@ -39,6 +41,10 @@ X = MultiModalArray(DATA)
 ONE = MultiModalArray({"a": DATA["a"]})
 FAR = MultiModalArray({name: 50 * rows for name, rows in DATA.items()})
 LACKING = MultiModalArray(DATA, present={"a": Y > -np.arange(60)})
+NOTHING = MultiModalArray(DATA, present={"a": Y < 0})
+FRAME = pd.DataFrame(DATA["v"])
+MOVED = pd.DataFrame(DATA["a"], index=FRAME.index[::-1])
+X_FRAME = MultiModalArray({"a": DATA["a"], "v": FRAME})
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
 
 
@@ -104,6 +110,20 @@ CALLS = {
     "overlap drawn": (
         "weak overlap",
         lambda _: OverlapDisplay.from_estimator(search(quick()).fit(X, Y), FAR),
+    ),
+    "levels": (
+        "has a level of",
+        lambda _: cross_val_score(DiscreteFrontDoorClassifier(beta=0), X, Y, cv=2),
+    ),
+    "order": ("matched by position", lambda _: MultiModalArray(DATA | {"a": MOVED, "v": FRAME})),
+    "order, search": ("matched by position", lambda _: search(quick()).fit(X_FRAME, MOVED[0] > 0)),
+    "no mean": (
+        "a mean needs",
+        lambda _: ModalityContributionDisplay.from_estimator(quick().fit(X, Y), NOTHING, Y),
+    ),
+    "export": (
+        "float32 rounds",
+        lambda _: quick().fit({**DATA, "a": DATA["a"] + 1e9}, Y).to_torch(),
     ),
     "codes": (
         "leaves them out",
