@@ -100,3 +100,15 @@ def is_number(cell: Any) -> bool:
     """Whether a cell is a real number; NumPy's durations, integers to Python, are none."""
     known = isinstance(cell, (float, int, Real, Decimal, np.bool_))
     return known and not isinstance(cell, np.timedelta64)
+
+
+def as_floats(values: Any) -> Any:
+    """Cast numbers and nulls to float64, but for float32.
+
+    They are scaled as precisely as they come, then cast.
+    """
+    if values.dtype in (np.float32, np.float64):
+        return values
+    if values.dtype == object:
+        values = np.where(nulls(values), np.nan, values)
+    return values.astype(np.float64)

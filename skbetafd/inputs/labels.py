@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._utils.messages import named
 from .._utils.sklearn_compat import check_weight_array, num_samples
-from .as_numpy import LEAVE_OUT, as_array, as_dense, as_numpy, first_no_number
+from .as_numpy import LEAVE_OUT, as_array, as_dense, as_floats, as_numpy, first_no_number
 from .missing import null_rows
 
 LEAST_SHARE = 1e-8
@@ -237,7 +237,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
         If they are no numbers, negative, not finite, all 0, not one per row or, where they are not
         `scale_free`, so large that their sum is infinite.
     """
-    given = as_numpy("sample_weight", sample_weight)
+    given = as_dense("sample_weight", sample_weight)
     with named("sample_weight"):
         if given is not None:
             given = as_array(given)
@@ -248,6 +248,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int, *, scale_free: bool = F
                 raise ValueError(
                     f"must be numbers, got {str(given[row])!r} of {given.dtype} in row {row}"
                 )
+            given = as_floats(given)
         weight = check_weight_array(
             given, np.empty((n_rows, 0)), dtype=np.float64, ensure_non_negative=True
         )

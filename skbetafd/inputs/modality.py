@@ -16,8 +16,8 @@ from sklearn.utils import check_array
 from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from ..nn.features import channels_last
-from .as_numpy import FILL, as_array, as_numpy, first_no_number
-from .missing import is_null, null_rows, nulls
+from .as_numpy import FILL, as_array, as_floats, as_numpy, first_no_number
+from .missing import is_null, null_rows
 from .row_order import index_of
 from .row_sources import RowView, rows_at_once, slices
 
@@ -163,7 +163,8 @@ class Modality:
         """Return numbers in memory as a CSR matrix; stores, and what holds other cells, as is."""
         if self.streamed or not len(self) or self.first_no_number() is not None:
             return self
-        return SparseModality(sparse.csr_array(self.floats().value))
+        floats = self.floats()
+        return floats if floats.sparse else SparseModality(sparse.csr_array(floats.value))
 
     def slices(self) -> list[slice]:
         """Cut the rows into slices that are scaled or encoded at once."""
@@ -187,7 +188,7 @@ class Modality:
         Those that came as float32 stay so.
         """
         flat = np.asarray(self.value).reshape(len(self), -1)
-        return Modality(_as_floats(flat), eps=_eps(self.dtype))
+        return Modality(as_floats(flat), eps=_eps(self.dtype))
 
     def columns(self) -> Iterator[np.ndarray]:
         """Return the cells of each column of the flat rows, (n_samples,)."""
@@ -301,15 +302,16 @@ class FrameModality(Modality):
 
     def columns(self) -> Iterator[np.ndarray]:
         """Return the cells of each column, (n_samples,)."""
-        places = range(self.width)
-        return (as_array(safe_indexing(self.value, place, axis=1)) for place in places)
+        return map(self._column, range(self.width))
+
+    def _column(self, position: int) -> np.ndarray:
+        return as_array(getattr(self.value, "iloc", self.value)[:, position])
 
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """As of an array, column by column, with the dtype that the frame's library has."""
-        by_position = getattr(self.value, "iloc", self.value)
         for position, dtype in enumerate(self.value.dtypes):
             if getattr(dtype, "kind", "O") not in "biuf":
-                column = as_array(by_position[:, position])
+                column = self._column(position)
                 row = first_no_number(column)
                 if row is not None:
                     return row, position, column[row], dtype
@@ -377,7 +379,7 @@ class SparseModality(Modality):
 
     def floats(self) -> SparseModality:
         """As of an array; rows that are missing store nothing afterwards."""
-        matrix, present = _as_floats(self.value), self.present
+        matrix, present = as_floats(self.value), self.present
         if not present.all():
             matrix = matrix.copy()
             matrix.data[np.repeat(~present, np.diff(matrix.indptr))] = 0.0
@@ -593,12 +595,3 @@ def _is_stored(value: Any) -> bool:
 def _eps(dtype: Any) -> float:
     numpy_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
     return float(np.finfo(dtype).eps) if numpy_float else 0.0
-
-
-def _as_floats(values: Any) -> Any:
-    """Cast to float64 what is not float32: it is scaled as precisely as it comes, then cast."""
-    if values.dtype in (np.float32, np.float64):
-        return values
-    if values.dtype == object:
-        values = np.where(nulls(values), np.nan, values)
-    return values.astype(np.float64)

@@ -28,7 +28,8 @@ class MultiModalArray:
     ----------
     data : mapping of str to array-like, sequence of array-like, or torch Dataset
         One entry a modality, each of shape (n_samples, ...) with at least two dimensions: NumPy
-        arrays of any dtype and rank, DataFrames, SciPy sparse matrices; or stores that are read
+        arrays of any dtype and rank, DataFrames (of ``pyarrow``, turned to pandas'), SciPy sparse
+        matrices; or stores that are read
         only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
         NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. Strings in one
         dimension, as a Series or list of text, are one column. None is a modality that no row

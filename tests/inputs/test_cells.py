@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skbetafd import (
     DiscreteFrontDoorClassifier,
+    FrontDoorMultiModalClassifier,
     MultiModalArray,
     PerModality,
 )
@@ -143,6 +144,21 @@ def test_digits_of_text_are_no_weights(form, modalities, y, quick):
         quick().fit(modalities, y, sample_weight=form(POSTCODES))
     with pytest.raises(ValueError, match=r"sample_weight: .*'2' of object in row 1"):
         quick().fit(modalities, y, sample_weight=[1.0, "2", 1.0] * 40)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        *(np.array([1, null, 1] * 40, dtype=object) for null in NULLS),
+        pd.array([1, None, 1] * 40, dtype="Int64"),
+        pd.array([True, None, True] * 40, dtype="boolean"),
+        pl.Series([1, None, 1] * 40),
+    ],
+    ids=lambda weight: f"{weight.dtype} {weight[1]!r}",
+)
+def test_a_missing_weight_is_nan_in_every_form(weight, modalities, y, quick):
+    with pytest.raises(ValueError, match="sample_weight contains NaN"):
+        quick().fit(modalities, y, sample_weight=weight)
 
 
 @pytest.mark.parametrize("classes", [[0, "1", "c"], ["a", "b", float("nan")], ["a", None]])
@@ -376,6 +392,16 @@ def test_a_row_of_nan_in_a_sparse_frame_lacks_the_modality_and_one_nan_is_refuse
     marked = sparse.lil_array(np.nan_to_num(values))
     marked[1::3, 0] = np.nan
     assert_array_equal(fit(frame), fit(marked.tocsr()))
+    y, other = np.arange(N) % 3, np.arange(N)[:, None] * 1.0
+    for fitted in (frame, marked.tocsr()):
+        clf = FrontDoorMultiModalClassifier(max_epochs=1, random_state=0)
+        clf.fit({"other": other, "marks": fitted}, y)
+        found = [
+            clf.predict_proba({"other": other, "marks": rows})
+            for rows in (frame, marked.tocsr(), values, pd.DataFrame(values).astype(object))
+        ]
+        for rows in found[1:]:
+            assert_array_equal(rows, found[0])
     values[4, 1] = 1.0
     frame = pd.DataFrame(values).astype(zeros)
     with pytest.raises(ValueError, match="'further' contains NaN at row 4, column 0"):
