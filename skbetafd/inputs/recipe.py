@@ -17,6 +17,7 @@ from .as_numpy import first_no_number
 from .missing import nulls
 from .modality import Modality
 from .multimodal_array import MultiModalArray
+from .row_sources import rows_at_once
 
 MOST_NAMES = 8
 """Columns of a kind that a message names."""
@@ -112,6 +113,8 @@ def contents(modality: Modality) -> dict[str, list[Any]]:
     frame = is_dataframe(modality.value)
     if not frame and (modality.dtype.kind in "biuf" or len(modality.shape) != 2):
         return {"gaps": []} if len(modality.shape) != 3 and _has_gaps(modality) else {}
+    if modality.streamed:  # no store is read whole for a message
+        modality = modality[: rows_at_once(modality.width)].in_memory()
     keys, present = modality.column_names or range(modality.width), modality.present
     found: dict[str, list[Any]] = {}
     for key, cells in zip(keys, modality.columns(), strict=True):
