@@ -128,7 +128,7 @@ def log_proba_partial(
         known = auxiliary.repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
         log_weights = log_reference_weights(codes, references, known * (not few))
         if population:
-            log_weights = references.log_mass.expand(len(own), -1)
+            log_weights = references.log_mass.expand(own.shape[0], -1)
         hidden = own[:, None] + partial.context(references.context)
         doing = average_proba(partial, hidden, log_weights)
     return seeing, torch.where(present[:, :1] > 0, doing, seeing)
@@ -156,7 +156,7 @@ def log_proba_withheld(
     means = [torch.zeros_like(xs[0][:, :1])] * 2
     for withheld, n_rows in enumerate(others):
         shown = torch.arange(len(xs), device=xs[0].device) != withheld
-        present = shown.to(xs[0].dtype).expand(len(xs[0]), -1)
+        present = shown.to(xs[0].dtype).expand(xs[0].shape[0], -1)
         both = log_proba_partial(network, xs, codes, present, references, effect)
         means = [mean + n_rows / sum(others) * p for mean, p in zip(means, both, strict=True)]
     seeing, doing = (torch.log_softmax(mean, dim=1) for mean in means)
