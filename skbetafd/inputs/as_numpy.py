@@ -30,7 +30,7 @@ def as_numpy(name: str, value: Any, remedy: str = LEAVE_OUT) -> Any:
     if type(value).__module__.startswith("pyarrow."):
         return value.to_pandas()
     for kind, method in (("LazyFrame", "collect"), ("DataFrame", "compute")):
-        if type(value).__name__ == kind and hasattr(value, method):
+        if type(value).__name__ == kind and hasattr(type(value), method):
             raise TypeError(f"{name} is a {kind} that is not computed: pass its .{method}()")
     if isinstance(value, torch.Tensor):
         try:

@@ -442,6 +442,11 @@ def test_a_lazy_frame_is_refused_with_its_collect(argument, named, modalities, y
         quick().fit(**given)
 
 
+def test_a_column_may_have_the_name_of_a_method(fit):
+    frame = pd.DataFrame({"compute": COUNTS, "collect": COUNTS, "iloc": COUNTS, "fillna": COUNTS})
+    assert_array_equal(fit(frame), fit(frame.to_numpy()))
+
+
 def test_rows_that_dask_has_not_counted_are_refused_with_what_counts_them(fit):
     da = pytest.importorskip("dask.array")
     numbers = np.random.default_rng(0).normal(size=(N, 3))
