@@ -33,7 +33,7 @@ from ..fitting.checkpoint_files import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
 from ..inputs.as_numpy import as_numpy
 from ..inputs.labels import check_lengths, check_sample_weight
-from ..inputs.row_order import warn_of_order
+from ..inputs.row_order import warn_of_order, without_labels
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import container_or_table, read_training_input
 from ..training.accelerated import from_first, join_processes
@@ -261,8 +261,10 @@ dtype, device, accelerate, random_state, verbose
             check._request_of_rows(container, y, sample_weight, mediator, held)
             check_lengths(len(container), groups=groups)
             warn_of_order(container, {"groups": groups if held is None else None})
-            groups, held = as_numpy("groups", groups), as_numpy("groups", held)
-            mediator = as_numpy("mediator", mediator)
+            # what the order of rows is has been said once
+            groups = without_labels(as_numpy("groups", groups))
+            held = None if held is None else groups
+            mediator = without_labels(as_numpy("mediator", mediator))
             if sample_weight is not None:
                 sample_weight = check_sample_weight(sample_weight, len(container))
             aligned = {"y": column_or_1d(as_numpy("y", y)), "sample_weight": sample_weight}

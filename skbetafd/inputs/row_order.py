@@ -14,6 +14,11 @@ def index_of(value: Any) -> Any:
     return index if type(index).__module__.partition(".")[0] == "pandas" else None
 
 
+def without_labels(values: Any) -> Any:
+    """Return what is not of pandas as it is, else with an index that no order is read from."""
+    return values if index_of(values) is None else values.set_axis([0] * len(values), axis=0)
+
+
 def _indices(X: Any) -> dict[str, Any]:
     """Return the indices in any form of X, or None, by what has them."""
     if hasattr(X, "_faces"):
@@ -63,6 +68,7 @@ def _permuted(one: Any, other: Any) -> bool:
         and len(one) == len(other)
         and one.nlevels == other.nlevels
         and not one.equals(other)
+        and bool(other.isin(one[:1]).any())  # quick where the labels are others
         and one.is_unique
         and other.is_unique
         and bool(one.isin(other).all())

@@ -20,6 +20,7 @@ from ..inputs.labels import (
     one_label_per_row,
     one_value_per_row,
 )
+from ..inputs.row_order import warn_of_order
 from ._display import Display, is_loss, label_axes, line_keywords, plain, score_label
 
 BETAS = np.linspace(0, 1, 11)
@@ -213,6 +214,8 @@ class BetaPathDisplay(Display):
             lacks a class that `scoring` needs; the error names both.
         """
         cls._check_matplotlib("from_estimator")
+        aligned = {"y": y, "environments": environments, "sample_weight": sample_weight}
+        warn_of_order(X, aligned)
         clf, X = _with_beta(estimator, X)
         betas = _read_betas(BETAS if betas is None else betas)
         return cls.from_predictions(

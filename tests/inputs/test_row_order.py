@@ -75,6 +75,11 @@ WARNED = {
     "search": (lambda: search().fit(BAD, Y), "modality 'b'"),
     "labels of a search": (lambda: search().fit(X, LABELS), "y"),
     "groups of a search": (lambda: search().fit(X, Y, groups=LABELS), "groups"),
+    "groups of a search that holds out": (
+        lambda: search().set_params(early_stopping=True).fit(X, Y, groups=LABELS),
+        "groups",
+    ),
+    "mediator of a search": (lambda: search().fit(X, Y, mediator=LABELS.to_frame()), "mediator"),
     "predict": (lambda: FITTED.predict(BAD), "modality 'b'"),
     "modality that is nowhere": (lambda: FITTED.predict({"a": A, "b": None}), None),
     "score": (lambda: FITTED.score(X, LABELS), "y"),

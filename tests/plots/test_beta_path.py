@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
@@ -49,6 +50,12 @@ def known():
 def scored(y, path, scoring=None, **keywords):
     keywords = {"classes": CLASSES, "betas": BETAS} | keywords
     return BetaPathDisplay.from_predictions(y, path, scoring=scoring, **keywords)
+
+
+def test_labels_whose_index_is_in_another_order_are_warned_of(clf, data):
+    X = {name: pd.DataFrame(rows) for name, rows in data.X.items()}
+    with pytest.warns(UserWarning, match="but y has the index labels of modality"):
+        BetaPathDisplay.from_estimator(clf, X, pd.Series(data.y)[::-1])
 
 
 def test_the_line_holds_the_scores_that_score_gives_at_each_beta(clf, data):
