@@ -12,10 +12,10 @@ from .._utils.exceptions import OverlapWarning
 from .._utils.messages import warn
 from ..estimators.front_door import FrontDoorMultiModalClassifier
 from ..inputs.missing import complete_rows
+from ..nn.reference_support import LEAST_SUPPORT
 from ._evaluation import check_several
 from ._unwrap import inside
 
-LEAST_SUPPORT = 0.5
 MOST_WEAK = 0.05
 
 

@@ -42,6 +42,7 @@ from ..nn.torch_modes import predicting
 from ..persistence.export import ExportMixin
 from ..persistence.saving import PersistenceMixin
 from ..training.schedule import SCHEDULES
+from .health import check_health
 from .network_classifier import CodeEncoder, NetworkClassifier, finite, refuse_overflow
 from .partial_fit import PartialFitMixin
 from .prediction import BetaPathMixin
@@ -479,7 +480,14 @@ class FrontDoorMultiModalClassifier(
         UserWarning
             If the training is interrupted (Ctrl-C) after its first epoch, and which epoch's
             network is kept: the best one with `early_stopping`, else the last complete one. A
-            search or an ensemble of scikit-learn's then goes on, as with MLPClassifier.
+            search or an ensemble of scikit-learn's then goes on, as with MLPClassifier. If fewer
+            than 30 training rows have all modalities, where others lack one: complete rows are
+            then predicted by what is predicted with each modality withheld. With
+            `early_stopping`, if the log-loss of the held-out rows at β = 0 is above that of the
+            class frequencies by more than two standard errors.
+        OverlapWarning
+            If, with `beta` above 0, more than half of (at most 100) training rows have weak
+            overlap, see `overlap`.
         """
         self._validate_params()
         X, y = labelled(X, y)
@@ -492,6 +500,7 @@ class FrontDoorMultiModalClassifier(
                 request = replace(request, run=replace(request.run, watcher=tasks))
             result = self._learn(request)
             self._adopt(result)
+            check_health(self, request)
             remove_checkpoints(request)
             if tasks is not None:
                 tasks.end()

@@ -215,7 +215,7 @@ class NetworkClassifier(Portable):
         """Work through the rows, `predict_batch_size` at once, or fewer if wide."""
         size = self.predict_batch_size
         validate_parameters(self, self._parameter_constraints, predict_batch_size=size)
-        rows = self._read(X, mediated=mediated)
+        rows = X if isinstance(X, NumericRows) else self._read(X, mediated=mediated)
         size = rows_together(rows.arrays, size)
         with predicting():
             return in_parts(lambda some: work(rows.take(some)), len(rows), size)

@@ -94,9 +94,11 @@ class NumericRows:
             if not count:
                 raise ValueError(f"modality {name!r} is NaN in every training row")
         if training and not self.complete.any():
+            n_without, name = max(zip(self.counts().others, names, strict=True))
+            without = f"; without {name!r}, {n_without} rows have all" if n_without else ""
             raise ValueError(
                 "no training row has all modalities: they were never seen together; rows with "
-                f"each: {counts}"
+                f"each: {counts}{without if len(names) > 2 else ''}"
             )
         if mediated and not present.all():
             row, column = np.argwhere(~present)[0]

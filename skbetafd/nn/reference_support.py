@@ -9,6 +9,9 @@ from .adjustment import ReferenceSet, log_reference_weights
 from .front_door_network import Codes, FrontDoorNetwork
 from .mediator import MediatorNetwork
 
+LEAST_SUPPORT = 0.5
+"""A row is weak where less of its reference weight rests on what training has seen."""
+
 LEAST_RATIO = 0.05
 """A mediator value counts as seen at t′ where P(m | t′, a) ≥ this share of P(m | t, a)."""
 

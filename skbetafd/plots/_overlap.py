@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis._overlap import LEAST_SUPPORT, Overlap, overlap
+from ..diagnosis._overlap import Overlap, overlap
 from ..inputs.labels import one_value_per_row
+from ..nn.reference_support import LEAST_SUPPORT
 from ._display import GREY, MOST_INSIDE, Display, label_axes, legend, line_keywords, plain
 
 

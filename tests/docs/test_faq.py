@@ -117,6 +117,7 @@ FRAME = pd.DataFrame(AUDIO, columns=list("abcd"))
 SITE = pd.DataFrame({"site": np.where(Y, "Oslo", "Rome")})
 SENSORS = pd.DataFrame({"vib": AUDIO[:, 0], "pump": np.where(Y, "new", "old")})
 FLAT = np.hstack([AUDIO, VIDEO])
+ALONG = np.linspace(0, 10, N)[:, None]
 HALF = np.arange(N) < N // 2
 CAUSED = nx.DiGraph([("Y", "T"), ("T", "Z")])
 GAPS = {"audio": AUDIO, "video": with_nan(VIDEO, 5)}
@@ -145,6 +146,15 @@ PROVOKED: dict[str, Callable[[], object]] = {
     "never-together": lambda: quick().fit(
         {"audio": with_nan(AUDIO, HALF), "video": with_nan(VIDEO, ~HALF)}, Y
     ),
+    "few-complete-rows": lambda: quick().fit(
+        {"audio": with_nan(AUDIO, slice(3, 100)), "video": with_nan(VIDEO, slice(100, N))}, Y
+    ),
+    "no-support": lambda: quick(max_epochs=20, hidden_dim=128, n_references=256).fit(
+        {"audio": np.hstack([ALONG, ALONG**2]), "video": ALONG}, Y
+    ),
+    "worse-than-the-class-frequencies": lambda: quick(
+        early_stopping=True, standardize=False, learning_rate=0.1, batch_size=16, hidden_dim=128
+    ).fit({name: 10 * RNG.normal(size=(300, 60)) for name in X}, np.arange(300) % 2),
     "text-in-a-modality": lambda: quick().fit({"audio": AUDIO, "site": SITE}, Y),
     "categories-beside-numbers": lambda: quick().fit({"sensors": SENSORS, "video": VIDEO}, Y),
     "one-class": lambda: quick().fit(X, np.zeros(N, dtype=int)),

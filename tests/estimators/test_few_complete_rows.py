@@ -12,6 +12,8 @@ import skbetafd
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 from skbetafd.persistence.model_file import unpack
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* training rows have all modalities")
+
 WIDTHS = {"a": 4, "v": 3}
 
 
