@@ -70,8 +70,8 @@ class Replacement:
                 method = "permutation"
                 whose = "" if background is None else "background: "
                 warn(
-                    f"{whose}a mean needs numbers, but {str(error).partition('; ')[0]}: other "
-                    "rows' values stand in (method='permutation')"
+                    f"{whose}a mean needs numbers, but {_reason(error)}: other rows' values stand "
+                    "in (method='permutation')"
                 )
         elif background is not None:
             raise ValueError(f"background is for method='mean', but method={method!r}")
@@ -133,7 +133,12 @@ def numbers(X: MultiModalArray) -> NumericRows:
     try:
         return numeric_rows(X, np.float64, padded=X.names)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{error}{INSIDE}") from error
+        raise type(error)(f"masked inputs must be numbers, but {_reason(error)}{INSIDE}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong, without what to do for a fit."""
+    return str(error).partition("; ")[0]
 
 
 class InputMasks:

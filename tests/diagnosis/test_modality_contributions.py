@@ -298,7 +298,9 @@ def test_where_there_is_no_mean_other_rows_stand_in_and_it_is_said(raw, encoder,
     y = np.arange(60) % 2
     X = MultiModalArray({"raw": raw, "table": np.c_[y, np.arange(60) % 5] * 1.0})
     seen = MultiModalArray({"raw": X["table"], "table": X["table"]}) if "every" in said else X
-    pipeline = make_pipeline(PerModality({"raw": encoder}), FusionClassifier(max_epochs=1))
+    pipeline = make_pipeline(
+        PerModality({"raw": encoder}), FusionClassifier(max_epochs=5, random_state=0)
+    )
     model = GridSearchCV(pipeline, {}, cv=2).fit(seen, y)
     expected = modality_contributions(model, X, y, method="permutation", random_state=0)
     shares = conditional_utilisation(model, X, y, method="permutation", random_state=0)
@@ -321,7 +323,10 @@ def test_columns_of_raw_rows_can_be_masked_where_they_are_numbers():
         unimodal_gap(pipeline, X, y)
     rows = pipeline[:-1].transform(X)  # as the messages say
     assert auxiliary_masking_curve(pipeline[-1], rows, y, n_repeats=1).masked == "inputs"
-    assert unimodal_gap(FusionClassifier(max_epochs=1), rows, y, cv=2).names == ("raw", "table")
+    assert unimodal_gap(FusionClassifier(max_epochs=1, random_state=0), rows, y, cv=2).names == (
+        "raw",
+        "table",
+    )
 
 
 def test_a_row_with_nothing_left_is_predicted_as_the_most_frequent_class():
