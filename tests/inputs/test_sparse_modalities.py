@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -214,3 +216,68 @@ def test_entries_of_one_cell_are_their_sum(kind, quick):
     expected = fits[0].predict_proba({"text": once, "table": TABLE})
     for clf in fits:
         assert_array_equal(clf.predict_proba({"text": twice, "table": TABLE}), expected)
+
+
+ENTRIES = sparse.csr_array(TEXT)
+
+
+def twice(kind):
+    """Each entry as two of half its value."""
+    data, indices = np.repeat(ENTRIES.data / 2, 2), np.repeat(ENTRIES.indices, 2)
+    halves = sparse.csr_array((data, indices, ENTRIES.indptr * 2), shape=ENTRIES.shape)
+    if kind is sparse.coo_array:
+        rows = np.repeat(np.arange(N), np.diff(halves.indptr))
+        return kind((data, (rows, indices)), shape=ENTRIES.shape)
+    if kind is sparse.csc_array:
+        by_column = sparse.csc_array(TEXT)
+        parts = (np.repeat(by_column.data / 2, 2), np.repeat(by_column.indices, 2))
+        return kind((*parts, by_column.indptr * 2), shape=by_column.shape)
+    return kind(halves)
+
+
+def reversed_rows():
+    order = np.concatenate(
+        [np.arange(*ends)[::-1] for ends in zip(ENTRIES.indptr, ENTRIES.indptr[1:], strict=False)]
+    )
+    parts = (ENTRIES.data[order], ENTRIES.indices[order], ENTRIES.indptr)
+    return sparse.csr_array(parts, shape=ENTRIES.shape)
+
+
+def with_zeros():
+    columns, ends = np.tile(np.arange(40), N), np.arange(0, N * 40 + 1, 40)
+    return sparse.csr_array((TEXT.ravel(), columns, ends), shape=TEXT.shape)
+
+
+def with_long_indices():
+    long = ENTRIES.copy()
+    long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
+    return long
+
+
+def from_a_memory_map(rows, folder):
+    joblib.dump(rows, folder / "rows")
+    return joblib.load(folder / "rows", mmap_mode="r")
+
+
+FORMS = {
+    "CSR array, twice": lambda folder: twice(sparse.csr_array),
+    "CSR matrix, twice": lambda folder: twice(sparse.csr_matrix),
+    "CSC, twice": lambda folder: twice(sparse.csc_array),
+    "COO, twice": lambda folder: twice(sparse.coo_array),
+    "read-only, twice": lambda folder: from_a_memory_map(twice(sparse.csr_array), folder),
+    "read-only, unsorted": lambda folder: from_a_memory_map(reversed_rows(), folder),
+    "unsorted": lambda folder: reversed_rows(),
+    "zeros that are stored": lambda folder: with_zeros(),
+    "64-bit indices": lambda folder: with_long_indices(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_entries_count_by_their_cells_and_stay_as_they_are(form, quick, tmp_path):
+    rows = FORMS[form](tmp_path)
+    before = copy.deepcopy(rows)
+    model = quick().fit({"text": rows, "table": TABLE}, Y)
+    proba = model.predict_proba({"text": rows, "table": TABLE})
+    assert_array_equal(proba, quick().fit(as_sparse(), Y).predict_proba(as_sparse()))
+    for name in {"data", "indices", "indptr", "coords"} & set(vars(before)):
+        assert_array_equal(getattr(rows, name), getattr(before, name))
