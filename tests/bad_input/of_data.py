@@ -105,7 +105,7 @@ DIAGNOSIS = [
     ),
     *of(
         "unimodal_gap",
-        ({"estimator": LogisticRegression()}, TypeError, "estimator", "LogisticRegression()"),
+        ({"estimator": LogisticRegression()}, TypeError, "estimator", "LogisticRegression"),
         ({"cv": 1}, InvalidParameterError, "'cv'", "1"),
         ({"y": LABEL * np.nan}, ValueError, "y", "row 0", "nan"),
     ),
