@@ -140,7 +140,8 @@ class FrontDoorMultiModalClassifier(
         picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
         sequence (L, C) one a channel. Where "mlp" or "linear" would read more than 32 values of
         either, it reads their first 32 principal components, and does not learn pixels by heart. A
-        sparse matrix has one scale for all its columns, and keeps its zeros.
+        sparse matrix has one scale for all its columns, and keeps its zeros. What varies by
+        rounding alone is not scaled up.
     max_epochs : int, default=40
         Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
         gain a point or two at β = 0. On wide raw input, more of them fit the confounder's
