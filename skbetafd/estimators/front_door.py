@@ -487,8 +487,8 @@ class FrontDoorMultiModalClassifier(
             `early_stopping`, if the log-loss of the held-out rows at β = 0 is above that of the
             class frequencies by more than two standard errors.
         OverlapWarning
-            If, with `beta` above 0, more than half of (at most 100) training rows have weak
-            overlap, see `overlap`.
+            If, with `beta` above 0, more than nine in ten of (at most 100) training rows have
+            weak overlap, see `overlap`.
         """
         self._validate_params()
         X, y = labelled(X, y)

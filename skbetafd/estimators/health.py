@@ -17,6 +17,9 @@ from ..training.accelerated import process_index
 SUPPORT_ROWS = 100
 """Complete training rows, evenly spaced, whose support is looked at."""
 
+MOST_WEAK = 0.9
+"""Share of them with weak overlap beyond which beta has no support: not where some rows have it."""
+
 LEAST_HELD_OUT, MOST_HELD_OUT = 30, 10_000
 """Of fewer held-out rows a standard error says little; of more, so many are looked at."""
 
@@ -55,7 +58,7 @@ def _warn_of_no_support(clf: Any, request: FitRequest) -> None:
     weights, support = clf._support(request.rows.take(some))
     supported = (weights * support).sum(axis=1)
     weak = np.mean(supported < LEAST_SUPPORT)
-    if weak > 0.5:
+    if weak > MOST_WEAK:
         warn(
             f"No support for beta={clf.beta:g} with effect={clf.effect!r}: {weak:.0%} of "
             f"{len(some)} training rows have weak overlap, median supported weight "

@@ -49,7 +49,7 @@ def learned_support(codes: Codes, references: ReferenceSet, effect: str) -> tupl
         fixed = in_z + in_a
         weights = log_reference_weights(codes, references).exp()
     nearest = torch.stack([(row + across).min(dim=1).values for row in fixed])
-    return weights, (nearest <= references.radius**2).to(weights)
+    return weights, (nearest.clamp_min(0).sqrt() <= references.radius).to(weights)
 
 
 def mediated_support(
