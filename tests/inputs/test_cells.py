@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -409,7 +410,6 @@ def test_a_row_of_nan_in_a_sparse_frame_lacks_the_modality_and_one_nan_is_refuse
 
 
 def test_a_pyarrow_table_is_a_frame(fit, modalities, y, quick):
-    pa = pytest.importorskip("pyarrow")
     numbers = {"gaps": [1, None, 3] * 40, "flag": [True, None, False] * 40}
     for table in (pa.table(numbers), pa.record_batch(numbers)):
         assert_array_equal(fit(table), fit(pl.DataFrame(numbers)))
