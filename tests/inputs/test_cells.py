@@ -345,7 +345,10 @@ def test_a_column_of_a_flat_frame_is_named_as_its_modality_has_it(y, quick):
     quick(max_epochs=1).fit(frame, y)
 
 
-@pytest.mark.parametrize("cell", [{"x": 1}, object(), pd.Interval(0, 1)], ids=lambda cell: type(cell).__name__)
+CELLS = [{"x": 1}, object(), pd.Interval(0, 1)]
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=["dict", "object", "interval"])
 @pytest.mark.parametrize("form", [column, of_objects])
 def test_cells_that_are_neither_text_nor_numbers_are_type_errors_with_their_place(cell, form, fit):
     with pytest.raises(TypeError, match=r"'further' holds .* at row 2, column 0.*argument must be"):
