@@ -123,7 +123,7 @@ def _positions(entry: Any, n_features: int, names: Sequence[str] | None) -> np.n
         )
     if isinstance(entry, slice):
         return np.arange(n_features)[entry]
-    known = {name: position for position, name in enumerate(() if names is None else names)}
+    known = {str(name): at for at, name in enumerate(() if names is None else names)}
     found: list[Any] = [known.get(c, c) if isinstance(c, str) else c for c in entry]
     for column in found:
         if not _is_integer(column) or not -n_features <= column < n_features:

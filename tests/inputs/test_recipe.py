@@ -154,6 +154,11 @@ RAW = {
         "X has categories ('state'), gaps ('speed'), dates ('day', 'empty')",
         ["table"],
     ),
+    "one table without a header": (
+        lambda: birds().set_axis([*range(5)], axis=1),
+        "X has text ('0'), categories ('1'), gaps ('2'), dates ('4')",
+        ["0", "table"],
+    ),
     "text alone": (lambda: pd.DataFrame({"remarks": SAID}), "X has text.", ["remarks"]),
     "booleans beside dates": (
         lambda: {"a": pd.get_dummies(KIND).assign(day=DAYS), "b": SAID},
