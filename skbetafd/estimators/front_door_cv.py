@@ -18,7 +18,6 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, StratifiedKFold, check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import column_or_1d
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.dask_backend import lasting_backend
@@ -31,7 +30,7 @@ from .._utils.sklearn_compat import (
 )
 from ..fitting.checkpoint_files import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
-from ..inputs.as_numpy import as_numpy
+from ..inputs.as_numpy import as_array, as_numpy
 from ..inputs.labels import check_lengths, check_sample_weight
 from ..inputs.row_order import warn_of_order, without_labels
 from ..inputs.torch_dataset import labelled
@@ -267,7 +266,7 @@ dtype, device, accelerate, random_state, verbose
             mediator = without_labels(as_numpy("mediator", mediator))
             if sample_weight is not None:
                 sample_weight = check_sample_weight(sample_weight, len(container))
-            aligned = {"y": column_or_1d(as_numpy("y", y)), "sample_weight": sample_weight}
+            aligned = {"y": as_array(as_numpy("y", y)).ravel(), "sample_weight": sample_weight}
             aligned |= {"mediator": mediator, "groups": held}
             params |= {} if groups is None else {"groups": groups}
             scorer = self._scorer()

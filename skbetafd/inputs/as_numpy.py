@@ -27,7 +27,7 @@ def as_numpy(name: str, value: Any, remedy: str = LEAVE_OUT) -> Any:
     ValueError
         If it is a masked array with something masked, for which there is the `remedy`.
     """
-    if type(value).__module__.startswith("pyarrow."):
+    if type(value).__module__.startswith("pyarrow.") and hasattr(value, "to_pandas"):
         return value.to_pandas()
     for kind, method in (("LazyFrame", "collect"), ("DataFrame", "compute")):
         if type(value).__name__ == kind and hasattr(type(value), method):

@@ -8,12 +8,12 @@ from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
-from .._utils.messages import named
+from .._utils.messages import named, warn
 from .._utils.sklearn_compat import check_weight_array, num_samples
 from .as_numpy import LEAVE_OUT, as_array, as_dense, as_floats, as_numpy, first_no_number
 from .missing import null_rows
@@ -176,7 +176,10 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
         except ValueError:  # lists of unequal length
             array = np.asarray(values, dtype=object)
     if array.shape[1:] == (1,):
-        array = column_or_1d(array, warn=name == "y")
+        array = array[:, 0]
+        if name == "y":
+            column = "A column-vector y was passed when a 1d array was expected: pass np.ravel(y)"
+            warn(column, DataConversionWarning)
     if array.ndim != 1:
         got = f"an array of shape {array.shape}" if array.ndim else shortened(values)
         raise _not_one_per_row(name, got)

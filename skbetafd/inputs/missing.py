@@ -39,9 +39,9 @@ def null_rows(array: np.ndarray) -> np.ndarray | None:
 def is_null(entry: Any) -> bool:
     """Whether an entry of an array of objects is null."""
     # NaN and NaT alone differ from themselves; pandas.NA has no truth, an array several
-    if entry is None or is_pandas_na(entry):
-        return True
-    return isinstance(entry, (Number, np.generic, datetime)) and bool(entry != entry)
+    if isinstance(entry, (str, float, int, Number, np.generic, datetime)):  # the usual ones first
+        return bool(entry != entry)
+    return entry is None or is_pandas_na(entry)
 
 
 def present_rows(array: np.ndarray) -> np.ndarray:

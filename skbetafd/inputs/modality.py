@@ -298,7 +298,7 @@ class FrameModality(Modality):
         with without_warnings(UserWarning, "pandas.DataFrame with sparse columns"):
             precisions = [np.float64, np.float32]
             flat = check_array(frame, dtype=precisions, ensure_all_finite=False)
-        return Modality(flat, eps=np.array([_eps(dtype) for dtype in dtypes]))
+        return Modality(as_floats(flat), eps=np.array([_eps(dtype) for dtype in dtypes]))
 
     def columns(self) -> Iterator[np.ndarray]:
         """Return the cells of each column, (n_samples,)."""

@@ -115,6 +115,8 @@ CALLS = {
         "has a level of",
         lambda _: cross_val_score(DiscreteFrontDoorClassifier(beta=0), X, Y, cv=2),
     ),
+    "column": ("A column-vector y", lambda _: quick().fit(X, Y[:, None])),
+    "column, search": ("A column-vector y", lambda _: search(quick()).fit(X, Y[:, None])),
     "order": ("matched by position", lambda _: MultiModalArray(DATA | {"a": MOVED, "v": FRAME})),
     "order, search": ("matched by position", lambda _: search(quick()).fit(X_FRAME, MOVED[0] > 0)),
     "no mean": (

@@ -170,6 +170,14 @@ def test_labels_may_be_a_list_or_a_series(X, y, fitted):
         assert_allclose(found.scores_, fitted.scores_, atol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "category"])
+def test_classes_of_a_series_are_those_of_the_classifier(dtype, X, y):
+    codes = np.unique(y, return_inverse=True)[1]
+    labels = pd.Series(codes > 0 if dtype == "boolean" else codes).astype(dtype)
+    expected = FrontDoorMultiModalClassifier(**SMALL).fit(X, labels).classes_
+    assert make(cv=2, betas=[0]).fit(X, labels).classes_.dtype == expected.dtype
+
+
 def test_rows_may_lack_modalities(modalities, y):
     X = MultiModalArray(modalities, present={"video": np.arange(len(y)) % 4 > 0})
     found = make(scoring="neg_log_loss").fit(X, y)

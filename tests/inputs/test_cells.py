@@ -250,6 +250,7 @@ def test_the_remedies_of_text_are_taken(form, fit):
 NUMBERS = {
     "Decimal": column([Decimal(n) for n in COUNTS]),
     "Fraction": column([Fraction(n) for n in COUNTS]),
+    "other byte order": column(np.array(COUNTS, np.dtype(float).newbyteorder())),
     "objects of a frame": column(COUNTS, dtype=object),
     "categories of integers": column(COUNTS, dtype="category"),
     "Int64": column(pd.array(COUNTS, dtype="Int64")),
@@ -418,6 +419,8 @@ def test_a_pyarrow_table_is_a_frame(fit, modalities, y, quick):
         assert_array_equal(fit(table), fit(pl.DataFrame(numbers)))
     with pytest.raises(ValueError, match=r"'02139' at row 0, column 0 \('code'\).*PerModality"):
         fit(pa.table({"code": POSTCODES}))
+    tensor = pa.Tensor.from_numpy(np.arange(N * 2.0).reshape(N, 2))
+    assert_array_equal(fit(tensor), fit(np.asarray(tensor)))
     remarks = {"remark": pa.array(["a gull", None, "a hawk"] * 40), "audio": modalities["audio"]}
     assert_array_equal(MultiModalArray(remarks).present["remark"], [True, False, True] * 40)
     flat = pa.table({"a__x": COUNTS, "v__x": np.arange(N)})
