@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .._utils.messages import warn
 
 
@@ -47,29 +49,32 @@ def warn_of_order(X: Any, aligned: Mapping[str, Any]) -> None:
     """
     indices = {name: index_of(value) for name, value in aligned.items()}
     for first, index in _indices(X).items():
-        moved = [name for name, other in indices.items() if _permuted(index, other)]
+        if index is None:
+            continue
+        # what agrees with a modality is not held against those that don't
+        indices = {name: other for name, other in indices.items() if not index.equals(other)}
+        moved = {name: n for name, other in indices.items() if (n := _moved(index, other))}
         if moved:
-            labels = indices[moved[0]]
-            n = sum(one != other for one, other in zip(index, labels, strict=True))
+            n = next(iter(moved.values()))
             have = "have" if len(moved) > 1 else "has"
             warn(
                 f"rows are matched by position, but {' and '.join(moved)} {have} the index labels "
-                f"of {first} in another order ({n} of {len(labels)} rows differ): select by "
+                f"of {first} in another order ({n} of {len(index)} rows differ): select by "
                 ".loc[index of the other], or by reset_index(drop=True) where the positions are "
                 "right (guide: Data)"
             )
             return
 
 
-def _permuted(one: Any, other: Any) -> bool:
-    return (
-        one is not None
-        and other is not None
-        and len(one) == len(other)
-        and one.nlevels == other.nlevels
-        and not one.equals(other)
-        and bool(other.isin(one[:1]).any())  # quick where the labels are others
-        and one.is_unique
-        and other.is_unique
-        and bool(one.isin(other).all())
-    )
+def _moved(one: Any, other: Any) -> int:
+    """Count the labels that stand elsewhere in another index of the same ones."""
+    if (
+        other is None
+        or len(one) != len(other)
+        or one.nlevels != other.nlevels
+        or not other.isin(one[:1]).any()  # quick where the labels are others
+        or not (one.is_unique and other.is_unique)
+    ):
+        return 0
+    at = one.get_indexer(other)
+    return int((at != np.arange(len(at))).sum()) if (at >= 0).all() else 0

@@ -58,6 +58,7 @@ WARNED = {
     "text": (lambda: MultiModalArray({"a": A, "b": SORTED["r"].astype(str)}), "modality 'b'"),
     "present": (lambda: MultiModalArray(X, present={"b": LABELS > -1}), "present['b']"),
     "fit": (lambda: quick().fit(BAD, Y), "modality 'b'"),
+    "fit with labels": (lambda: quick().fit(BAD, pd.Series(Y)), "modality 'b'"),
     "labels": (lambda: quick().fit(X, LABELS), "y"),
     "labels of one table": (lambda: quick(modalities=[1, 1]).fit(A, LABELS), "y"),
     "labels of text": (
