@@ -47,15 +47,13 @@ def warn_of_order(X: Any, aligned: Mapping[str, Any]) -> None:
     UserWarning
         Once, with the number of rows that differ.
     """
-    indices = {name: index_of(value) for name, value in aligned.items()}
+    indices = {n: index for n, value in aligned.items() if (index := index_of(value)) is not None}
     for first, index in _indices(X).items():
-        if index is None:
-            continue
         # what agrees with a modality is not held against those that don't
-        indices = {name: other for name, other in indices.items() if not index.equals(other)}
+        indices = {name: other for name, other in indices.items() if not other.equals(index)}
         moved = {name: n for name, other in indices.items() if (n := _moved(index, other))}
         if moved:
-            n = next(iter(moved.values()))
+            n = max(moved.values())
             have = "have" if len(moved) > 1 else "has"
             warn(
                 f"rows are matched by position, but {' and '.join(moved)} {have} the index labels "
@@ -69,7 +67,7 @@ def warn_of_order(X: Any, aligned: Mapping[str, Any]) -> None:
 def _moved(one: Any, other: Any) -> int:
     """Count the labels that stand elsewhere in another index of the same ones."""
     if (
-        other is None
+        one is None
         or len(one) != len(other)
         or one.nlevels != other.nlevels
         or not other.isin(one[:1]).any()  # quick where the labels are others
