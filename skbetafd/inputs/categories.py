@@ -102,9 +102,10 @@ class Levels:
             known = dict.fromkeys(level[position] for level in self.values)
             kinds = {_kind(value): value for value in known}
             rounded = {_float32(value): value for value in known}
-            entries = [row[position] for row in rows]
-            for entry in [entry for entry in dict.fromkeys(entries) if entry not in known]:
-                row, single = entries.index(entry), _float32(entry)
+            for row, entry in enumerate(entries[position] for entries in rows):
+                if entry in known:
+                    continue
+                known[entry], single = None, _float32(entry)  # which is looked at once
                 place = f"{whose}, row {row}, {column} is {entry!r} ({type(entry).__name__})"
                 if _kind(entry) not in kinds:
                     kind, seen = next(iter(kinds.items()))

@@ -399,3 +399,21 @@ def test_bad_questions_are_refused(rows):
         clf.predict([np.array([[0.0], [np.nan]]), np.zeros((2, 1))])
     with pytest.raises(ValueError, match="effect"):
         clone(clf).set_params(effect="total").fit(modalities(rows), rows["Y"], mediator=rows["Z"])
+
+
+@pytest.mark.filterwarnings("ignore:none of")
+def test_many_levels_that_fit_has_not_seen_are_compared_with_few():
+    class Name(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+    n, kind = 300, np.zeros((300, 1), dtype=int)
+    ids = np.array([Name(f"id {i}") for i in range(2 * n)], dtype=object)[:, None]
+    clf = DiscreteFrontDoorClassifier(beta=0).fit([ids[:n], kind], kind[:, 0] + [0, 1] * 150)
+    Name.compared = 0
+    clf.predict_proba([ids[n:], kind])
+    assert Name.compared < 10 * n
