@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, TypeVar, cast
 
+from sklearn.linear_model._ridge import _solve_cholesky_kernel as solve_cholesky_kernel
 from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.utils.extmath import safe_sparse_dot
 
+from .._utils.sklearn_compat import solve_cholesky_kernel
 from ..inputs.modality import Modality
 from ..inputs.modality_names import modality_position
 from ..inputs.row_sources import VALUES_AT_ONCE, slices
@@ -113,10 +113,10 @@ def probe_predict(
     """Fit the probe to some rows of one modality, and predict class indices of others."""
     targets = np.where(y[train, None] == np.arange(y[train].max() + 1), 1.0, -1.0)
     products = _products if array.sparse else _scaled_products
-    own, others = products(array, weight, train, test)
-    probe = KernelRidge(alpha=RIDGE, kernel="precomputed")
-    probe.fit(_quadratic(own), targets, sample_weight=weight[train])
-    return probe.predict(_quadratic(others)).argmax(axis=1)
+    own, others = (_quadratic(part) for part in products(array, weight, train, test))
+    # KernelRidge would copy the products, and read them for NaN
+    dual = solve_cholesky_kernel(own, targets, RIDGE, weight[train])
+    return (others @ dual).argmax(axis=1)
 
 
 def _quadratic(products: np.ndarray) -> np.ndarray:
@@ -155,4 +155,6 @@ def _scaled_products(
         )
         own += fitted @ fitted.T
         others += asked @ fitted.T
-    return own * (1 / rows.shape[1]), others * (1 / rows.shape[1])
+    own /= rows.shape[1]
+    others /= rows.shape[1]
+    return own, others
