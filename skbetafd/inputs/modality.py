@@ -310,7 +310,8 @@ class FrameModality(Modality):
     def first_no_number(self) -> tuple[int, int, Any, Any] | None:
         """As of an array, column by column, with the dtype that the frame's library has."""
         for position, dtype in enumerate(self.value.dtypes):
-            if getattr(dtype, "kind", "O") not in "biuf":
+            is_numeric = getattr(dtype, "is_numeric", bool)  # of polars; pandas has a kind
+            if getattr(dtype, "kind", "O") not in "biuf" and not is_numeric():
                 column = self._column(position)
                 row = first_no_number(column)
                 if row is not None:
