@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._utils.messages import named, warn
 from .._utils.sklearn_compat import check_weight_array, num_samples
 from .as_numpy import LEAVE_OUT, as_array, as_dense, as_floats, as_numpy, first_no_number
-from .missing import null_rows
+from .missing import nulls
 
 LEAST_SHARE = 1e-8
 """Below this share of the largest, a positive weight is lost in float32's rounding."""
@@ -184,8 +184,8 @@ def one_value_per_row(values: Any, name: str, n_rows: int) -> np.ndarray:
         got = f"an array of shape {array.shape}" if array.ndim else shortened(values)
         raise _not_one_per_row(name, got)
     check_lengths(n_rows, **{name: array})
-    missing = null_rows(array[:, None])
-    if missing is not None:
+    missing = nulls(array)
+    if missing.any():
         row = int(missing.argmax())
         raise ValueError(f"{name} is missing in row {row}, got {array[row]!s}; {LEAVE_OUT}")
     if array.dtype == object:

@@ -28,14 +28,6 @@ def nulls(array: np.ndarray) -> np.ndarray:
     return np.isnan(array) if array.dtype.kind in "fc" else np.zeros(array.shape, dtype=bool)
 
 
-def null_rows(array: np.ndarray) -> np.ndarray | None:
-    """Return the rows (n_samples,) in which every entry is null; None where there are none."""
-    if 0 in array.shape or array.dtype.kind not in "fcmMO":
-        return None
-    rows = np.asarray(nulls(array).reshape(len(array), -1).all(axis=1))
-    return rows if rows.any() else None
-
-
 def is_null(entry: Any) -> bool:
     """Whether an entry of an array of objects is null."""
     # NaN and NaT alone differ from themselves; pandas.NA has no truth, an array several

@@ -17,7 +17,7 @@ from .._utils.messages import without_warnings
 from .._utils.sklearn_compat import is_dataframe, safe_indexing
 from ..nn.features import channels_last
 from .as_numpy import FILL, as_array, as_floats, as_numpy, first_no_number
-from .missing import is_null, null_rows
+from .missing import is_null, nulls
 from .row_order import index_of
 from .row_sources import RowView, rows_at_once, slices
 
@@ -116,8 +116,9 @@ class Modality:
         return ~self._null_rows()
 
     def _null_rows(self) -> np.ndarray:
-        absent = null_rows(self.value)
-        return np.zeros(len(self), dtype=bool) if absent is None else absent
+        if self.dtype.kind not in "fcmMO":
+            return np.zeros(len(self), dtype=bool)
+        return np.asarray(nulls(self.value).reshape(len(self), -1).all(axis=1))
 
     def with_present(self, present: np.ndarray) -> Self:
         """Return the rows with what is known of their presence."""
