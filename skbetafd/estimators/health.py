@@ -77,7 +77,7 @@ def _warn_of_worse_than_frequencies(clf: Any, request: FitRequest) -> None:
     held = np.sort(held)[:: -(-len(held) // MOST_HELD_OUT)]
     mass = np.bincount(rows.y[train], rows.weight[train], len(rows.classes))
     y, weight = rows.y[held], rows.weight[held] / rows.weight[held].mean()
-    frequencies = -np.log(mass / mass.sum())[y]
+    frequencies = -np.log(mass[y] / mass.sum())
     losses = -clf._log_path(rows.take(held), [0])[0, np.arange(len(y)), y]
     worse = weight * (losses - frequencies)
     error = worse.std(ddof=1) / np.sqrt(len(worse))

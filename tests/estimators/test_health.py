@@ -113,6 +113,11 @@ def test_without_a_reason_nothing_is_told(rows, parameters):
     assert warned(lambda: quick(beta=0, **{"max_epochs": 10} | parameters).fit(rows, Y)) == []
 
 
+def test_a_class_of_weight_0_has_no_part_in_the_comparison():
+    clf = quick(early_stopping=True, class_weight={0: 0, 1: 1, 2: 1}, max_epochs=20)
+    assert warned(lambda: clf.fit(X, Y)) == []
+
+
 def test_too_few_held_out_rows_are_no_evidence():
     some = {name: x[:100] for name, x in NOISE.items()}
     clf = quick(early_stopping=True, beta=0, **LEARNS_NOISE)
