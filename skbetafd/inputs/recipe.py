@@ -118,8 +118,9 @@ def contents(modality: Modality) -> dict[str, list[Any]]:
     keys, present = modality.column_names or range(modality.width), modality.present
     found: dict[str, list[Any]] = {}
     for key, cells in zip(keys, modality.columns(), strict=True):
-        kind, missing = _kind(cells), nulls(cells)
-        if kind == "categories" and any(map(is_pandas_na, cells)):
+        missing = nulls(cells)
+        kind = _kind(cells, cells[~missing])
+        if kind == "categories" and any(map(is_pandas_na, cells[missing])):
             kind = NULLABLE
         found.setdefault(kind, []).append(key)
         if kind == "numbers" and missing[present].any():
@@ -137,14 +138,13 @@ def _has_gaps(modality: Modality) -> bool:
     return any((part.any(axis=1) & ~part.all(axis=1)).any() for part in gaps)
 
 
-def _kind(cells: np.ndarray) -> str:
+def _kind(cells: np.ndarray, known: np.ndarray) -> str:
     if cells.dtype.kind == "b":
         return BOOLEANS
     if first_no_number(cells) is None:
         return "numbers"
     if cells.dtype.kind in "mM":
         return "dates" if cells.dtype.kind == "M" else "durations"
-    known = list(cells[~nulls(cells)])
     if all(isinstance(cell, str) for cell in known):
         different = set(known)
         several = sum(len(cell.split()) > 1 for cell in different) > len(different) / 2
