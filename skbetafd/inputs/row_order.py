@@ -53,13 +53,12 @@ def warn_of_order(X: Any, aligned: Mapping[str, Any]) -> None:
         indices = {name: other for name, other in indices.items() if not other.equals(index)}
         moved = {name: n for name, other in indices.items() if (n := _moved(index, other))}
         if moved:
-            n = max(moved.values())
             have = "have" if len(moved) > 1 else "has"
             warn(
                 f"rows are matched by position, but {' and '.join(moved)} {have} the index labels "
-                f"of {first} in another order ({n} of {len(index)} rows differ): select by "
-                ".loc[index of the other], or by reset_index(drop=True) where the positions are "
-                "right (guide: Data)"
+                f"of {first} in another order ({max(moved.values())} of {len(index)} rows differ): "
+                "select by .loc[index of the other], or by reset_index(drop=True) where the "
+                "positions are right (guide: Data)"
             )
             return
 
