@@ -100,6 +100,8 @@ class ModalityScaler:
     moments: Moments | None = None
     components: np.ndarray | None = None
     """Of shape (n_components, width), such that the mean variance of the components is 1."""
+    single: np.ndarray | None = None
+    """Whether float32 has all values of a column, (width,) of bool; None where that is unknown."""
     keeps_padding: bool = False
     """Whether the padding of a sequence, and a sequence that is missing, reach the encoder as NaN;
     what else is missing becomes 0."""
@@ -151,7 +153,7 @@ class ModalityScaler:
             _pool_steps(fitted, channels(encoding.shape))
         elif len(encoding.shape) > 1:
             components = _pool_pixels(fitted, array, weight, encoding)
-        scaler = replace(scaler, moments=Moments.of(fitted))
+        scaler = replace(scaler, moments=Moments.of(fitted), single=fitted.single_)
         return scaler if components is None else scaler._projecting(components)
 
     @classmethod
@@ -234,6 +236,8 @@ class ModalityScaler:
         """Describe the scaler for a file: its kind and whether it standardises; arrays by name."""
         kind = "none" if self.moments is None else "standard"
         arrays: dict[str, Any] = {} if self.moments is None else self.moments._asdict()
+        if self.single is not None:
+            arrays = arrays | {"single": self.single}
         if self.keeps_padding:
             kind = "padded"
         if self.components is not None:
@@ -269,6 +273,11 @@ class ModalityScaler:
             scaler.module.load_state_dict(own)
         if description["standardised"]:
             scaler = replace(scaler, moments=Moments.from_tensors(arrays, scaler.n_features))
+        if "single" in arrays:  # earlier files have none
+            single = arrays["single"].numpy()
+            if single.dtype != bool or single.shape != (width,):
+                raise ValueError(f"'single' is {single.dtype} {single.shape} for rows of {width}")
+            scaler = replace(scaler, single=single)
         if kind == "components" and encoding.kind in FULLY_CONNECTED:
             components = arrays["components"].numpy()
             if components.dtype.kind != "f" or components.shape[1:] != (width,):

@@ -21,10 +21,13 @@ class FittedScaler(StandardScaler):
         that varies elsewhere is not worth thousands of its standard deviations there.
     rounding_ : ndarray of shape (n_features,)
         The standard deviation, as a share of the mean, that counts as rounding.
+    single_ : ndarray of shape (n_features,), bool
+        Columns all of whose values float32 has.
     """
 
     constant_: np.ndarray
     rounding_: np.ndarray
+    single_: np.ndarray
 
 
 def fitted_scaler(
@@ -57,6 +60,7 @@ def fitted_scaler(
         n_rows += len(rows)
     own, exact = np.finfo(np.float32).eps, np.finfo(np.float64).eps
     mean, variance = np.abs(scaler.mean_), scaler.var_
+    scaler.single_ = np.broadcast_to(single, mean.shape)
     scaler.rounding_ = FEW_ROUNDINGS * np.maximum(np.where(single, own, 0.0), eps)
     summed = n_rows * exact * variance + (n_rows * exact * mean) ** 2
     scaler.constant_ = variance <= np.maximum(summed, (scaler.rounding_ * mean) ** 2)

@@ -258,12 +258,11 @@ def _rounding(scaler: ModalityScaler) -> np.ndarray:
     """By how many scales float32 moves rows that lie about the mean, at most, (width,)."""
     if scaler.moments is None:
         return np.zeros(1)
-    mean, var, scale, _ = scaler.moments
+    mean, _, scale, _ = scaler.moments
     with np.errstate(over="ignore", invalid="ignore"):
         half_step = np.spacing((np.abs(mean) + scale).astype(np.float32)).astype(np.float64) / 2
-        # a constant is moved as its mean is, by nothing where float32 has it
-        about_mean = np.abs(mean.astype(np.float32) - mean) + 3 * np.sqrt(var)
-    return np.fmin(half_step, about_mean) / scale
+    rounded = np.nan_to_num(half_step, nan=np.inf) / scale
+    return rounded if scaler.single is None else np.where(scaler.single, 0.0, rounded)
 
 
 def _onnx() -> Any:

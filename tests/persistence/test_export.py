@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality
+from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray, PerModality, load
 
 N = 1000
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
@@ -371,6 +371,31 @@ def test_what_float32_rounds_away_is_said_and_kept_in_float64(offset, scale, col
         assert np.abs(proba.numpy() - expected).max() <= 1e-5
     with pytest.raises(TypeError, match=r"float64.*torch.float32"):
         modules["float64"](torch.ones(1, 4), torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    "column",
+    [
+        (101_325 + np.arange(60) / 7).astype(np.float32),
+        np.float32(300) + np.arange(60, dtype=np.float32) / 60,
+        2015 + np.arange(60) % 6,
+        1e6 + np.arange(60) % 20,
+    ],
+    ids=["pressure", "temperature", "years", "whole floats"],
+)
+def test_what_float32_has_is_not_warned_of(column, loaded, tmp_path):
+    rng = np.random.default_rng(0)
+    X = {"table": rng.normal(size=(60, 3)), "far": column[:, None]}
+    clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, np.arange(60) % 3)
+    expected = clf.predict_proba(X)
+    if loaded:
+        clf.save(tmp_path / "fit")
+        clf = load(tmp_path / "fit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        proba = clf.to_torch()(*map(torch.from_numpy, clf.input_feed(X).values()))[0]
+    assert np.abs(proba.numpy() - expected).max() <= 1e-5
 
 
 @pytest.mark.parametrize("offset", [0, 1e4, 1e6, 1e9])
