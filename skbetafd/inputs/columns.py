@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,6 +162,12 @@ def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not is_dataframe(X):
         with named("X"):
             X = X if hasattr(X, "shape") else as_array(X)
+            if len(X.shape) == 1:  # scikit-learn's message holds all of it
+                first = shortened(np.asarray(X[:3]).tolist())
+                raise ValueError(
+                    f"Expected 2D array, got 1D array instead: {first}. Reshape "
+                    "your data: X.reshape(-1, 1) is one column, pd.DataFrame(X) a table of records"
+                )
             return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
     X = one_level(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)

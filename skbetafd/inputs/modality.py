@@ -539,7 +539,7 @@ def as_modality(name: str, value: Any) -> Modality:
     TypeError, ValueError
         If the value has fewer than two axes and is no text.
     """
-    index = index_of(value)
+    index, given = index_of(value), value
     value = as_numpy(f"modality {name!r}", value, FILL)
     if any(isinstance(n, float) for n in getattr(value, "shape", ())):
         raise ValueError(
@@ -552,6 +552,8 @@ def as_modality(name: str, value: Any) -> Modality:
         raise ValueError(f"modality {name!r} needs rows and columns, got {value.item()!r}")
     if _is_text(value):
         value = value.reshape(-1, 1)
+    elif hasattr(given, "to_frame"):
+        value = given.to_frame()
     if len(value.shape) < 2:
         cells = value if value.dtype == object else ()
         holds_arrays = any(np.ndim(cell) for cell in cells)

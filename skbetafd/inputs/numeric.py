@@ -23,6 +23,7 @@ MOST_VALUES = 2**28
 """Of a sparse or stored modality that is made dense whole: 2 GiB in float64."""
 
 IMPUTE = "only a row that is all NaN lacks its modality: impute single values"
+UNPADDED = " (only the encoder 'sequence' reads steps that are padding)"
 INFINITE = "replace it by a finite number, or by NaN and impute that"
 PADDING = (
     "only a row that is all NaN lacks its modality, and only steps at the end of a sequence that "
@@ -181,7 +182,8 @@ class _FiniteCheck:
         what = "NaN" if np.isnan(number) else "infinity" if np.isinf(number) else repr(number)
         hint = f", too large for {self.dtype} arithmetic"
         if not np.isfinite(number):
-            missing = PADDING if self.padded else IMPUTE
+            unpadded = IMPUTE + UNPADDED * (len(self.modality.shape) == 3)
+            missing = PADDING if self.padded else unpadded
             hint = f"; {missing if np.isnan(number) else INFINITE}"
         raise ValueError(
             f"Input modality {self.name!r} contains {what} at row {row + first}, "

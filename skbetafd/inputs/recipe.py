@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.sklearn_compat import is_dataframe, is_pandas_na
+from .._utils.sklearn_compat import is_dataframe
 from .as_numpy import first_no_number
 from .missing import nulls
 from .modality import Modality
@@ -60,32 +60,34 @@ DEFINITIONS = {
     "text": "def words(texts):  # a missing text is empty\n"
     '    return [text if isinstance(text, str) else "" for text in texts]\n\n'
     f"{STEP.format('words', 'text')}make_pipeline(step, TfidfVectorizer())\n",
-    "categories": 'categories = OneHotEncoder(handle_unknown="ignore")\n',
-    "nullable": "def objects(table):  # scikit-learn's encoders know no pandas.NA\n"
-    "    table = pd.DataFrame(table).astype(object)\n"
-    "    return table.where(table.notna(), None).to_numpy()\n\n"
-    f"{STEP.format('objects', 'nullable')}"
-    'make_pipeline(step, OneHotEncoder(handle_unknown="ignore"))\n',
+    "categories": "def objects(table):  # missing in one way, whatever the column's type\n"
+    "    return np.where(pd.isna(table), None, np.asarray(table, dtype=object))\n\n"
+    f"{STEP.format('objects', 'categories')}"
+    'make_pipeline(step, OneHotEncoder(handle_unknown="warn"))\n',
     "dates": "def days(table):\n"
-    "    table = pd.DataFrame(np.asarray(table)).apply(pd.to_datetime, utc=True)\n"
+    "    table = pd.DataFrame(table, dtype=object).apply(pd.to_datetime, utc=True)\n"
     '    return ((table - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy()\n\n'
     f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
     "durations": "def seconds(table):\n"
-    "    table = pd.DataFrame(np.asarray(table)).apply(pd.to_timedelta)\n"
+    "    table = pd.DataFrame(table, dtype=object).apply(pd.to_timedelta)\n"
     "    return (table / pd.Timedelta(seconds=1)).to_numpy()\n\n"
     f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
 }
 """What encodes a kind of columns, by its name in the code."""
 WITH_POLARS = {
+    "categories": "def objects(table):  # nulls are None, whatever the column's type\n"
+    "    return np.array(table.rows(), dtype=object)\n\n"
+    f"{STEP.format('objects', 'categories')}"
+    'make_pipeline(step, OneHotEncoder(handle_unknown="warn"))\n',
     "dates": "def days(table):\n"
-    '    return table.select(pl.all().dt.epoch("us") / 86_400e6)\n\n'
+    '    return table.select(pl.all().cast(pl.Datetime("us")).dt.epoch("us") / 86_400e6)\n\n'
     f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
     "durations": "def seconds(table):\n"
-    "    return table.select(pl.all().dt.total_microseconds() / 1e6)\n\n"
+    '    return table.select(pl.all().cast(pl.Duration("us")).dt.total_microseconds() / 1e6)\n\n'
     f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
 }
-NULLABLE, OTHERS = "categories with pandas.NA", "what is neither numbers nor text, left out"
-"""Kinds of columns that are called otherwise in the code, or are left out there."""
+PICKLED = "# its functions in a module of their own, where a pickle is to be read elsewhere\n"
+OTHERS = "what is neither numbers nor text, left out"
 BOOLEANS = "booleans"
 """SimpleImputer takes no table of these alone."""
 INFINITIES = "infinities, to be replaced by NaN first"
@@ -120,8 +122,6 @@ def contents(modality: Modality) -> dict[str, list[Any]]:
     for key, cells in zip(keys, modality.columns(), strict=True):
         missing = nulls(cells)
         kind = _kind(cells, cells[~missing])
-        if kind == "categories" and any(map(is_pandas_na, cells[missing])):
-            kind = NULLABLE
         found.setdefault(kind, []).append(key)
         if kind == "numbers" and missing[present].any():
             found.setdefault("gaps", []).append(key)
@@ -204,8 +204,8 @@ def _code(
     X: MultiModalArray, found: dict[str, dict[str, list[Any]]], *, flat: bool, modalities: Any
 ) -> str | None:
     """Write a PerModality, with the imports and definitions that it needs; None if it is empty."""
-    dated = [X[name] for name, held in found.items() if held.keys() & WITH_POLARS.keys()]
-    polars = all(type(table).__module__.startswith("polars") for table in dated)
+    tables = [X[name] for name, held in found.items() if held.keys() & WITH_POLARS.keys()]
+    polars = all(type(table).__module__.startswith("polars") for table in tables)
     if flat:
         found, modalities = _parted(found["modality0"])
     steps = {name: _steps(held) for name, held in found.items()}
@@ -220,8 +220,10 @@ def _code(
         used.add("numbers")
     own = DEFINITIONS | (WITH_POLARS if polars else {})
     body = "\n".join([*(definition for step, definition in own.items() if step in used), encode])
+    body = PICKLED * ("def " in body) + body
+    needs = f"{body} make_pipeline("  # which takes the encoder and the classifier
     needed = {
-        head: ", ".join(name for name in names if re.search(rf"\b{name}[.(]", body))
+        head: ", ".join(name for name in names if re.search(rf"\b{name}[.(]", needs))
         for head, names in IMPORTS.items()
     }
     return "\n".join([*(f"{head} {names}" for head, names in needed.items() if names), "", body])
@@ -232,10 +234,7 @@ def _steps(held: Mapping[str, list[Any]]) -> list[tuple[str, Any]]:
     if {*held} == {"text"} and len(held["text"]) == 1:
         return []
     steps: list[tuple[str, Any]] = [("text", column) for column in held.get("text", ())]
-    names = {NULLABLE: "nullable"}
-    for kind in ("categories", NULLABLE, "dates", "durations"):
-        if kind in held:
-            steps.append((names.get(kind, kind), held[kind]))
+    steps += [(kind, held[kind]) for kind in WITH_POLARS if kind in held]
     if steps and BOOLEANS in held:
         steps.append(("categories", held[BOOLEANS]))
     return steps

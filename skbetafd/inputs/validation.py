@@ -203,7 +203,7 @@ def _arranged(
         if set(found) != set(layout.names):
             raise ValueError(
                 f"X has the modalities {quoted(found)}, but {owner} was fitted with "
-                f"{quoted(layout.names)}"
+                f"{quoted(layout.names)}; None stands for one that no row has"
             )
     else:
         if X.named:

@@ -265,7 +265,13 @@ def test_data_that_are_no_collection_are_an_error(data):
         MultiModalArray(data)
 
 
-@pytest.mark.parametrize("value", [VIDEO[:, 0], [1, 2, 3, 4, 5, 6], pd.Series(range(6))])
+@pytest.mark.parametrize("series", [pd.Series(VIDEO[:, 0]), pl.Series(VIDEO[:, 0])])
+def test_a_series_of_numbers_is_one_column(series):
+    X = MultiModalArray({"pulse": series})
+    assert_array_equal(np.asarray(X["pulse"]), VIDEO[:, :1])
+
+
+@pytest.mark.parametrize("value", [VIDEO[:, 0], [1, 2, 3, 4, 5, 6]])
 def test_a_one_dimensional_modality_is_an_error_that_names_it(value):
     with pytest.raises(ValueError, match=r"'video' needs rows and columns, got shape \(6,\)"):
         MultiModalArray({"audio": AUDIO, "video": value})

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -110,8 +111,8 @@ RAW = {
     ),
     "clinic": (
         clinic,
-        "'record' has dates ('visit'), categories with pandas.NA ('sex'), "
-        "gaps ('smoker', 'pulse'), categories ('ward'), durations ('stay'); 'letter' has text",
+        "'record' has dates ('visit'), categories ('sex', 'ward'), gaps ('smoker', 'pulse'), "
+        "durations ('stay'); 'letter' has text",
         ["record", "letter", "lab"],
     ),
     "trips, of polars": (
@@ -233,7 +234,45 @@ def test_what_is_missing_at_prediction_alone_is_encoded_too(quick):
     pipeline = make_pipeline(encode, quick(max_epochs=1)).fit(X, Y)
     gaps = birds()
     gaps.loc[3, "state"] = "never seen"
-    assert np.isfinite(pipeline.predict_proba(gaps)).all()
+    with pytest.warns(UserWarning, match="unknown categories"):
+        assert np.isfinite(pipeline.predict_proba(gaps)).all()
+
+
+@pytest.mark.parametrize("case", ["birds", "clinic", "trips, of polars"])
+def test_rows_one_by_one_are_encoded_as_all_are_whatever_types_their_gaps_have(case, quick):
+    X = RAW[case][0]()
+    encode, _ = encoder(message(lambda: quick().fit(X, Y)))
+    tables = X if isinstance(X, dict) else {"": X}
+    pipeline = make_pipeline(encode, quick(max_epochs=1)).fit(X, Y)
+
+    def one(table, row):
+        if isinstance(table, pl.DataFrame):
+            return pl.DataFrame([table.row(row, named=True)])
+        if isinstance(table, pd.DataFrame):
+            return pd.DataFrame([table.iloc[row].to_dict()])
+        return table[row : row + 1]
+
+    for row, expected in enumerate(pipeline.predict_proba(X)[1:7], start=1):
+        alone = {name: one(table, row) for name, table in tables.items()}
+        proba = pipeline.predict_proba(alone if isinstance(X, dict) else alone[""])
+        assert_allclose(proba[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_categories_read_back_as_numbers_are_warned_of(library, quick):
+    sites = library.DataFrame({"site": ["02139", "01002", "10001"] * 40, "n": NUMBER})
+    encode, _ = encoder(message(lambda: quick().fit(sites, Y)))
+    pipeline = make_pipeline(encode, quick(max_epochs=1, beta=0)).fit(sites, Y)
+    read = library.DataFrame({"site": [2139, 1002, 10001] * 40, "n": NUMBER})
+    with pytest.warns(UserWarning, match="unknown categories in columns \\[0\\]"):
+        pipeline.predict(read)
+
+
+def test_series_of_dates_durations_and_flags_are_fitted_at_the_second_attempt(quick):
+    X = {"a": birds()[["height"]], "day": DAYS, "up": HOURS, "flag": pd.Series(Y > 0)}
+    said = message(lambda: quick().fit(X, Y))
+    assert "'day' has dates; 'up' has durations" in said
+    make_pipeline(encoder(said)[0], quick(max_epochs=1)).fit(X, Y)
 
 
 @pytest.mark.parametrize(

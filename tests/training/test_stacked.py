@@ -207,6 +207,7 @@ STACKS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.* training rows have all modalities")
 @pytest.mark.parametrize("differ", STACKS)
 def test_networks_that_differ_are_stacked_where_they_can_be_and_learn_as_alone(differ, stacks):
     fits, sizes = STACKS[differ]

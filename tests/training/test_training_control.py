@@ -141,6 +141,7 @@ def test_without_early_stopping_there_is_no_best_epoch(X, y, quick):
     assert "valid_loss" not in clf.history_[-1]
 
 
+@pytest.mark.filterwarnings("ignore:.* training rows have all modalities")
 def test_a_split_that_leaves_no_complete_row_is_refused(modalities, y, quick):
     video = np.full_like(modalities["video"], np.nan)
     groups = np.arange(120) // 3 % 5
