@@ -165,8 +165,8 @@ def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
             if len(X.shape) == 1:  # scikit-learn's message holds all of it
                 first = shortened(np.asarray(X[:3]).tolist())
                 raise ValueError(
-                    f"Expected 2D array, got 1D array instead: {first}. Reshape "
-                    "your data: X.reshape(-1, 1) is one column, pd.DataFrame(X) a table of records"
+                    f"Expected 2D array, got 1D array instead: {first}. Reshape your data: X."
+                    "reshape(-1, 1) is one column, reshape(1, -1) one row, pd.DataFrame(X) records"
                 )
             return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
     X = one_level(X)
