@@ -10,6 +10,7 @@ def rows(text):
     return {line[:22].strip(): line[22:].split() for line in text.splitlines() if line[22:].strip()}
 
 
+@pytest.mark.slow
 def test_the_main_job_prints_its_table_and_saves_its_picture(
     tmp_path, monkeypatch, capsys, run_main
 ):

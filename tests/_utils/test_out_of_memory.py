@@ -40,6 +40,7 @@ def limit(monkeypatch, place, name, most, ask=full_device):
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("most", "memory"), [(60, "device"), (7, "machine, by torch"), (1, "device")]
 )
@@ -65,6 +66,7 @@ def test_what_fits_is_predicted_without_a_warning(X, y, monkeypatch):
     assert asked == [7] * 17 + [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", FULL)
 def test_the_error_of_a_memory_that_holds_not_one_row_notes_what_to_change(
     X, y, monkeypatch, memory
@@ -89,6 +91,7 @@ def test_another_error_of_torch_is_none_of_memory(X, y, monkeypatch):
     assert asked == [len(y)]
 
 
+@pytest.mark.slow
 def test_codes_and_baselines_fall_to_fewer_rows_too(X, y, monkeypatch):
     clf = FrontDoorMultiModalClassifier(**SMALL).fit(X, y)
     joint = FusionClassifier(**SMALL).fit(X, y)

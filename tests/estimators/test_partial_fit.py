@@ -271,6 +271,7 @@ def test_a_warm_start_from_something_else_is_refused(case, X, y, quick):
     assert_array_equal(clf.predict_proba(X), before)
 
 
+@pytest.mark.slow
 def test_a_search_starts_its_refit_warm(X, y):
     search = FrontDoorMultiModalClassifierCV(
         betas=[0, 1],

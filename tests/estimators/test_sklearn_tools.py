@@ -209,6 +209,7 @@ def test_validation_curve_takes_the_container(X, y, quick):
     assert train_scores.shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_permutation_test_score_takes_the_container(X, y, quick):
     score, permuted, _ = permutation_test_score(
         quick(max_epochs=60), X, y, cv=2, n_permutations=3, random_state=0

@@ -198,6 +198,7 @@ def test_a_killed_fit_goes_on_bitwise(modalities, y, make, tmp_path):
     assert_same_fit(clf, make().fit(modalities, y), modalities)
 
 
+@pytest.mark.slow
 def test_a_search_that_was_interrupted_goes_on(X, y, make, tmp_path, monkeypatch):
     parameters = {name: make().get_params()[name] for name in ("max_epochs", "hidden_dim")}
     parameters |= {"batch_size": 32, "n_references": 8, "random_state": 0, "cv": 3}

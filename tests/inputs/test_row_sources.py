@@ -147,6 +147,7 @@ def test_every_row_comes_exactly_once_an_epoch_in_another_order(tmp_path):
     assert np.abs(np.diff(orders[0])).mean() > 5
 
 
+@pytest.mark.slow
 def test_a_fit_from_zarr_is_about_as_accurate_and_predicts_as_the_arrays(tmp_path, quick):
     X = as_zarr(tmp_path)
     kwargs = {"random_state": 0, "batch_size": 32, "max_epochs": 15}

@@ -178,6 +178,7 @@ def test_a_baseline_on_text_alone_and_partial_fit_read_it(quick):
     assert model.partial_fit(as_sparse()[60:], Y[60:]).predict(as_sparse()).shape == (N,)
 
 
+@pytest.mark.slow
 def test_diagnosis_overlap_and_codes_read_it(quick):
     X = as_sparse()
     model = quick().fit(X, Y)

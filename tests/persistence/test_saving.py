@@ -300,6 +300,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 def test_another_process_reads_joblib_and_save(quick, modalities, y, tmp_path):
     clf = quick().fit(modalities, y)
     paths = [str(tmp_path / name) for name in ("X.npz", "clf.joblib", "clf.model", "p.npy")]

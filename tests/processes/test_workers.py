@@ -168,6 +168,7 @@ def test_two_workers_give_what_one_process_gives_to_the_bit(kind, size, tmp_path
             assert_array_equal(tool(encode, X, 2), tool(encode, X, 1), err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_container_whose_arrays_have_become_memory_maps_gives_the_same(kind, tmp_path):
     # joblib.load makes of arrays in a container what a worker gets
