@@ -52,39 +52,40 @@ IMPORTS = {
     ),
     "from skbetafd import": ("PerModality",),
 }
-STEP = 'step = FunctionTransformer({0}, feature_names_out="one-to-one")\n{1} = '
-"""A function of the code's own, as the first step of what encodes a kind of columns."""
-DEFINITIONS = {
-    "numbers": "imputer = SimpleImputer(keep_empty_features=True)\n"
-    "numbers = make_pipeline(imputer, StandardScaler())\n",
+NUMBERS = (
+    "imputer = SimpleImputer(keep_empty_features=True)\n"
+    "numbers = make_pipeline(imputer, StandardScaler())\n"
+)
+ENCODERS = {
+    "text": ("words", "TfidfVectorizer()"),
+    "categories": ("objects", 'OneHotEncoder(handle_unknown="warn")'),
+    "dates": ("days", "numbers"),
+    "durations": ("seconds", "numbers"),
+}
+"""A function of the code's own, and what follows it, by the kind of columns that they encode."""
+STEP = """{0}
+step = FunctionTransformer({1}, feature_names_out="one-to-one")
+{2} = make_pipeline(step, {3})
+"""
+FUNCTIONS = {
     "text": "def words(texts):  # a missing text is empty\n"
-    '    return [text if isinstance(text, str) else "" for text in texts]\n\n'
-    f"{STEP.format('words', 'text')}make_pipeline(step, TfidfVectorizer())\n",
+    '    return [text if isinstance(text, str) else "" for text in texts]\n',
     "categories": "def objects(table):  # missing in one way, whatever the column's type\n"
-    "    return np.where(pd.isna(table), None, np.asarray(table, dtype=object))\n\n"
-    f"{STEP.format('objects', 'categories')}"
-    'make_pipeline(step, OneHotEncoder(handle_unknown="warn"))\n',
+    "    return np.where(pd.isna(table), None, np.asarray(table, dtype=object))\n",
     "dates": "def days(table):\n"
     "    table = pd.DataFrame(table, dtype=object).apply(pd.to_datetime, utc=True)\n"
-    '    return ((table - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy()\n\n'
-    f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
+    '    return ((table - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy()\n',
     "durations": "def seconds(table):\n"
     "    table = pd.DataFrame(table, dtype=object).apply(pd.to_timedelta)\n"
-    "    return (table / pd.Timedelta(seconds=1)).to_numpy()\n\n"
-    f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
+    "    return (table / pd.Timedelta(seconds=1)).to_numpy()\n",
 }
-"""What encodes a kind of columns, by its name in the code."""
 WITH_POLARS = {
     "categories": "def objects(table):  # nulls are None, whatever the column's type\n"
-    "    return np.array(table.rows(), dtype=object)\n\n"
-    f"{STEP.format('objects', 'categories')}"
-    'make_pipeline(step, OneHotEncoder(handle_unknown="warn"))\n',
+    "    return np.array(table.rows(), dtype=object)\n",
     "dates": "def days(table):\n"
-    '    return table.select(pl.all().cast(pl.Datetime("us")).dt.epoch("us") / 86_400e6)\n\n'
-    f"{STEP.format('days', 'dates')}make_pipeline(step, numbers)\n",
+    '    return table.select(pl.all().cast(pl.Datetime("us")).dt.epoch("us") / 86_400e6)\n',
     "durations": "def seconds(table):\n"
-    '    return table.select(pl.all().cast(pl.Duration("us")).dt.total_microseconds() / 1e6)\n\n'
-    f"{STEP.format('seconds', 'durations')}make_pipeline(step, numbers)\n",
+    '    return table.select(pl.all().cast(pl.Duration("us")).dt.total_microseconds() / 1e6)\n',
 }
 PICKLED = "# its functions in a module of their own, where a pickle is to be read elsewhere\n"
 OTHERS = "what is neither numbers nor text, left out"
@@ -215,11 +216,15 @@ def _code(
         return None
     groups = "" if modalities is None else f", modalities={pformat(modalities, compact=True)}"
     encode = f"encode = PerModality({{\n{entries}}}{groups})\n"
+    functions = FUNCTIONS | (WITH_POLARS if polars else {})
     used = {step for own in steps.values() for step, _ in own}
-    if "remainder=numbers" in encode or used & WITH_POLARS.keys():
-        used.add("numbers")
-    own = DEFINITIONS | (WITH_POLARS if polars else {})
-    body = "\n".join([*(definition for step, definition in own.items() if step in used), encode])
+    own = [
+        STEP.format(functions[kind], function, kind, then)
+        for kind, (function, then) in ENCODERS.items()
+        if kind in used
+    ]
+    body = "\n".join([*own, encode])
+    body = f"{NUMBERS}\n{body}" if re.search(r"\bnumbers\b[,)]", body) else body
     body = PICKLED * ("def " in body) + body
     needs = f"{body} make_pipeline("  # which takes the encoder and the classifier
     needed = {

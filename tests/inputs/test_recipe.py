@@ -160,6 +160,11 @@ RAW = {
         "X has text ('0'), categories ('1'), gaps ('2'), dates ('4')",
         ["0", "table"],
     ),
+    "categories beside numbers": (
+        lambda: {"a": birds()[["state"]], "b": birds()[["height"]]},
+        "'a' has categories.",
+        ["a", "b"],
+    ),
     "text alone": (lambda: pd.DataFrame({"remarks": SAID}), "X has text.", ["remarks"]),
     "booleans beside dates": (
         lambda: {"a": pd.get_dummies(KIND).assign(day=DAYS), "b": SAID},
@@ -206,6 +211,8 @@ def test_a_raw_frame_is_fitted_at_the_second_attempt(case, quick, monkeypatch):
     X = make()
     said = message(lambda: quick().fit(X, Y))
     assert f"In all, {words}" in said
+    for name in re.findall(r"^(\w+) = ", said, re.MULTILINE):
+        assert name == "encode" or len(re.findall(rf"\b{name}\b[,)]", said)) > 0
     encode, namespace = encoder(said)
     pipeline = make_pipeline(encode, quick(max_epochs=1)).fit(X, Y)
     assert pipeline[-1].modality_names_ == names
