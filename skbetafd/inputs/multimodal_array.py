@@ -31,9 +31,9 @@ class MultiModalArray:
         arrays of any dtype and rank, DataFrames (of ``pyarrow``, turned to pandas'), SciPy sparse
         matrices; or stores that are read
         only where rows are needed: ``np.memmap`` and whatever is no ndarray but has ``shape``, a
-        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. Strings in one
-        dimension, as a Series or list of text, are one column. None is a modality that no row
-        has, at prediction alone. A Dataset's items are
+        NumPy ``dtype`` and slices of rows (zarr, h5py). Nothing is copied. A Series, and strings in
+        one dimension, are one column. None is a modality that no row has, at prediction alone. A
+        Dataset's items are
         ``((x_1, …, x_m), y)``, ``({name: x}, y)`` or ``(x_1, …, x_m, y)``, with or without the
         label, which is not read here. A sequence's modalities are called ``modality0``,
         ``modality1``, … and count as unnamed. A row that is all NaN (in a frame, an array of
