@@ -34,9 +34,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 here = Path(globals().get("__file__", "examples/x")).resolve().parent
 sys.path.insert(0, str(here.parent / "benchmarks"))
-from data.tables import _rdata
+from data.tables import rdata
 
-strikes = _rdata("openintro/birds").sample(6000, random_state=1)  # of 19302, to be quick here
+strikes = rdata("openintro/birds").sample(6000, random_state=1)  # of 19302, to be quick here
 y = strikes["effect"].notna().to_numpy(int)
 remarks = strikes["remarks"].fillna("").to_numpy(object)
 written = strikes["remarks"].notna().to_numpy()

