@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .._utils.sklearn_compat import StrOptions, check_arguments
 from ._agm import AGM
+from ._dgl import DGL
 from ._estimator import PARAMETERS, Baseline
 from ._g_blend import GBlend
 from ._jtt import JTT
@@ -21,10 +22,12 @@ from ._predominant_first import PredominantFirst
 from ._relearn import Relearn
 from ._rule import Rule
 from ._smv import SMV
+from ._tcmax import TCMax
 from ._uniform import Uniform
 
 RULES: dict[str, type[Rule]] = {
     "agm": AGM,
+    "dgl": DGL,
     "g-blend": GBlend,
     "jtt": JTT,
     "lff": LfF,
@@ -36,6 +39,7 @@ RULES: dict[str, type[Rule]] = {
     "predominant-first": PredominantFirst,
     "relearn": Relearn,
     "smv": SMV,
+    "tcmax": TCMax,
     "uniform": Uniform,
 }
 

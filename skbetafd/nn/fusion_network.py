@@ -72,6 +72,10 @@ class FusionNetwork(nn.Module):
         first = sum(parts[1:], parts[0])
         if codes[0] is None:
             first = first + self.shares[0].bias
+        return self.logits(first, mask)
+
+    def logits(self, first: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (n, n_classes) from the sum of what each code gives to the hidden layer."""
         hidden = torch.relu(first)
         return self.out(hidden if mask is None else hidden * mask)
 
