@@ -79,10 +79,11 @@ def header(scores: pd.DataFrame) -> str:
         f"models' initial weights. {versions}, Python {platform.python_version()}, "
         f"{platform.machine()}, CPU. Accuracy / log-loss, mean ± sd over seeds; ranks by accuracy "
         f"and by log-loss, 1 is best. {settings}; the baselines stop early on a fifth of the "
-        "training rows and have their temperature fitted there. By its defaults jtt chooses T and "
-        "λ on such rows, and lff tuned chooses q there. Every network reads its modalities by "
-        "fully connected encoders, pictures through 32 principal components; images.py compares "
-        "with convolutions."
+        "training rows, have their temperature fitted there, and are trained afresh on all rows "
+        "for as many epochs (g-blend and relearn follow held-out rows, and are not). By default "
+        "jtt chooses T and λ on such rows, and lff tuned chooses q there. Every network reads "
+        "its modalities by fully connected encoders, pictures through 32 principal components; "
+        "images.py compares with convolutions."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -17,7 +18,7 @@ from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import StrOptions
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import ProbabilityMixin
-from ..fitting.request import FitRequest
+from ..fitting.request import FitRequest, FitRun
 from ..fitting.scaling import ModalityScaler
 from ..fitting.splits import EARLY_STOPPING
 from ..inputs.numeric import NumericRows
@@ -25,6 +26,7 @@ from ..inputs.torch_dataset import labelled
 from ..nn.criterion import Batch
 from ..nn.fusion_network import FusionNetwork
 from ..nn.torch_modes import fitting
+from ..training.stopping import best_epoch
 from ._rule import Rule, RuleTrainer, mean_entropy
 
 PARAMETERS = """
@@ -68,6 +70,11 @@ PARAMETERS = """
         Epochs without a lower log-loss after which early stopping ends the training.
     calibrate : bool, default=False
         Divide the logits by the temperature that minimises the log-loss on the inner split.
+    refit : bool, default=False
+        After a training that held rows out, train afresh on all rows, for the number of epochs
+        that `early_stopping` kept, and divide by the temperature found before. Rules that follow
+        held-out rows throughout ("g-blend", "relearn") are left at the first training. Without an
+        inner split there is one training on all rows anyway.
     callbacks : list of skorch callbacks, default=None
         Added to the training loop.
     predict_batch_size : int, default=65536
@@ -113,14 +120,32 @@ def fit_part(request: FitRequest, columns: tuple[int, ...], rule: Rule) -> Part:
     )
     spec = request.spec
     spec = replace(spec, encodings=tuple(spec.encodings[m] for m in columns))
+    own, fresh = replace(request, rows=rows, spec=spec), deepcopy(rule)
+    refit = spec.parameters["refit"] and rule.holds_out(spec.parameters)
     with fitting():
-        trainer = RuleTrainer(FitRequest(rows, spec, request.run), rule)
-        net = rule.fit(trainer)
+        part = _trained(replace(own, run=_raising(own.run)) if refit else own, columns, rule)
+        decided = rule.decided(part.rule) if rule.needs_validation else fresh
+        if not refit or decided is None:
+            return part
+        once = {"early_stopping": False, "calibrate": False}
+        parameters = {**spec.parameters, **once, "max_epochs": best_epoch(part.history)}
+        own = replace(own, spec=replace(spec, parameters=parameters))
+        return _trained(own, columns, decided)._replace(temperature=part.temperature)
+
+
+def _trained(request: FitRequest, columns: tuple[int, ...], rule: Rule) -> Part:
+    trainer = RuleTrainer(request, rule)
+    net = rule.fit(trainer)
     rule, network, temperature = net.criterion_, net.module_.eval(), 1.0
-    if spec.parameters["calibrate"]:
+    if request.spec.parameters["calibrate"]:
         logits = trainer.logits(rule, network, trainer.held_out)
         temperature = best_temperature(logits, trainer.held_out)
     return Part(columns, trainer.scalers, rule, network, net.history, temperature)
+
+
+def _raising(run: FitRun) -> FitRun:
+    """Let an interrupt end the fit: another training would follow."""
+    return replace(run, keep_interrupted=False)
 
 
 def best_temperature(logits: torch.Tensor, rows: Batch) -> float:
@@ -145,6 +170,7 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
         "optimizer": [StrOptions({"adamw", "sgd"})],
         **EARLY_STOPPING,
         "calibrate": ["boolean"],
+        "refit": ["boolean"],
     }
 
     def __init__(
@@ -167,6 +193,7 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 10,
         calibrate: bool = False,
+        refit: bool = False,
         callbacks: Sequence[Any] | None = None,
         predict_batch_size: int = 65_536,
         dtype: str = "float32",
@@ -191,6 +218,7 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.calibrate = calibrate
+        self.refit = refit
         self.callbacks = callbacks
         self.predict_batch_size = predict_batch_size
         self.dtype = dtype
@@ -206,7 +234,7 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
         return Rule()
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
-        """Train on all rows, or on those outside the inner split.
+        """Train on all rows, or without `refit` on those outside an inner split.
 
         Parameters
         ----------
@@ -249,7 +277,7 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
             self._make_rule()  # its parameters are checked before any work
             request = self._request(X, y, sample_weight, groups=groups)
             *views, last = self._views(request.rows.names)
-            others = replace(request, run=replace(request.run, keep_interrupted=False))
+            others = replace(request, run=_raising(request.run))
             self.parts_ = [fit_part(others, view, self._make_rule()) for view in views]
             self.parts_.append(fit_part(request, last, self._make_rule()))
             self.history_ = self.parts_[0].history

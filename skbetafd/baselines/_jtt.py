@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class JTT(Rule):
     """
 
     needs_validation: ClassVar[bool] = True
+    best: tuple[Any, Any]
 
     def __init__(
         self,
@@ -56,13 +57,21 @@ class JTT(Rule):
             first = trainer.train(Rule(), max_epochs=int(epochs), early_stopping=False)
             logits = trainer.logits(first.criterion_, first.module_, trainer.rows)
             marked[epochs] = logits.argmax(1) != trainer.rows.y
-        nets = [
-            trainer.train(Rule(), rows=_weighted(trainer.rows, marked[epochs], factor))
+        nets = {
+            (epochs, factor): trainer.train(
+                Rule(), rows=_weighted(trainer.rows, marked[epochs], factor)
+            )
             for epochs, factor in product(self.epochs, self.up_weight)
-        ]
-        if len(nets) == 1:
-            return nets[0]
-        return max(nets, key=lambda net: trainer.accuracy(net.criterion_, net.module_))
+        }
+        if len(nets) > 1:
+            scores = {p: trainer.accuracy(n.criterion_, n.module_) for p, n in nets.items()}
+            self.best = max(scores, key=lambda pair: scores[pair])
+            return nets[self.best]
+        return next(iter(nets.values()))
+
+    def decided(self, trained: Rule) -> JTT:
+        """Keep the best pair."""
+        return JTT(*self.best)
 
 
 def _weighted(rows: TrainingTensors, marked: torch.Tensor, factor: float) -> TrainingTensors:

@@ -45,6 +45,11 @@ class PredominantFirst(Rule):
         nets = [trainer.train(_Slowed(predominant, k)) for k in self.coefficients]
         return min(nets, key=lambda net: trainer.loss(net.criterion_, net.module_))
 
+    def decided(self, trained: Rule) -> Rule:
+        """Keep the predominant modality and the coefficient."""
+        assert isinstance(trained, _Slowed)
+        return _Slowed(trained.predominant, trained.coefficient)
+
 
 class _Alone(Rule):
     """One modality's own training in the joint network."""

@@ -53,6 +53,17 @@ class Rule(Criterion):
         """Train a network by the rule."""
         return trainer.train(self, last=True)
 
+    def holds_out(self, parameters: dict[str, Any]) -> bool:
+        """Tell whether a training by the classifier's parameters has an inner split."""
+        return parameters["early_stopping"] or parameters["calibrate"] or self.needs_validation
+
+    def decided(self, trained: Rule) -> Rule | None:
+        """Make the rule by which all rows are trained on, once held-out rows have decided.
+
+        None where they decide throughout. `trained` is the rule of the network that was kept.
+        """
+        return None
+
     def logits(self, network: FusionNetwork, xs: Sequence[Tensor]) -> Tensor:
         """Logits (n, n_classes) of a prediction."""
         return network(xs)
@@ -72,8 +83,7 @@ class RuleTrainer(Trainer):
     held_out: TrainingTensors
 
     def __init__(self, request: FitRequest, rule: Rule) -> None:
-        p = request.spec.parameters
-        holds_out = p["early_stopping"] or p["calibrate"] or rule.needs_validation
+        holds_out = rule.holds_out(request.spec.parameters)
         super().__init__(request, holds_out=holds_out, way_out=NO_SPLIT)
         self.scale()
         self.generator = torch.Generator("cpu").manual_seed(self.spec.seeds[1])

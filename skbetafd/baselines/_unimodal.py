@@ -85,6 +85,7 @@ class UnimodalClassifier(Baseline):
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 10,
         calibrate: bool = False,
+        refit: bool = False,
         callbacks: Sequence[Any] | None = None,
         predict_batch_size: int = 65_536,
         dtype: str = "float32",

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
@@ -7,6 +8,7 @@ from skorch.callbacks import Callback
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
+from skbetafd.training.stopping import best_epoch
 
 CLASSES = [FusionClassifier, UnimodalClassifier, LateFusionClassifier]
 SMALL = {"hidden_dim": 16, "knowledge_dim": 8, "max_epochs": 20, "random_state": 0, "device": "cpu"}
@@ -24,6 +26,7 @@ def data():
 def test_the_shared_parameters_have_the_front_door_estimator_s_names_and_defaults():
     front_door = FrontDoorMultiModalClassifier().get_params()
     own = {"optimizer", "early_stopping", "validation_fraction", "n_iter_no_change", "calibrate"}
+    own |= {"refit"}
     for kind in CLASSES:
         more = {"balancing", "balancing_params", "modality"} | own
         shared = {k: v for k, v in kind().get_params().items() if k not in more}
@@ -133,6 +136,47 @@ def test_a_temperature_mends_overconfidence(data):
     assert calibrated.parts_[0].temperature > 1
     losses = [log_loss(y_other, clf.predict_proba(other)) for clf in (calibrated, plain)]
     assert losses[0] < losses[1]
+
+
+STOPS = {"early_stopping": True, "calibrate": True, "n_iter_no_change": 2}
+
+
+@pytest.mark.parametrize("kind", [FusionClassifier, LateFusionClassifier])
+def test_a_refit_trains_on_all_rows_for_the_epochs_found_and_keeps_the_temperature(data, kind):
+    X, y = data
+    over = {**SMALL, "max_epochs": 30, "dropout": 0, "learning_rate": 0.03}
+    first = kind(**STOPS, **over).fit(X, y)
+    again = kind(refit=True, **STOPS, **over).fit(X, y)
+    for stopped, refitted in zip(first.parts_, again.parts_, strict=True):
+        n_epochs = best_epoch(stopped.history)
+        assert len(refitted.history) == n_epochs < len(stopped.history)
+        assert refitted.temperature == stopped.temperature != 1
+        if kind is FusionClassifier:
+            plain = kind(**over | {"max_epochs": n_epochs}).fit(X, y)
+            logits = np.log(plain.predict_proba(X)) / stopped.temperature
+            expected = softmax(logits, axis=1)
+            np.testing.assert_allclose(again.predict_proba(X), expected, rtol=1e-4, atol=1e-30)
+
+
+def test_without_an_inner_split_a_refit_changes_nothing(data):
+    plain, refitted = (FusionClassifier(refit=on, **SMALL).fit(*data) for on in (False, True))
+    np.testing.assert_array_equal(plain.predict_proba(data[0]), refitted.predict_proba(data[0]))
+
+
+@pytest.mark.parametrize(
+    ("balancing", "changes"),
+    [("jtt", True), ("predominant-first", True), ("g-blend", False), ("relearn", False)],
+)
+def test_what_held_out_rows_decided_is_kept_in_a_refit(data, balancing, changes):
+    X, y = data
+    first, again = (
+        FusionClassifier(balancing=balancing, refit=on, **SMALL).fit(X, y) for on in (False, True)
+    )
+    rules = [clf.parts_[0].rule for clf in (first, again)]
+    assert np.array_equal(first.predict_proba(X), again.predict_proba(X)) is not changes
+    if balancing == "predominant-first":
+        assert rules[0].predominant == rules[1].predominant
+        assert rules[0].coefficient == rules[1].coefficient
 
 
 def test_groups_stay_on_one_side_of_the_inner_split(data, inner_splits):
