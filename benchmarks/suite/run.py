@@ -90,8 +90,8 @@ def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
 
 
 def compared(one: Method, track: str) -> bool:
-    """All without a confounder; with one, the networks (β by i.i.d. CV is near β = 0 there)."""
-    return track == "clean" or (one.neural and one.name != "front-door CV")
+    """All usual ones without a confounder; with one, the networks (β by CV is near 0 there)."""
+    return one.usual and (track == "clean" or (one.neural and one.name != "front-door CV"))
 
 
 def attempt(job: Job, budget: int) -> tuple[Job, list[Score], str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from suite import report, run, tracks
+from suite import methods, report, run, tracks
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,6 +139,45 @@ def test_a_report_without_the_reference_says_so(tmp_path):
     said = (tmp_path / "report.md").read_text()
     assert "β = 1 lacks scores, and is not compared." in said
     assert "3 sets, 2 predictors: too few for Friedman's test." in said
+
+
+def test_ensembles_are_listed_apart_and_not_ranked():
+    accuracies = {"joint": 0.3, "β = 0": 0.5, "uniform": 0.4, "stacking": 0.9}
+    rows = scores({name: accuracies for name in ("kar/mor", "penguin")}, test="iid")
+    said = report.by_group(rows, ["joint", "β = 0", "uniform"]).splitlines()
+    assert said[2] == "| predictor | first, 1 sets | recorded, 1 sets | all, 2 sets |"
+    assert said[4].startswith("| β = 0 | 0.500 / 0.500; 1.0, 1.0 |")
+    assert said[-1] == "| *stacking* | 0.900 / 0.100 | 0.900 / 0.100 | 0.900 / 0.100 |"
+
+
+def test_bird_strikes_are_reported_apart(tmp_path):
+    both = {"joint": 0.3, "β = 0": 0.5, "uniform": 0.4}
+    sets = {"kar/mor": both, "birds_phase": both}
+    rows = pd.concat([scores(sets, test=test) for test in ("iid", "100% missing")])
+    rows.assign(track="clean").to_csv(tmp_path / "scores.csv", index=False)
+    report.write_report(tmp_path / "scores.csv", tmp_path)
+    known, birds = (tmp_path / "report.md").read_text().split("## Bird strikes as they were filed")
+    assert "birds_phase" not in known
+    assert "| joint | 0.300 / 0.70 |" in birds
+
+
+def test_sets_on_which_a_flat_model_is_far_ahead_are_named():
+    flat = dict.fromkeys(report.FLAT, 0.5) | {"stacking": 0.9}
+    rows = scores({"a": {**flat, "β = 0": 0.48}, "b": {**flat, "β = 0": 0.49}}, test="iid")
+    assert "on: a 2.0." in report.flat_wins(rows)
+
+
+def test_a_temperature_is_fitted_on_held_out_rows_and_used_on_others():
+    class Overconfident:
+        classes_ = np.array(["a", "b"])
+
+        def predict_proba(self, X):
+            return np.tile([0.99, 0.01], (len(X), 1))
+
+    y = np.array(["a"] * 70 + ["b"] * 30)
+    held = Overconfident().predict_proba(y)
+    predict = methods._tempered(Overconfident(), held, y)
+    assert predict(np.zeros((2, 1))) == pytest.approx(np.tile([0.7, 0.3], (2, 1)), abs=1e-3)
 
 
 def test_one_seed_is_no_test():
