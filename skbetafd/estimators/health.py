@@ -10,7 +10,6 @@ from .._utils.exceptions import OverlapWarning
 from .._utils.messages import warn
 from ..fitting.request import FitRequest
 from ..fitting.splits import inner_split
-from ..nn.partial import ENOUGH_COMPLETE
 from ..nn.reference_support import LEAST_SUPPORT
 from ..training.accelerated import process_index
 
@@ -25,7 +24,7 @@ LEAST_HELD_OUT, MOST_HELD_OUT = 30, 10_000
 
 
 def check_health(clf: Any, request: FitRequest) -> None:
-    """Warn of few complete rows, of no support for β, and of probabilities that know nothing.
+    """Warn of no support for β, and of probabilities that know nothing.
 
     Parameters
     ----------
@@ -34,22 +33,10 @@ def check_health(clf: Any, request: FitRequest) -> None:
     request : FitRequest
         What was asked for; its held-out rows, if any, are those of the fit.
     """
-    warn_of_few_complete_rows(clf)
-    if clf.beta > 0 and len(request.rows.names) > 1 and clf.module_.counts is None:
+    if clf.beta > 0 and len(request.rows.names) > 1:
         _warn_of_no_support(clf, request)
     if clf.early_stopping and process_index()[0] == 0:  # the seeds are the first process's
         _warn_of_worse_than_frequencies(clf, request)
-
-
-def warn_of_few_complete_rows(clf: Any) -> None:
-    """Warn where complete rows are predicted by what is left with a modality withheld."""
-    counts = clf.module_.counts
-    if counts is not None:
-        warn(
-            f"{counts.complete} of {counts.rows} training rows have all modalities, fewer than "
-            f"{ENOUGH_COMPLETE}: complete rows are predicted as rows with one modality withheld "
-            "are, and beta rests on little (guide: Missing modalities)."
-        )
 
 
 def _warn_of_no_support(clf: Any, request: FitRequest) -> None:

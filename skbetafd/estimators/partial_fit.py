@@ -19,7 +19,6 @@ from ..inputs.labels import one_value_per_row
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.mediator import MediatorNetwork
-from .health import warn_of_few_complete_rows
 from .network_classifier import NetworkClassifier
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
@@ -111,8 +110,6 @@ class PartialFitMixin(NetworkClassifier):
             self._adopt(result)
             self._mass = mass + request.rows.mass
             self._stream = stream
-            if stream.n_calls == 1:
-                warn_of_few_complete_rows(self)
         return self
 
     def _check_streamable(self) -> None:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ..nn.front_door_network import Codes
-from ..nn.partial import RowCounts
 from ..nn.torch_modes import fitting
 from ..training.batches import TrainingTensors
 from ..training.one_network import train_one_pass
@@ -81,15 +80,12 @@ class Stream:
     sample: RowSample | None
     earlier: list[tuple[Codes, Tensor]]
     """Of every member, the reference codes of a `fit` before the first call, and their masses."""
-    counts: RowCounts | None = None
-    """Of all rows so far; None after a `fit` that had enough complete ones."""
 
     @classmethod
     def begun(cls, seeds: tuple[int, ...], members: Sequence[Member], mass: float) -> Stream:
         """Begin with no member, or with those of a fit on rows whose masses sum to `mass`."""
         earlier = [(Codes(*m.references[:3]), m.references.log_mass.exp() * mass) for m in members]
-        counts = members[0].net.module_.counts if members else RowCounts(0, 0, ())
-        return cls(seeds, 0, list(members), None, earlier, counts)
+        return cls(seeds, 0, list(members), None, earlier)
 
     def learn(self, request: FitRequest) -> tuple[Stream, FitResult]:
         """Pass once over the rows of a request and a replay; this stream stays as it is."""
@@ -108,9 +104,6 @@ class Stream:
                 train_one_pass(replace(job, rows=rows), net, keep_optimizer=self.n_calls > 0)
                 for job, net in zip(prepared.jobs, before, strict=True)
             ]
-            counts = self.counts and self.counts.and_more(prepared.counts)
-            for net in nets:
-                net.module_.counts = counts if counts and counts.few else None
             result = prepared.finish(nets, sample.rows, self.earlier)
         members, n_calls = result.members, self.n_calls + 1
-        return Stream(self.seeds, n_calls, members, sample, self.earlier, counts), result
+        return Stream(self.seeds, n_calls, members, sample, self.earlier), result

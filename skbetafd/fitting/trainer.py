@@ -158,7 +158,6 @@ class FrontDoorTrainer(Trainer):
     def __init__(self, request: FitRequest) -> None:
         holds_out = request.spec.parameters["early_stopping"]
         super().__init__(request, holds_out=holds_out, way_out=NO_SPLIT, together=True)
-        self.counts = request.rows.counts()
         self.predominant, self.scores = self.once(self._find_predominant)
         self.scale()
         callbacks, seeds = self.parameters["callbacks"], self.spec.seeds[1::2]
@@ -211,9 +210,7 @@ class FrontDoorTrainer(Trainer):
             }
         config = {name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")}
         config |= {"n_classes": len(self.data.classes), "predominant": self.predominant}
-        network = build_network({**config, "mediator": mediator}, self.inputs, generator)
-        network.counts = self.counts if self.counts.few else None
-        return network
+        return build_network({**config, "mediator": mediator}, self.inputs, generator)
 
     def finish(
         self,
@@ -254,8 +251,6 @@ class FrontDoorTrainer(Trainer):
     ) -> ReferenceSet:
         p, mediated = self.parameters, self.data.mediator is not None
         xs, weight = rows.xs[: len(self.data.arrays)], rows.complete_weight
-        if net.module_.counts is not None and rows.present is not None:
-            weight = rows.weight * rows.present[:, 0]
         if len(weight) > REFERENCE_ROWS:
             generator = torch.Generator("cpu").manual_seed(seed)
             some = torch.randperm(len(weight), generator=generator, device="cpu")[:REFERENCE_ROWS]

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from .._utils.messages import named
-from ..nn.partial import RowCounts
 from .modality import Modality, rows_together
 from .multimodal_array import MultiModalArray
 from .recipe import OTHER, remedy
@@ -48,12 +47,6 @@ class NumericRows:
     def complete(self) -> np.ndarray:
         """Which rows have all modalities, shape (n_samples,), bool."""
         return np.asarray(self.present.all(axis=1))
-
-    def counts(self) -> RowCounts:
-        """Count the rows that have all modalities, and those that have all but one."""
-        lacking = (~self.present).sum(axis=1, keepdims=True)
-        others = (lacking == ~self.present).sum(axis=0)
-        return RowCounts(len(self), int(self.complete.sum()), tuple(others.tolist()))
 
     def take(self, rows: Any) -> Self:
         """Cut all that is aligned to some rows."""
@@ -95,7 +88,8 @@ class NumericRows:
             if not count:
                 raise ValueError(f"modality {name!r} is NaN in every training row")
         if training and not self.complete.any():
-            n_without, name = max(zip(self.counts().others, names, strict=True))
+            others = present.sum(axis=1, keepdims=True) - present == len(names) - 1
+            n_without, name = max(zip(others.sum(axis=0).tolist(), names, strict=True))
             without = f"; without {name!r}, {n_without} rows have all" if n_without else ""
             raise ValueError(
                 "no training row has all modalities: they were never seen together; rows with "

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from .encoders import held_activations
-from .front_door_network import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork, ModalityEncoders
 from .heads import AdditiveHead
-from .partial import PartialNetwork
 
 CHUNK_ELEMENTS = 2**20
 """Hidden activations held at once (4 MB in float32): larger chunks fall out of a CPU's cache."""
@@ -50,7 +49,8 @@ def log_reference_weights(
     """Log w_k(a) with w_k(a) ∝ π_k exp(−‖a − a_k‖² / 2τ_a²), shape (n, K).
 
     `shown`, of a's shape, is 0 at the columns of modalities that a row lacks: they are left out
-    of the distance, τ_a² shrinks by their share, and exp(−‖z − z_k‖² / 2τ_z²) joins in.
+    of the distance, τ_a² shrinks by their share, and exp(−‖z − z_k‖² / 2τ_z²) joins in where
+    there are any.
     """
     own, other = codes.auxiliary, references.auxiliary
     if not other.shape[1]:
@@ -60,15 +60,28 @@ def log_reference_weights(
         distance = (other.square().sum(1) - 2 * own @ other.T) / references.bandwidth
     else:
         distance = shown @ other.square().T - 2 * (own * shown) @ other.T
-        width = references.bandwidth * shown.mean(1, keepdim=True).clamp_min(1 / shown.shape[1])
+        share = shown.mean(1, keepdim=True)
+        distance = distance / (references.bandwidth * share.clamp_min(1 / shown.shape[1]))
         known, knowledge = codes.knowledge, references.knowledge
         near = knowledge.square().sum(1) - 2 * known @ knowledge.T
-        distance = distance / width + near / references.knowledge_bandwidth
+        distance = distance + (share < 1) * near / references.knowledge_bandwidth
     return torch.log_softmax(references.log_mass - distance / 2, dim=1)
 
 
+def log_proba_seeing(
+    network: ModalityEncoders, xs: Sequence[Tensor], present: Tensor | None
+) -> Tensor:
+    """Log P(y | what a row has), shape (n, n_classes)."""
+    logits = network.seeing([xs[m] for m in network.order], present)
+    return torch.log_softmax(logits, dim=1)
+
+
 def log_proba_doing(
-    network: FrontDoorNetwork, codes: Codes, references: ReferenceSet, effect: str
+    network: FrontDoorNetwork,
+    codes: Codes,
+    references: ReferenceSet,
+    effect: str,
+    present: Tensor | None = None,
 ) -> Tensor:
     """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 
@@ -76,7 +89,8 @@ def log_proba_doing(
     ``effect="population"``: Σ_k π_k softmax head(z, s_k, a_k).
 
     Averages are taken of probabilities, never of logits: the bias of the latter does not vanish
-    with K.
+    with K. `present` of shape (n, n_modalities), the predominant first, tells what a row has of
+    a. Without the predominant modality there is nothing to intervene on.
 
     Returns
     -------
@@ -90,82 +104,14 @@ def log_proba_doing(
             reference_part = reference_part + head.auxiliary(references.auxiliary)
         log_weights = references.log_mass.expand(own.shape[0], -1)
     else:
-        own = head.own_part(codes.knowledge, codes.auxiliary)
-        log_weights = log_reference_weights(codes, references)
+        shown = None if present is None else present[:, 1:]
+        own = network.own_part(codes, shown)
+        columns = None if shown is None else network.of_columns(shown)
+        log_weights = log_reference_weights(codes, references, columns)
     return average_proba(head, own[:, None] + reference_part, log_weights)
 
 
-def log_proba_partial(
-    network: FrontDoorNetwork,
-    xs: Sequence[Tensor],
-    codes: Codes,
-    present: Tensor,
-    references: ReferenceSet,
-    effect: str,
-) -> tuple[Tensor, Tensor]:
-    """Log P_0 and log P_1 of rows that lack modalities, given what they have.
-
-    With the predominant modality present, P_1 exchanges its context as ever, for references
-    weighted by its knowledge and the auxiliaries that are there; without, there is nothing to
-    intervene on, and P_1 is P_0. Where too few training rows were complete, references may lack
-    auxiliaries, which then do not weight them, and are left out of the population's effect.
-
-    Returns
-    -------
-    tuple of two Tensors of shape (n, n_classes)
-    """
-    partial = network.partial
-    ordered = [xs[m] for m in network.order]
-    seeing = torch.log_softmax(partial(ordered, present), dim=1)
-    population, few = effect == "population", network.counts is not None
-    if population and not few:
-        doing = log_proba_doing(network, codes, references, effect)
-    else:
-        auxiliary = present[:, 1:] * (not population)
-        shares = [partial.knowledge(codes.knowledge), *partial.own_shares(ordered)]
-        shown = torch.cat([present[:, :1], torch.zeros_like(present[:, :1]), auxiliary], dim=1)
-        own = partial.hidden(shares, shown[None])[0]
-        known = auxiliary.repeat_interleave(network.auxiliary_dim // (len(xs) - 1), dim=1)
-        log_weights = log_reference_weights(codes, references, known * (not few))
-        if population:
-            log_weights = references.log_mass.expand(own.shape[0], -1)
-        hidden = own[:, None] + partial.context(references.context)
-        doing = average_proba(partial, hidden, log_weights)
-    return seeing, torch.where(present[:, :1] > 0, doing, seeing)
-
-
-def log_proba_withheld(
-    network: FrontDoorNetwork,
-    xs: Sequence[Tensor],
-    codes: Codes,
-    references: ReferenceSet,
-    effect: str,
-) -> tuple[Tensor, Tensor]:
-    """Log P_0 and log P_1 of complete rows where too few training rows were complete.
-
-    They are the normalised geometric mean of what is predicted with one modality withheld, for
-    each of them, weighted by the number of training rows that had the others: by Jensen's
-    inequality its log-loss is at most the weighted mean of theirs.
-
-    Returns
-    -------
-    tuple of two Tensors of shape (n, n_classes)
-    """
-    assert network.counts is not None
-    others = [network.counts.others[m] for m in network.order]
-    means = [torch.zeros_like(xs[0][:, :1])] * 2
-    for withheld, n_rows in enumerate(others):
-        shown = torch.arange(len(xs), device=xs[0].device) != withheld
-        present = shown.to(xs[0].dtype).expand(xs[0].shape[0], -1)
-        both = log_proba_partial(network, xs, codes, present, references, effect)
-        means = [mean + n_rows / sum(others) * p for mean, p in zip(means, both, strict=True)]
-    seeing, doing = (torch.log_softmax(mean, dim=1) for mean in means)
-    return seeing, doing
-
-
-def average_proba(
-    head: AdditiveHead | PartialNetwork, hidden: Tensor, log_weights: Tensor
-) -> Tensor:
+def average_proba(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
     """Log of the weighted mean of probabilities over the axes between the first and the last.
 
     `hidden`, the first layer before its rectifier, is overwritten. Below the smallest normal
@@ -200,48 +146,43 @@ def log_proba_path(
 ) -> Tensor:
     """Log P_β of each row for every β, in chunks of bounded memory.
 
-    Without an auxiliary modality knowledge and context can't be told apart: P_β is P_0.
-    `present` of shape (n, n_modalities), the predominant first, tells which modalities a row has.
+    Without an auxiliary modality knowledge and context can't be told apart, and without the
+    predominant one there is nothing to intervene on: P_β is P_0. `present` of shape
+    (n, n_modalities), the predominant first, tells which modalities a row has.
 
     Returns
     -------
     Tensor of shape (n_betas, n, n_classes)
     """
-    widest = max(network.head.out.in_features, network.head.out.out_features)
+    widest = max(network.head.out.in_features, network.n_classes)
     n_references = len(references.log_mass)
     encoding = max(widest, *(held_activations(one) for one in network.inputs))
     adjusts = bool(network.auxiliaries) and any(beta > 0 for beta in betas)
     chunks = []
     for part in chunks_of_rows(xs[0], encoding):
-        rows = [x[part] for x in xs]
-        codes = network.encode(rows)
-        seeing = doing = torch.log_softmax(network.head(*codes), dim=1)
-        if network.counts is not None:
-            both = [
-                log_proba_withheld(
-                    network, [x[few] for x in rows], codes.rows(few), references, effect
-                )
-                for few in chunks_of_rows(seeing, widest * n_references)
-            ]
-            seeing, doing = (torch.cat(parts) for parts in zip(*both, strict=True))
-        elif adjusts:
+        rows, having = [x[part] for x in xs], None if present is None else present[part]
+        seeing = doing = log_proba_seeing(network, rows, having)
+        if adjusts:
+            codes = network.encode(rows)
             parts = [
-                log_proba_doing(network, codes.rows(few), references, effect)
+                log_proba_doing(
+                    network,
+                    codes.rows(few),
+                    references,
+                    effect,
+                    None if having is None else having[few],
+                )
                 for few in chunks_of_rows(seeing, widest * n_references)
             ]
-            doing = torch.cat(parts)
-        if present is not None:
-            having = present[part]
-            lacking = (having.prod(1) == 0).nonzero()[:, 0]
-            seeing, doing = seeing.clone(), doing.clone()
-            for few in chunks_of_rows(lacking, widest * n_references):
-                at = lacking[few]
-                seeing[at], doing[at] = log_proba_partial(
-                    network, [x[at] for x in rows], codes.rows(at), having[at], references, effect
-                )
+            doing = where_present(having, torch.cat(parts), seeing)
         mixed = [mix(seeing, doing, beta if adjusts else 0.0) for beta in betas]
         chunks.append(torch.stack(mixed))
     return torch.cat(chunks, dim=1)
+
+
+def where_present(present: Tensor | None, doing: Tensor, seeing: Tensor) -> Tensor:
+    """Take log P_1 of the rows that have the predominant modality, and log P_0 of the others."""
+    return doing if present is None else torch.where(present[:, :1] > 0, doing, seeing)
 
 
 def chunks_of_rows(x: Tensor, elements: int) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""The network: knowledge and context of the predominant modality, auxiliary codes, a head."""
+"""The network that does: knowledge and context of the predominant modality, auxiliary codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from .encoders import Encoding, encoder_masks, make_encoder
 from .heads import AdditiveHead
-from .linear import linear
-from .partial import PartialNetwork, RowCounts
+from .linear import birthplace, linear
+from .seeing_network import SeeingNetwork
 
 
 class Codes(NamedTuple):
@@ -30,13 +30,17 @@ class Codes(NamedTuple):
 
 
 class ModalityEncoders(nn.Module):
-    """The encoders of all modalities, two of the predominant one.
+    """What every adjustment has: encoders of all modalities, two of the predominant one.
+
+    ``seeing`` is P(y | t, a), in which they have no part.
 
     Parameters
     ----------
     inputs : sequence of Encoding or int
         How each modality is read, in the order in which the rows arrive; a number is the width of
         a table for an MLP.
+    n_classes : int
+        Number of classes.
     predominant : int
         Position of the predominant modality T.
     hidden_dim, knowledge_dim, context_dim : int
@@ -45,12 +49,10 @@ class ModalityEncoders(nn.Module):
         Source of the initial weights (CPU); the global generator is not touched.
     """
 
-    counts: RowCounts | None = None
-    """Of the training rows, where too few are complete to teach an outcome head."""
-
     def __init__(
         self,
         inputs: Sequence[Encoding | int],
+        n_classes: int,
         *,
         predominant: int,
         hidden_dim: int,
@@ -59,7 +61,7 @@ class ModalityEncoders(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.inputs, self.predominant = list(inputs), predominant
+        self.inputs, self.n_classes, self.predominant = list(inputs), n_classes, predominant
         self.hidden_dim, self.knowledge_dim, self.context_dim = (
             hidden_dim,
             knowledge_dim,
@@ -79,10 +81,13 @@ class ModalityEncoders(nn.Module):
         encoders = [self.knowledge, self.context, *self.auxiliary]
         self.mask_dims = [*encoder_masks(encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the heads'."""
+        own = [inputs[m] for m in self.order]
+        self.seeing = SeeingNetwork(own, n_classes, hidden_dim=hidden_dim, generator=generator)
 
     def arguments(self) -> dict[str, Any]:
         """Give what another network of this shape is made with, but for the generator."""
-        names = ("inputs", "predominant", "hidden_dim", "knowledge_dim", "context_dim")
+        names = ("inputs", "n_classes", "predominant", "hidden_dim")
+        names += ("knowledge_dim", "context_dim")
         return {name: getattr(self, name) for name in names}
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:
@@ -103,14 +108,13 @@ class ModalityEncoders(nn.Module):
 class FrontDoorNetwork(ModalityEncoders):
     """Outcome model P(y | z, s, a) over a learned knowledge and a context code.
 
-    ``head`` is that model; ``partial`` predicts for rows that lack a modality.
+    ``head`` is that model; where a row lacks an auxiliary modality, a learned vector stands for
+    its share of the first layer.
 
     Parameters
     ----------
-    inputs, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, generator
         As in `ModalityEncoders`.
-    n_classes : int
-        Number of classes.
     projection_dim : int, default=32
         Width in which knowledge and auxiliary codes are compared.
     """
@@ -129,6 +133,7 @@ class FrontDoorNetwork(ModalityEncoders):
     ) -> None:
         super().__init__(
             inputs,
+            n_classes,
             predominant=predominant,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
@@ -141,22 +146,26 @@ class FrontDoorNetwork(ModalityEncoders):
         if self.auxiliaries:
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
-            self.partial = PartialNetwork(
-                [inputs[m] for m in self.order],
-                knowledge_dim=knowledge_dim,
-                context_dim=context_dim,
-                hidden_dim=hidden_dim,
-                n_classes=n_classes,
-                generator=generator,
+            blank = torch.zeros(
+                len(self.auxiliaries), hidden_dim, dtype=torch.float32, device=birthplace()
             )
+            self.missing = nn.Parameter(blank)
 
-    def arguments(self) -> dict[str, Any]:
-        """Give what another network of this shape is made with, but for the generator."""
-        return {**super().arguments(), "n_classes": self.head.out.out_features}
+    def own_part(self, codes: Codes, shown: Tensor | None) -> Tensor:
+        """First layer of the head without the context, of the auxiliaries that are shown.
 
-    def forward(
-        self, xs: Sequence[Tensor], masks: Sequence[Tensor] | None = None
-    ) -> tuple[Tensor, Codes]:
-        """Logits of the outcome model at each row's own triple, and the codes."""
-        codes = self.encode(xs, masks)
-        return self.head(*codes, masks[-1] if masks is not None else None), codes
+        `shown`, of shape (..., n, n_auxiliary), is 0 where a row lacks one; None: nowhere.
+        """
+        if shown is None or not self.auxiliaries:
+            return self.head.own_part(codes.knowledge, codes.auxiliary)
+        known = codes.auxiliary * self.of_columns(shown)
+        return self.head.own_part(codes.knowledge, known) + (1 - shown) @ self.missing
+
+    def of_columns(self, shown: Tensor) -> Tensor:
+        """Repeat what holds of each auxiliary modality for each column of its code."""
+        return shown.repeat_interleave(self.knowledge_dim, dim=-1)
+
+    def outcome(self, codes: Codes, shown: Tensor | None, mask: Tensor | None = None) -> Tensor:
+        """Logits (n, n_classes) of the outcome model at each row's own triple."""
+        hidden = torch.relu(self.own_part(codes, shown) + self.head.context(codes.context))
+        return self.head.out(hidden if mask is None else hidden * mask)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from .criterion import Batch, Criterion
 from .dependence import directed_hsic, info_nce
-from .front_door_network import Codes, FrontDoorNetwork
+from .front_door_network import Codes, FrontDoorNetwork, ModalityEncoders
+from .seeing_network import SeeingLoss, weighted_entropy
 
 LABEL_START = 0.2
 """Share of the epochs before the label and the opinion count.
@@ -24,7 +27,7 @@ class FrontDoorLoss(Criterion):
     """The criterion, on a batch of own triples (never on the β mixture).
 
     ``CE(head(z, s, a), y) + knowledge_weight · InfoNCE(P_z z, P_a a)
-    + disentangle_weight · D + label_weight · (1 − p_y) + CE(partial, y)`` with
+    + disentangle_weight · D + label_weight · (1 − p_y) + CE(withheld, y) + seeing`` with
     ``p = softmax(linear(z))`` and ``D = HSIC(z, [s]) + HSIC(s, [a]) + HSIC(s, [p])``. What stands
     in brackets is held fixed: knowledge leaves what context holds, and context leaves what the
     auxiliaries or knowledge hold of the label. Moved from both sides, HSIC(z, s) would be content
@@ -40,9 +43,10 @@ class FrontDoorLoss(Criterion):
     what the auxiliaries do not know.
 
     A term of weight 0 is not computed, and without the label term neither is the last part of D;
-    without an auxiliary modality there is no knowledge, no disentangle and no partial term. The
-    last trains the network for missing modalities, which moves no code, at every subset of the
-    modalities. A row that lacks a modality counts in the terms for which it has what they need.
+    without an auxiliary modality there is no knowledge, no disentangle and no withheld term. The
+    last is the head's loss at a subset of the auxiliaries, and moves no code. Seeing is the loss
+    of the seeing network, which shares nothing with the rest, see `SeeingLoss`. A row that lacks
+    a modality counts in the terms for which it has what they need.
 
     Parameters
     ----------
@@ -67,9 +71,7 @@ class FrontDoorLoss(Criterion):
     ) -> None:
         super().__init__()
         self.weights: dict[str, float | Tensor] = {
-            "outcome": 1.0,
             "label": label_weight,
-            "partial": 1.0,
             "knowledge": knowledge_weight,
             "disentangle": disentangle_weight,
         }
@@ -89,21 +91,23 @@ class FrontDoorLoss(Criterion):
         Every tensor may have a leading axis of k models whose parameters are stacked.
         """
         weight, present = batch.weight, batch.present
-        logits, codes = network(batch.xs, batch.masks)
+        mask = batch.head_mask
+        codes = network.encode(batch.xs, batch.masks)
         complete = weight if present is None else weight * present.prod(-1)
         predominant = weight if present is None else weight * present[..., 0]
-        heads = {"outcome": (logits.unsqueeze(-3), complete.unsqueeze(-2))}
+        shown = None if present is None else present[..., 1:]
+        terms = seeing_terms(network, batch)
+        outcome = network.outcome(codes, shown, mask)
+        terms["outcome"] = weighted_entropy(outcome, batch, predominant)
+        if network.auxiliaries:
+            fixed = Codes(*(code.detach() for code in codes))
+            some = network.seeing.subset(present, codes.knowledge)[..., 1:]
+            withheld = network.outcome(fixed, some, mask)
+            terms["withheld"] = weighted_entropy(withheld, batch, predominant)
         label = None
         if "label" in self.active:
             label = network.knowledge_label(codes.knowledge)
-            heads["label"] = (label.unsqueeze(-3), predominant.unsqueeze(-2))
-        if network.auxiliaries:
-            ordered = [batch.xs[m] for m in network.order]
-            some = None if batch.masks is None else batch.masks[1:-1]
-            partial, counted = network.partial.training_logits(ordered, codes, present, some)
-            rows = weight.unsqueeze(-2).expand(partial.shape[:-1])
-            heads["partial"] = (partial, rows if counted is None else rows * counted)
-        terms = _head_losses(heads, batch.y)
+            terms["label"] = _expected_error(label, batch, predominant)
         if network.auxiliaries and "knowledge" in self.active:
             left = network.project_knowledge(codes.knowledge)
             right = network.project_auxiliary(codes.auxiliary)
@@ -113,21 +117,16 @@ class FrontDoorLoss(Criterion):
             opinion = label if self.label_counts else None
             terms["disentangle"] = self._disentangle(codes, opinion, predominant, complete)
         weights = {**self.weights, "label": self.weights["label"] * self.label_counts}
-        weighted = [weights[name] * term for name, term in terms.items()]
+        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
         return {"loss": torch.stack(weighted).sum(0), **terms}
 
     def held_out_loss(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
         """Weighted cross-entropy of P_0, see `held_out_logits`."""
-        logits = self.held_out_logits(network, batch)
-        return (batch.weight * cross_entropy(logits, batch.y, reduction="none")).mean()
+        return weighted_entropy(self.held_out_logits(network, batch), batch)
 
     def held_out_logits(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
-        """Logits of P_0: at own triples, or where a row lacks a modality by what it has."""
-        logits = network(batch.xs)[0]
-        if batch.present is None:
-            return logits
-        partial = network.partial([batch.xs[m] for m in network.order], batch.present)
-        return torch.where(batch.present.prod(-1, keepdim=True) > 0, logits, partial)
+        """Logits of P_0."""
+        return network.seeing([batch.xs[m] for m in network.order], batch.present)
 
     def _disentangle(
         self, codes: Codes, label: Tensor | None, predominant: Tensor, complete: Tensor
@@ -146,17 +145,17 @@ class FrontDoorLoss(Criterion):
         return directed_hsic(compared[: len(parts)], compared[len(parts) :], links)
 
 
-def _head_losses(heads: dict[str, tuple[Tensor, Tensor]], y: Tensor) -> dict[str, Tensor]:
-    """Weighted means over each head's logits (..., k, n, n_classes), in one call.
+def _expected_error(logits: Tensor, batch: Batch, weight: Tensor) -> Tensor:
+    """Weighted mean of 1 − p_y over rows."""
+    rows = logits.flatten(0, -2).to(weight.dtype)
+    losses = cross_entropy(rows, batch.y.flatten(), reduction="none").view_as(weight)
+    return (weight * -torch.expm1(-losses)).mean(-1)
 
-    Of the cross-entropy, and for the label of 1 − p_y.
-    """
-    logits = torch.cat([logits for logits, _ in heads.values()], dim=-3)
-    weight = torch.cat([weight for _, weight in heads.values()], dim=-2)
-    labels = y.unsqueeze(-2).expand(weight.shape).flatten()
-    entropy = cross_entropy(logits.flatten(0, -2).to(weight.dtype), labels, reduction="none")
-    sizes = [logits.shape[-3] for logits, _ in heads.values()]
-    rows = dict(zip(heads, entropy.view_as(weight).split(sizes, dim=-2), strict=True))
-    if "label" in rows:
-        rows["label"] = -torch.expm1(-rows["label"])
-    return {name: (heads[name][1] * losses).mean((-2, -1)) for name, losses in rows.items()}
+
+def seeing_terms(network: ModalityEncoders, batch: Batch) -> dict[str, Tensor]:
+    """Terms of the seeing network, see `SeeingLoss`; its rows have the predominant first."""
+    masks = None if batch.masks is None else batch.masks[1:]
+    own = replace(batch, xs=[batch.xs[m] for m in network.order], masks=masks)
+    terms = SeeingLoss()(network.seeing, own)
+    del terms["loss"]
+    return terms

@@ -11,12 +11,21 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 from torch.nn.functional import cross_entropy, softplus
 
-from .adjustment import ReferenceSet, average_proba, chunks_of_rows, log_reference_weights, mix
+from .adjustment import (
+    ReferenceSet,
+    average_proba,
+    chunks_of_rows,
+    log_proba_seeing,
+    log_reference_weights,
+    mix,
+)
 from .criterion import Batch, Criterion
 from .encoders import Encoding, MLPEncoder
 from .front_door_network import Codes, ModalityEncoders
 from .heads import AdditiveHead, ReadingHead
 from .linear import birthplace, linear
+from .losses import seeing_terms
+from .seeing_network import weighted_entropy
 
 
 class CategoricalMediator(nn.Module):
@@ -125,10 +134,8 @@ class MediatorNetwork(ModalityEncoders):
 
     Parameters
     ----------
-    inputs, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, generator
         As in `ModalityEncoders`.
-    n_classes : int
-        Number of classes.
     mediator_dim : int
         Number of levels, or of columns.
     n_mediator_samples : int or None
@@ -151,6 +158,7 @@ class MediatorNetwork(ModalityEncoders):
     ) -> None:
         super().__init__(
             inputs,
+            n_classes,
             predominant=predominant,
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
@@ -181,29 +189,28 @@ class MediatorNetwork(ModalityEncoders):
             }
         else:
             of_mediator = {"mediator_dim": mediator.n_parameters, "n_mediator_samples": None}
-        n_classes = self.head.out.out_features
-        return {**super().arguments(), "n_classes": n_classes, **of_mediator}
+        return {**super().arguments(), **of_mediator}
 
 
 class MediatorLoss(Criterion):
-    """``CE(head(code(m), s, a), y) − log P(m | t, a)`` on the rows' own mediators."""
+    """``CE(head(code(m), s, a), y) − log P(m | t, a) + seeing``, on the rows' own mediators."""
 
     def forward(self, network: MediatorNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its terms; the last of the rows is the mediator."""
         *modalities, mediator = batch.xs
-        y, weight, mask = batch.y, batch.weight, batch.head_mask
+        weight, mask = batch.weight, batch.head_mask
         codes = network.encode(modalities, batch.masks)
         read = network.reading.read(codes.knowledge, codes.auxiliary, mask).to(weight.dtype)
         logits = network.head(network.mediator.code(mediator), codes.context, codes.auxiliary, mask)
-        outcome = (weight * cross_entropy(logits.to(weight.dtype), y, reduction="none")).mean()
-        reading = -(weight * network.mediator.log_proba(read, mediator)).mean()
-        return {"loss": outcome + reading, "outcome": outcome, "mediator": reading}
+        terms = seeing_terms(network, batch) | {
+            "outcome": weighted_entropy(logits, batch),
+            "mediator": -(weight * network.mediator.log_proba(read, mediator)).mean(),
+        }
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def held_out_logits(self, network: MediatorNetwork, batch: Batch) -> Tensor:
-        """Logits of P(y | m, s, a) at the rows' own mediators."""
-        *modalities, mediator = batch.xs
-        codes = network.encode(modalities)
-        return network.head(network.mediator.code(mediator), codes.context, codes.auxiliary)
+        """Logits of P_0."""
+        return network.seeing([batch.xs[m] for m in network.order], batch.present)
 
 
 def mediated_log_proba_path(
@@ -215,45 +222,32 @@ def mediated_log_proba_path(
 ) -> Tensor:
     """Log P_β of each row for every β, in chunks of bounded memory.
 
-    P_0 = Σ_m P(m|t,a) P(y|m,s,a); P_1 = Σ_m P(m|t,a) Σ_k w_k(a) P(y|m,s_k,a), or for the
-    population Σ_k π_k Σ_m P(m|t,a_k) P(y|m,s_k,a_k).
+    P_0 is the seeing network's; P_1 = Σ_m P(m|t,a) Σ_k w_k(a) P(y|m,s_k,a), or for the population
+    Σ_k π_k Σ_m P(m|t,a_k) P(y|m,s_k,a_k).
 
     Returns
     -------
     Tensor of shape (n_betas, n, n_classes)
     """
     nodes = network.mediator.nodes(xs[0].new_zeros(network.mediator.n_parameters))[1]
-    widest = max(network.head.out.in_features, network.head.out.out_features)
-    used = references if any(betas) else None
-    elements = widest * len(nodes) * (1 if used is None else len(references.log_mass))
+    widest = max(network.head.out.in_features, network.n_classes)
+    elements = widest * len(nodes) * (len(references.log_mass) if any(betas) else 1)
     chunks = []
-    for rows in chunks_of_rows(xs[0], elements):
-        seeing, done = _seeing_and_doing(network, [x[rows] for x in xs], used, effect)
-        chunks.append(torch.stack([mix(seeing, done, beta) for beta in betas]))
+    for part in chunks_of_rows(xs[0], elements):
+        rows = [x[part] for x in xs]
+        seeing = doing = log_proba_seeing(network, rows, None)
+        if any(betas):
+            doing = mediated_log_proba(network, network.encode(rows), references, effect)
+        chunks.append(torch.stack([mix(seeing, doing, beta) for beta in betas]))
     return torch.cat(chunks, dim=1)
 
 
-def _seeing_and_doing(
-    network: MediatorNetwork, xs: Sequence[Tensor], references: ReferenceSet | None, effect: str
-) -> tuple[Tensor, Tensor]:
-    """Log P_0 and log P_1; without references P_0 twice."""
-    codes = network.encode(xs)
-    seeing = _seeing(network, codes)
-    if references is None:
-        return seeing, seeing
-    doing = _doing_population if effect == "population" else _doing_conditional
-    return seeing, doing(network, codes, references)
-
-
 def mediated_log_proba(
-    network: MediatorNetwork,
-    xs: Sequence[Tensor],
-    references: ReferenceSet | None,
-    beta: float,
-    effect: str,
+    network: MediatorNetwork, codes: Codes, references: ReferenceSet, effect: str
 ) -> Tensor:
-    """Log P_β of all rows at once, (n, n_classes); without references, log P_0."""
-    return mix(*_seeing_and_doing(network, xs, references, effect), beta)
+    """Log P_1 of all rows at once, (n, n_classes)."""
+    doing = _doing_population if effect == "population" else _doing_conditional
+    return doing(network, codes, references)
 
 
 def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:
@@ -261,13 +255,6 @@ def _own_part(network: MediatorNetwork, codes: Codes) -> tuple[Tensor, Tensor]:
     read = network.reading.read(codes.knowledge, codes.auxiliary)
     mediator, log_weights = network.mediator.nodes(read)
     return network.head.own_part(mediator, codes.auxiliary[:, None]), log_weights
-
-
-def _seeing(network: MediatorNetwork, codes: Codes) -> Tensor:
-    own, log_weights = _own_part(network, codes)
-    return average_proba(
-        network.head, own + network.head.context(codes.context)[:, None], log_weights
-    )
 
 
 def _doing_conditional(network: MediatorNetwork, codes: Codes, references: ReferenceSet) -> Tensor:

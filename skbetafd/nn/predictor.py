@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from .adjustment import (
     ReferenceSet,
     log_proba_doing,
-    log_proba_partial,
-    log_proba_withheld,
+    log_proba_seeing,
     mix,
+    where_present,
 )
-from .front_door_network import Codes, FrontDoorNetwork
+from .front_door_network import FrontDoorNetwork
 from .mediator import MediatorNetwork, mediated_log_proba
 
 NO_LABEL = torch.iinfo(torch.int64).min
@@ -78,7 +78,7 @@ class MemberPredictor(nn.Module):
         super().__init__()
         self.network, self.effect = network, effect
         self.beta = beta if network.auxiliaries or isinstance(network, MediatorNetwork) else 0.0
-        if self.beta > 0 or network.auxiliaries:
+        if self.beta > 0:
             for name, tensor in references._asdict().items():
                 self.register_buffer(name, tensor)
 
@@ -88,34 +88,15 @@ class MemberPredictor(nn.Module):
     def forward(self, xs: Sequence[Tensor], present: Tensor) -> Tensor:
         """Log P_β, shape (n, n_classes)."""
         network = self.network
-        if isinstance(network, MediatorNetwork):
-            references = self._references() if self.beta > 0 else None
-            return mediated_log_proba(network, xs, references, self.beta, self.effect)
-        codes = network.encode(xs)
-        seeing = torch.log_softmax(network.head(*codes), dim=1)
-        doing = seeing
-        if network.counts is not None:
-            seeing, doing = log_proba_withheld(network, xs, codes, self._references(), self.effect)
-        elif self.beta > 0:
-            doing = log_proba_doing(network, codes, self._references(), self.effect)
-        log_proba = mix(seeing, doing, self.beta)
-        if not network.auxiliaries:
-            return log_proba
-        return torch.where(
-            present.prod(1, keepdim=True) > 0, log_proba, self._lacking(xs, codes, present)
-        )
-
-    def _lacking(self, xs: Sequence[Tensor], codes: Codes, present: Tensor) -> Tensor:
-        """Log P_β of rows as if each lacked a modality."""
-        network = self.network
-        assert isinstance(network, FrontDoorNetwork)
+        seeing = log_proba_seeing(network, xs, present)
         if self.beta == 0:
-            ordered = [xs[m] for m in network.order]
-            return torch.log_softmax(network.partial(ordered, present), dim=1)
-        seeing, doing = log_proba_partial(
-            network, xs, codes, present, self._references(), self.effect
-        )
-        return mix(seeing, doing, self.beta)
+            return seeing
+        codes, references = network.encode(xs), self._references()
+        if isinstance(network, MediatorNetwork):
+            doing = mediated_log_proba(network, codes, references, self.effect)
+        else:
+            doing = log_proba_doing(network, codes, references, self.effect, present)
+        return mix(seeing, where_present(present, doing, seeing), self.beta)
 
 
 class AdjustedPredictor(nn.Module):

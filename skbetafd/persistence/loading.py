@@ -20,7 +20,6 @@ from ..nn.adjustment import ReferenceSet
 from ..nn.config import build_network
 from ..nn.encoders import Encoding
 from ..nn.linear import without_memory
-from ..nn.partial import RowCounts
 from ..training.job import restored_net
 from .json_values import MODULE, decode
 from .model_file import unpack
@@ -228,14 +227,13 @@ def _set_learned(
     }
     with without_memory():  # a forged file may describe a network that the memory can't hold
         skeleton = build_network(config, inputs, torch.Generator("cpu")).to(dtype).state_dict()
-    members, counts = [], _counts(document.get("counts"), len(names))
+    members = []
     for i, history in enumerate(decode(document["histories"])):
         if not all(isinstance(entry, dict) and "batches" in entry for entry in history):
             raise ValueError("its history is none of skorch's")
         state = _leaves_of(skeleton, leaves, f"members.{i}.network.")
         network = build_network(config, inputs, torch.Generator("cpu").manual_seed(0)).to(dtype)
         network.load_state_dict(state)
-        network.counts = counts
         net = restored_net(
             network.to(device),
             criterion(parameters, mediated=config["mediator"] is not None),
@@ -250,16 +248,6 @@ def _set_learned(
     vars(estimator).pop("best_epoch_", None)  # it follows early_stopping, which may be set since
     if document["best_epoch"] is not None:
         estimator.best_epoch_ = int(document["best_epoch"])
-
-
-def _counts(found: list[Any] | None, n_modalities: int) -> RowCounts | None:
-    if found is None:
-        return None
-    counts = RowCounts(found[0], found[1], tuple(found[2]))
-    enough = len(counts.others) == n_modalities and 0 < counts.complete <= min(counts.others)
-    if not (enough and counts.few and max(counts.others) <= counts.rows):
-        raise ValueError(f"its counts of rows are {found!r:.80}")
-    return counts
 
 
 def _references(network: Any, leaves: Mapping[str, Tensor], place: str) -> ReferenceSet:

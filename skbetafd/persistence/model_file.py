@@ -12,7 +12,7 @@ from torch import Tensor
 from .._utils.messages import needing
 from .json_values import NotSavableError
 
-FORMAT = 1
+FORMAT = 2
 """Number of the format; a reader refuses any other."""
 
 SEAL = b'"sha256":"'

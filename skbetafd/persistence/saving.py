@@ -104,7 +104,6 @@ def described(estimator: Any) -> tuple[dict[str, Any], list[str]]:
     parameters, left_out = _parameters(estimator)
     layout = estimator._layout
     network = estimator.module_
-    counts = network.counts and [*network.counts[:2], list(network.counts.others)]
     names = getattr(estimator, "feature_names_in_", None)
     document = {
         "format": FORMAT,
@@ -137,7 +136,6 @@ def described(estimator: Any) -> tuple[dict[str, Any], list[str]]:
         ],
         "scalers": [scaler.state()[0] for scaler in estimator._scalers],
         "network": network_config(network),
-        **({"counts": counts} if counts else {}),
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
         "histories": [encode(list(member.net.history)) for member in estimator.members_],
         "search": _encoded(

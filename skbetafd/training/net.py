@@ -106,7 +106,7 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
     @property
     def classes_(self) -> np.ndarray:
         """Class indices."""
-        return np.arange(self.module_.head.out.out_features)
+        return np.arange(self.module_.n_classes)
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
         """Give the job's rows and those held out of them, if any."""
