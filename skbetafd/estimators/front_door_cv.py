@@ -78,7 +78,7 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
     effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
 context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
 label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
-weight_decay, lr_schedule, max_grad_norm, class_weight, early_stopping, validation_fraction, \
+weight_decay, lr_schedule, max_grad_norm, class_weight, calibrate, early_stopping, validation_fraction, \
 n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, memory, checkpoint_dir, \
 dtype, device, accelerate, random_state, verbose
         As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only; `checkpoint_dir`
@@ -184,6 +184,7 @@ dtype, device, accelerate, random_state, verbose
         lr_schedule: str = "one-cycle",
         max_grad_norm: float | None = None,
         class_weight: Any = None,
+        calibrate: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 10,
@@ -223,8 +224,8 @@ dtype, device, accelerate, random_state, verbose
         X, y, sample_weight, mediator
             As in `FrontDoorMultiModalClassifier.fit`; X may be a list of arrays.
         groups : array-like of shape (n_samples,), default=None
-            For a splitter that splits by groups and, with `early_stopping`, for the inner split
-            of every fold.
+            For a splitter that splits by groups, and for the fits, which keep rows of one group
+            together.
         **params : dict
             With scikit-learn's metadata routing, whatever else the splitter and the scorer
             request.
@@ -255,22 +256,18 @@ dtype, device, accelerate, random_state, verbose
             container, layout = read_training_input(self, X, self.modalities)
             check = clone(candidates[0])
             check._layout, check.modalities = layout, self.modalities
-            held = groups if any(c.early_stopping for c in candidates) else None
             # errors name the user's rows
-            check._request_of_rows(container, y, sample_weight, mediator, held)
-            check_lengths(len(container), groups=groups)
-            warn_of_order(container, {"groups": groups if held is None else None})
+            check._request_of_rows(container, y, sample_weight, mediator, groups)
             # what the order of rows is has been said once
             groups = without_labels(as_numpy("groups", groups))
-            held = None if held is None else groups
             mediator = without_labels(as_numpy("mediator", mediator))
             if sample_weight is not None:
                 sample_weight = check_sample_weight(sample_weight, len(container))
             aligned = {"y": as_array(as_numpy("y", y)).ravel(), "sample_weight": sample_weight}
-            aligned |= {"mediator": mediator, "groups": held}
+            aligned |= {"mediator": mediator, "groups": groups}
             params |= {} if groups is None else {"groups": groups}
             scorer = self._scorer()
-            routed = self._route(scorer, sample_weight, mediator, params, held)
+            routed = self._route(scorer, sample_weight, mediator, params)
             scorer = told_of_classes(scorer)
             tasks = self._tasks(container, aligned["y"], settings, candidates, routed)
             rows = SearchRows(container, aligned)
@@ -294,7 +291,7 @@ dtype, device, accelerate, random_state, verbose
                 best.__dict__.update(earlier)
                 best._keep_interrupted = self._keep_interrupted
                 with nullcontext() if told is None else told.subtask("refit", best):
-                    best.fit(X, aligned["y"], sample_weight, mediator, held)
+                    best.fit(X, aligned["y"], sample_weight, mediator, groups)
                 self.__dict__.update(best._learned())
             if self.checkpoint_dir is not None:
                 remove_fold_checkpoints(self.checkpoint_dir)
@@ -371,9 +368,9 @@ dtype, device, accelerate, random_state, verbose
         return settings, candidates
 
     def _route(
-        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any], held: Any
+        self, scorer: Any, sample_weight: Any, mediator: Any, params: dict[str, Any]
     ) -> Bunch:
-        """Give what goes to the splitter and to the scorer; `held` are the groups that fits use."""
+        """Give what goes to the splitter and to the scorer."""
         if routing_enabled():
             if sample_weight is not None and not callable(self.scoring):
                 named = "accuracy" if self.scoring is None else self.scoring
@@ -385,15 +382,9 @@ dtype, device, accelerate, random_state, verbose
                     unrequested_params={"sample_weight": sample_weight},
                     routed_params={},
                 )
-            routed = process_routing(
+            return process_routing(
                 self, "fit", sample_weight=sample_weight, mediator=mediator, **params
             )
-            if held is None and "groups" in params.keys() - routed.splitter.split:
-                raise TypeError(
-                    f"{type(self).__name__}.fit got unexpected argument(s) {{'groups'}}: neither "
-                    f"cv={self.cv!r} nor early stopping uses them"
-                )
-            return routed
         unknown = params.keys() - {"groups"}
         if unknown:
             raise TypeError(

@@ -21,9 +21,15 @@ def fit_all(requests: Sequence[FitRequest]) -> list[FitResult]:
     with fitting():
         prepared = [FrontDoorTrainer(request) for request in requests]
         verbose = min(p.verbose for p in prepared)
-        jobs = [job for p in prepared for job in p.jobs]
+        folds = [p.folds() for p in prepared]
+        # those that an interrupt may end come last
+        jobs = [fold.job for own in folds for fold in own] + [j for p in prepared for j in p.jobs]
         nets = iter(train_all(jobs, verbose, keep_interrupted=keep_interrupted))
-        return [p.finish([next(nets) for _ in p.jobs]) for p in prepared]
+        seen = [[(fold, next(nets)) for fold in own] for own in folds]
+        return [
+            p.finish([next(nets) for _ in p.jobs], folds=own)
+            for p, own in zip(prepared, seen, strict=True)
+        ]
 
 
 def fit_cached(request: FitRequest, memory: Any) -> FitResult:

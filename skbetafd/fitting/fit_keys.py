@@ -45,7 +45,7 @@ def comparable(request: FitRequest) -> dict[str, Any]:
     aligned = {"y": rows.y, "sample_weight": rows.weight, "presence": rows.present}
     if rows.mediator is not None:
         aligned["mediator"] = rows.mediator.values
-    if rows.groups is not None and spec.parameters["early_stopping"]:
+    if rows.groups is not None:
         aligned["groups"] = rows.groups
     data |= {name: face(values) for name, values in aligned.items()}
     encoders = zip(rows.names, spec.readings, spec.encodings, strict=True)

@@ -14,6 +14,7 @@ from ..nn.adjustment import ReferenceSet
 from ..nn.encoders import Encoding
 from ..training.checkpoint import Checkpoint
 from ..training.net import NeuralNet
+from .calibration import Calibration
 from .encoder_choice import Reading
 from .scaling import ModalityScaler
 from .warm_start import Start
@@ -114,6 +115,8 @@ class FitResult:
     members: list[Member]
     mass: float
     """Sum of the weights, as they came, of the rows trained on."""
+    calibration: Calibration | None = None
+    """What rows that the networks have not seen say of P(y | t, a), if there were any."""
 
 
 def data_dtype(dtype: str) -> str:

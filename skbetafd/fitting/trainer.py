@@ -27,6 +27,7 @@ from ..training.job import Network, TrainingJob
 from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings
+from .calibration import Calibration, Fold, calibration, cross_fitting
 from .fit_keys import joined
 from .predominant import find_predominant
 from .request import FitRequest, FitResult, Member, data_dtype
@@ -212,16 +213,43 @@ class FrontDoorTrainer(Trainer):
         config |= {"n_classes": len(self.data.classes), "predominant": self.predominant}
         return build_network({**config, "mediator": mediator}, self.inputs, generator)
 
+    def folds(self) -> list[Fold]:
+        """Make the jobs by which the temperature of P_0 is fitted, where no row is held out.
+
+        A further fit keeps the temperature: its networks begin with what they know of all rows.
+        """
+        p = self.parameters
+        if not p["calibrate"] or p["early_stopping"] or self.spec.start is not None:
+            return []
+        first, groups, seed = self.jobs[0], self.data.groups, self.spec.seeds[0]
+        network = first.network
+        assert isinstance(network, (FrontDoorNetwork, MediatorNetwork))
+        return cross_fitting(first, network.seeing, network.order, groups, seed)
+
+    def _calibrations(
+        self, nets: Sequence[Any], folds: Sequence[tuple[Fold, Any]]
+    ) -> list[Calibration]:
+        """Fit the temperature of every network, by held-out rows or by cross-fitting."""
+        if folds:
+            parts = [(net, fold.job.rows, fold.held_out) for fold, net in folds]
+            return [calibration(parts)] * len(nets)
+        if self.held_out is None or not self.parameters["calibrate"]:
+            return []
+        for net in nets:
+            net.module_.seeing.temperature.fill_(1)
+        return [calibration([(net, self.rows, self.held_out)]) for net in nets]
+
     def finish(
         self,
         nets: Sequence[NeuralNet],
         rows: TrainingTensors | None = None,
         more: Sequence[tuple[Codes, torch.Tensor]] = (),
+        folds: Sequence[tuple[Fold, NeuralNet]] = (),
     ) -> FitResult:
-        """Build the reference set of every trained network.
+        """Build the reference set of every trained network, and calibrate what it sees.
 
-        Of the rows trained on, or of `rows`; and of the codes, with their masses, that `more`
-        has for each network.
+        The references are of the rows trained on, or of `rows`; and of the codes, with their
+        masses, that `more` has for each network. `folds` are those of `folds`, with their nets.
         """
         rows = self.rows if rows is None else rows
         seeds = self.spec.seeds[2::2][: len(nets)]
@@ -230,7 +258,11 @@ class FrontDoorTrainer(Trainer):
             self._member(net, seed, rows, codes)
             for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
         ]
-        return FitResult(self.predominant, self.scores, self.scalers, members, self.data.mass)
+        found = self.once(partial(self._calibrations, nets, folds))
+        for member, one in zip(members, found, strict=bool(found)):
+            member.net.module_.seeing.temperature.fill_(one.temperature)
+        of_members = (self.scalers, members, self.data.mass)
+        return FitResult(self.predominant, self.scores, *of_members, found[0] if found else None)
 
     def _member(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -62,6 +62,14 @@ class Criterion(nn.Module):
     def backward(self, network: Any, terms: dict[str, Tensor]) -> None:
         """Take the gradients of the loss; a rule that balances modalities may alter them."""
         terms["loss"].backward()
+
+    def shared(self) -> Hashable:
+        """Return what criteria must have in common to be stacked; None can't be stacked."""
+        return None
+
+    def stacked(self, criteria: Sequence[Self], like: Tensor) -> Self:
+        """Return the criterion of several models; its weights are made as `like`."""
+        return self
 
     def held_out_loss(self, network: Any, batch: Batch) -> Tensor:
         """Evaluate, without dropout, what early stopping watches; by default the whole loss."""

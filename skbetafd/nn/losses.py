@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import torch
@@ -80,6 +81,18 @@ class FrontDoorLoss(Criterion):
         }
         self.temperature = temperature
         self.label_counts = True
+
+    def shared(self) -> Hashable:
+        """Return which terms are computed, and the temperature."""
+        return frozenset(self.active), self.temperature
+
+    def stacked(self, criteria: Sequence[FrontDoorLoss], like: Tensor) -> FrontDoorLoss:
+        """Return the criterion of several models, with the weights of each."""
+        weights = {
+            f"{name}_weight": like.new_tensor([c.weights[name] for c in criteria])
+            for name in self.weights
+        }
+        return FrontDoorLoss(**weights, temperature=self.temperature)
 
     def set_epoch(self, epoch: int, max_epochs: int) -> None:
         """Let the label count, or not yet."""

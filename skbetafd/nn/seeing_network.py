@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache
 from itertools import combinations
 
@@ -133,6 +133,10 @@ class SeeingLoss(Criterion):
         logits = network.training_logits(batch.xs, batch.present, batch.masks)
         terms = {name: weighted_entropy(one, batch) for name, one in logits.items()}
         return {"loss": torch.stack(list(terms.values())).sum(0), **terms}
+
+    def shared(self) -> Hashable:
+        """Return nothing in particular: all are alike."""
+        return True
 
     def held_out_logits(self, network: SeeingNetwork, batch: Batch) -> Tensor:
         """Logits of all that a row has."""

@@ -15,13 +15,14 @@ from ..nn.encoders import ModuleFeatures, has_user_modules, seeded
 from ..nn.front_door_network import FrontDoorNetwork
 from ..nn.fusion_network import FusionNetwork
 from ..nn.mediator import MediatorNetwork
+from ..nn.seeing_network import SeeingNetwork
 from .batches import BatchIterator, TrainingTensors
 from .checkpoint import Checkpoint, EpochCheckpoint
 from .net import FrontDoorNet
 from .settings import OPTIMIZERS, TrainingSettings
 from .stopping import EarlyStop, KeepEpoch
 
-Network = FrontDoorNetwork | MediatorNetwork | FusionNetwork
+Network = FrontDoorNetwork | MediatorNetwork | SeeingNetwork | FusionNetwork
 
 
 @dataclass(frozen=True)

@@ -117,11 +117,14 @@ class FrontDoorNet(ClassifierMixin, NeuralNet):
         return self.batches_ if training else None
 
     @torch.no_grad()
+    def logits(self, rows: TrainingTensors) -> Tensor:
+        """Logits of P(y | t, a), shape (n, n_classes)."""
+        self.module_.eval()
+        return torch.cat([self.criterion_.held_out_logits(self.module_, p) for p in rows.parts()])
+
     def predict_proba(self, X: TrainingTensors) -> np.ndarray:
         """Class probabilities of P(y | t, a), shape (n, n_classes), for callbacks that score."""
-        self.module_.eval()
-        parts = [self.criterion_.held_out_logits(self.module_, part) for part in X.parts()]
-        return torch.cat(parts).softmax(1).cpu().numpy()
+        return self.logits(X).softmax(1).cpu().numpy()
 
     def predict(self, X: TrainingTensors) -> np.ndarray:
         """Class indices of the most probable labels, shape (n,)."""

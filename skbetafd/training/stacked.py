@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from .._utils.progress import progress
-from ..nn.criterion import Batch
+from ..nn.criterion import Batch, Criterion
 from ..nn.encoders import Encoder
-from ..nn.front_door_network import FrontDoorNetwork
-from ..nn.losses import FrontDoorLoss
 from .callbacks import callback_kinds
-from .job import TrainingJob, make_net
+from .job import Network, TrainingJob, make_net
 from .net import EpochSums, FrontDoorNet
 from .one_network import end_training, train
 from .schedule import clip_stacked_gradients, schedule_policy
@@ -65,7 +63,7 @@ def train_all(
 def _why_alone(job: TrainingJob) -> str | None:
     if job.net_class is not FrontDoorNet:
         return "its batches are split between processes"
-    if not isinstance(job.network, FrontDoorNetwork):
+    if job.criterion.shared() is None:
         return f"a {type(job.network).__name__} can't be stacked"
     if any(isinstance(module, Encoder) and module.features for module in job.network.modules()):
         return "its encoders that are not fully connected can't be stacked"
@@ -82,23 +80,18 @@ def _why_alone(job: TrainingJob) -> str | None:
 
 def _shape(job: TrainingJob) -> Hashable:
     """Give what jobs must have in common to be one program."""
-    s, criterion = job.settings, _front_door(job)[1]
+    s = job.settings
     return (
         tuple((name, p.shape, p.dtype, p.device) for name, p in job.network.named_parameters()),
-        tuple(_front_door(job)[0].order),
+        tuple(getattr(job.network, "order", ())),
         (job.n_batches, s.max_epochs, s.learning_rate, s.weight_decay, s.dropout > 0, s.autocast),
         (s.lr_schedule, s.max_grad_norm),
         job.rows.present is None,
-        (frozenset(criterion.active), criterion.temperature),
+        (type(job.criterion), job.criterion.shared()),
     )
 
 
-def _front_door(job: TrainingJob) -> tuple[FrontDoorNetwork, FrontDoorLoss]:
-    assert isinstance(job.network, FrontDoorNetwork) and isinstance(job.criterion, FrontDoorLoss)
-    return job.network, job.criterion
-
-
-def _stacked(networks: Sequence[FrontDoorNetwork]) -> FrontDoorNetwork:
+def _stacked(networks: Sequence[Network]) -> Network:
     """Make a network whose parameters are those of several, along a new first axis."""
     network = deepcopy(networks[0])
     for name, module in network.named_modules():
@@ -121,7 +114,7 @@ class _Stack:
             for job in jobs
         ]
         self.running = list(range(len(jobs)))
-        self.network = _stacked([_front_door(job)[0] for job in jobs])
+        self.network = _stacked([job.network for job in jobs])
         settings = jobs[0].settings
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -186,14 +179,9 @@ class _Stack:
             net.record_epoch(sums, means, model)
         self._end_epoch()
 
-    def _criterion(self) -> FrontDoorLoss:
-        criteria = [_front_door(self.jobs[i])[1] for i in self.running]
-        first = next(self.network.parameters())
-        weights = {
-            f"{name}_weight": first.new_tensor([c.weights[name] for c in criteria])
-            for name in ("knowledge", "disentangle", "label")
-        }
-        return FrontDoorLoss(**weights, temperature=criteria[0].temperature)
+    def _criterion(self) -> Criterion:
+        criteria = [self.jobs[i].criterion for i in self.running]
+        return criteria[0].stacked(criteria, next(self.network.parameters()))
 
     def _end_epoch(self) -> None:
         self._write_back()
