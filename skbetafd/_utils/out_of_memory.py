@@ -67,15 +67,16 @@ def in_parts(work: Callable[[slice], Result], n_rows: int, size: int) -> list[Re
 
 
 @contextmanager
-def training_memory(batch_size: int) -> Iterator[None]:
+def training_memory(batch_size: int | str) -> Iterator[None]:
     """Note at the error of a fit that the memory does not hold what to change."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if _is_out_of_memory(error):
+            together = {-1: "all", "auto": "128 or more"}.get(batch_size, batch_size)
             error.add_note(
                 "The memory does not hold this fit. The rows lie there whole, and "
-                f"{'all' if batch_size == -1 else batch_size} of them are a batch: set a smaller "
+                f"{together} of them are a batch: set a smaller "
                 "batch_size, give X as memory maps or another source that is read batch by batch, "
                 "or on a GPU set device='cpu'."
             )

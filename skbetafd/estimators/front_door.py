@@ -142,12 +142,13 @@ class FrontDoorMultiModalClassifier(
         either, it reads their first 32 principal components, and does not learn pixels by heart. A
         sparse matrix has one scale for all its columns, and keeps its zeros. What varies by
         rounding alone is not scaled up.
-    max_epochs : int, default=40
-        Passes over the training rows. Few rows make few steps: below about 1,000, twice as many
-        gain a point or two at β = 0. On wide raw input, more of them fit the confounder's
-        noise, and β = 1 loses.
-    batch_size : int, default=128
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto" takes 30, more where there are more than ten
+        classes, by the root of their number, and fewer for more than 2,000 rows, by the cube root:
+        14 for 20,000.
+    batch_size : int or "auto", default="auto"
         Most rows in a batch, at least 2; -1 means all rows. An epoch is cut into equal batches.
+        "auto" takes 128, from 65,536 rows on the power of 2 below their root.
     learning_rate : float, default=3e-3
         Peak of AdamW's schedule; see `lr_schedule`.
     weight_decay : float, default=1e-2
@@ -329,6 +330,14 @@ class FrontDoorMultiModalClassifier(
         **READ_AT_PREDICTION,
         **EARLY_STOPPING,
         "calibrate": ["boolean"],
+        "max_epochs": [
+            *NetworkClassifier._parameter_constraints["max_epochs"],
+            StrOptions({"auto"}),
+        ],
+        "batch_size": [
+            *NetworkClassifier._parameter_constraints["batch_size"],
+            StrOptions({"auto"}),
+        ],
         "warm_start": ["boolean"],
         "lr_schedule": [StrOptions(set(SCHEDULES))],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
@@ -366,8 +375,8 @@ class FrontDoorMultiModalClassifier(
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,
-        max_epochs: int = 40,
-        batch_size: int = 128,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         lr_schedule: str = "one-cycle",
@@ -501,7 +510,8 @@ class FrontDoorMultiModalClassifier(
         self._validate_params()
         X, y = labelled(X, y)
         # before all_or_nothing, which would take the context from who closes it
-        tasks = self._fit_tasks(X, y, sample_weight, self.max_epochs)
+        n_epochs = None if self.max_epochs == "auto" else int(self.max_epochs)
+        tasks = self._fit_tasks(X, y, sample_weight, n_epochs)
         with all_or_nothing(self), training_memory(self.batch_size):
             request = self._request(X, y, sample_weight, mediator, groups)
             if tasks is not None:
@@ -515,7 +525,9 @@ class FrontDoorMultiModalClassifier(
                 tasks.end()
         return self
 
-    def _fit_tasks(self, X: Any, y: Any, sample_weight: Any, n_subtasks: int) -> FitTasks | None:
+    def _fit_tasks(
+        self, X: Any, y: Any, sample_weight: Any, n_subtasks: int | None
+    ) -> FitTasks | None:
         """Open the context of scikit-learn's callbacks; None without any."""
         context = self._init_callback_context(max_subtasks=n_subtasks)
         if not hasattr(self, "_skl_callbacks"):

@@ -31,8 +31,8 @@ from .._utils.sklearn_compat import (
 from ..fitting.checkpoint_files import remove_fold_checkpoints
 from ..fitting.warm_start import LEARNED
 from ..inputs.as_numpy import as_array, as_numpy
-from ..inputs.labels import check_lengths, check_sample_weight
-from ..inputs.row_order import warn_of_order, without_labels
+from ..inputs.labels import check_sample_weight
+from ..inputs.row_order import without_labels
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import container_or_table, read_training_input
 from ..training.accelerated import from_first, join_processes
@@ -78,9 +78,9 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
     effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
 context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
 label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
-weight_decay, lr_schedule, max_grad_norm, class_weight, calibrate, early_stopping, validation_fraction, \
-n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, memory, checkpoint_dir, \
-dtype, device, accelerate, random_state, verbose
+weight_decay, lr_schedule, max_grad_norm, class_weight, calibrate, early_stopping, \
+validation_fraction, n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, \
+memory, checkpoint_dir, dtype, device, accelerate, random_state, verbose
         As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only; `checkpoint_dir`
         has a directory for every fit, so that a killed search goes on where it was; with
         `warm_start` the refit starts from the earlier refit, and the folds begin anew.
@@ -177,8 +177,8 @@ dtype, device, accelerate, random_state, verbose
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,
-        max_epochs: int = 40,
-        batch_size: int = 128,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         lr_schedule: str = "one-cycle",

@@ -45,7 +45,10 @@ class Calibration(NamedTuple):
 
 
 def cross_fitting(
-    job: TrainingJob, network: SeeingNetwork, order: Sequence[int], groups: np.ndarray | None,
+    job: TrainingJob,
+    network: SeeingNetwork,
+    order: Sequence[int],
+    groups: np.ndarray | None,
     seed: int,
 ) -> list[Fold]:
     """Make the jobs of the seeing networks that are each trained without a part of the rows.

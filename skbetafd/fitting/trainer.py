@@ -26,7 +26,7 @@ from ..training.divergence import check_finite_codes
 from ..training.job import Network, TrainingJob
 from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
-from ..training.settings import TrainingSettings
+from ..training.settings import TrainingSettings, resolved
 from .calibration import Calibration, Fold, calibration, cross_fitting
 from .fit_keys import joined
 from .predominant import find_predominant
@@ -105,6 +105,7 @@ class Trainer:
             sides = inner_split(rows.y, rows.groups, fraction, seed, way_out, rows.classes)
             self.data, self.held_data = (rows.take(side) for side in sides)
             check_left_present(self.data.present, rows.names, way_out, together=together)
+        self.parameters = resolved(self.parameters, len(self.data), len(self.data.classes))
 
     def once(self, make: Callable[[], Any]) -> Any:
         """Make something in the first process alone, for all of them."""

@@ -86,8 +86,8 @@ class ModalityEncoders(nn.Module):
 
     def arguments(self) -> dict[str, Any]:
         """Give what another network of this shape is made with, but for the generator."""
-        names = ("inputs", "n_classes", "predominant", "hidden_dim")
-        names += ("knowledge_dim", "context_dim")
+        widths = ("hidden_dim", "knowledge_dim", "context_dim")
+        names = ("inputs", "n_classes", "predominant", *widths)
         return {name: getattr(self, name) for name in names}
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:

@@ -21,6 +21,7 @@ from ..nn.config import build_network
 from ..nn.encoders import Encoding
 from ..nn.linear import without_memory
 from ..training.job import restored_net
+from ..training.settings import resolved
 from .json_values import MODULE, decode
 from .model_file import unpack
 from .saving import (
@@ -219,9 +220,11 @@ def _set_learned(
     predominant = modality_position(document["predominant"], names)
     scalers = _scalers(estimator, document["scalers"], leaves, device)
     inputs, dtype = network_inputs(estimator._encodings, scalers), DTYPES[document["dtype"]]
-    parameters = {**parameters_of_fit(estimator), "callbacks": None}
+    n_classes = len(estimator.classes_)
+    parameters = resolved(parameters_of_fit(estimator), math.ceil(mass), n_classes)
+    parameters["callbacks"] = None
     config = {name: parameters[name] for name in WIDTHS} | {
-        "n_classes": len(estimator.classes_),
+        "n_classes": n_classes,
         "predominant": predominant,
         "mediator": document["network"]["mediator"],
     }

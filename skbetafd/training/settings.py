@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,32 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
         "optimizer__nesterov": True,
     },
 }
+
+
+def epochs_for(n_rows: int, n_classes: int) -> int:
+    """Return the epochs of ``max_epochs="auto"``: ``30 √(C / 10) ∛(2000 / n)``.
+
+    Neither root counts up to 10 classes, or 2,000 rows. The steps, not the epochs, make a
+    network: 30 epochs were best in the mean of sixteen sets of 176 to 4,200 rows (accuracy /
+    log-loss, seeds 50 and 51: 30 .907 / .239, 40 .903 / .242), many classes want more (28
+    classes: 40 .811 / .67, 80 .831 / .61), and many rows make many steps (20,000 rows: 8 .884 /
+    .31, 15 .888 / .30).
+    """
+    return math.ceil(30 * max(1, n_classes / 10) ** (1 / 2) * min(1, 2000 / n_rows) ** (1 / 3))
+
+
+def batch_for(n_rows: int) -> int:
+    """Return the rows of ``batch_size="auto"``: 128, or the power of 2 below √n if that is more.
+
+    The terms that compare rows need large batches, and what sees small ones: 128 is between.
+    """
+    return max(128, 2 ** int(math.log2(math.sqrt(n_rows))))
+
+
+def resolved(parameters: dict[str, Any], n_rows: int, n_classes: int) -> dict[str, Any]:
+    """Return a classifier's parameters with a number for each "auto" of the above."""
+    own = {"max_epochs": epochs_for(n_rows, n_classes), "batch_size": batch_for(n_rows)}
+    return parameters | {name: n for name, n in own.items() if parameters[name] == "auto"}
 
 
 @dataclass(frozen=True)
