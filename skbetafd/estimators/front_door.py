@@ -27,10 +27,12 @@ from .._utils.sklearn_compat import (
 from ..fitting.checkpoint_files import remove_checkpoints, with_checkpoints
 from ..fitting.fit import fit_all, fit_cached
 from ..fitting.request import NOT_IN_FIT, READ_AT_PREDICTION, FitRequest, FitResult, Member
+from ..fitting.seeing_classifier import SeeingClassifier
 from ..fitting.splits import EARLY_STOPPING
 from ..fitting.trainer import presence_tensor
 from ..fitting.warm_start import Start
 from ..inputs.columns import ungrouped
+from ..inputs.multimodal_array import flat_names
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
 from ..inputs.training_rows import TrainingRows
@@ -329,6 +331,7 @@ class FrontDoorMultiModalClassifier(
         **NetworkClassifier._parameter_constraints,
         **READ_AT_PREDICTION,
         **EARLY_STOPPING,
+        "seeing": [StrOptions({"network"}), HasMethods("fit")],
         "calibrate": ["boolean"],
         "max_epochs": [
             *NetworkClassifier._parameter_constraints["max_epochs"],
@@ -364,6 +367,7 @@ class FrontDoorMultiModalClassifier(
         modalities: Any = None,
         encoders: Any = "auto",
         encoder_learning_rate: Any = None,
+        seeing: Any = "network",
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         context_dim: int = 32,
@@ -404,6 +408,7 @@ class FrontDoorMultiModalClassifier(
         self.modalities = modalities
         self.encoders = encoders
         self.encoder_learning_rate = encoder_learning_rate
+        self.seeing = seeing
         self.hidden_dim = hidden_dim
         self.knowledge_dim = knowledge_dim
         self.context_dim = context_dim
@@ -580,6 +585,19 @@ class FrontDoorMultiModalClassifier(
             self._warn_of_one_modality(request.rows)
         return request
 
+    def _request_of_rows(self, X: Any, y: Any, *aligned: Any, **more: Any) -> FitRequest:
+        """Check all but the layout of X, and who sees."""
+        request = super()._request_of_rows(X, y, *aligned, **more)
+        if isinstance(self.seeing, str):
+            return request
+        streams, goes_on = more.get("classes") is not None, not more.get("first", True)
+        columns = flat_names(self._layout.feature_names)
+        if goes_on and hasattr(self, "seeing_"):
+            seeing = SeeingClassifier(self.seeing_, columns, streams)
+        else:
+            seeing = SeeingClassifier.of(self.seeing, columns, streams=streams)
+        return replace(request, spec=replace(request.spec, seeing=seeing))
+
     @classmethod
     def _fit_parameter_names(cls) -> set[str]:
         # a subclass that searches has parameters of its own
@@ -600,7 +618,10 @@ class FrontDoorMultiModalClassifier(
         self.n_iter_ = len(self.history_)
         self._mass = result.mass
         self.__dict__.pop("_stream", None)
-        self.__dict__.pop("best_epoch_", None)
+        for name in ("best_epoch_", "seeing_"):
+            self.__dict__.pop(name, None)
+        if result.seeing is not None:
+            self.seeing_ = result.seeing.classifier
         if self.early_stopping and "valid_loss" in self.history_[0]:
             self.best_epoch_ = 1 + int(np.argmin(self.history_[:, "valid_loss"]))
 
@@ -718,10 +739,30 @@ class FrontDoorMultiModalClassifier(
     def _mean_path(self, rows: NumericRows, betas: list[float]) -> torch.Tensor:
         """Log of the members' mean P_β, shape (n_betas, n, n_classes)."""
         xs, present = self._tensors(rows)
-        paths = [self._path(member, xs, present, betas) for member in self.members_]
+        seen = self._seen(rows, betas, xs[0].device)
+        paths = [self._path(member, xs, present, betas, seen) for member in self.members_]
         if len(paths) == 1:
             return paths[0]
         return torch.logsumexp(torch.stack(paths), dim=0) - math.log(len(paths))
+
+    def _seen(
+        self, rows: NumericRows, betas: list[float], device: torch.device
+    ) -> torch.Tensor | None:
+        """Log P_0 by the classifier, (n, n_classes); None where the network sees.
+
+        Rows whose P_β is P_1 alone are not asked about.
+        """
+        if not hasattr(self, "seeing_"):
+            return None
+        predominant = self.modality_names_.index(self.predominant_)
+        asked = ~rows.present[:, predominant]
+        if min(betas) < 1 or len(rows.names) == 1:
+            asked[:] = True
+        log_proba = np.zeros((len(rows), len(self.classes_)))
+        if asked.any():
+            seeing = SeeingClassifier(self.seeing_, flat_names(self._layout.feature_names))
+            log_proba[asked] = seeing.log_proba(rows.take(asked), self.classes_)
+        return torch.from_numpy(log_proba).to(device)
 
     def _path(
         self,
@@ -729,8 +770,9 @@ class FrontDoorMultiModalClassifier(
         xs: list[torch.Tensor],
         present: torch.Tensor | None,
         betas: list[float],
+        seen: torch.Tensor | None,
     ) -> torch.Tensor:
         network, references = member.net.module_, member.references.to(xs[0].device)
         if isinstance(network, MediatorNetwork):
-            return mediated_log_proba_path(network, xs, references, betas, self.effect)
-        return log_proba_path(network, xs, references, betas, self.effect, present)
+            return mediated_log_proba_path(network, xs, references, betas, self.effect, seen)
+        return log_proba_path(network, xs, references, betas, self.effect, present, seen)

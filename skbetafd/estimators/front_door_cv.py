@@ -21,6 +21,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from .._utils.all_or_nothing import all_or_nothing
 from .._utils.dask_backend import lasting_backend
+from .._utils.messages import named
 from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import (
     accepts_sample_weight,
@@ -75,12 +76,12 @@ class FrontDoorMultiModalClassifierCV(FrontDoorMultiModalClassifier):
         of its own for the cluster's workers, so that the scores are those of single fits,
         whatever the cluster, and a worker that dies costs the fit it was at. With
         `accelerate`, refused.
-    effect, predominant, modalities, encoders, encoder_learning_rate, hidden_dim, knowledge_dim, \
-context_dim, n_references, n_mediator_samples, knowledge_weight, disentangle_weight, \
-label_weight, temperature, dropout, standardize, max_epochs, batch_size, learning_rate, \
-weight_decay, lr_schedule, max_grad_norm, class_weight, calibrate, early_stopping, \
-validation_fraction, n_iter_no_change, warm_start, callbacks, n_members, predict_batch_size, \
-memory, checkpoint_dir, dtype, device, accelerate, random_state, verbose
+    effect, predominant, modalities, encoders, encoder_learning_rate, seeing, hidden_dim, \
+knowledge_dim, context_dim, n_references, n_mediator_samples, knowledge_weight, \
+disentangle_weight, label_weight, temperature, dropout, standardize, max_epochs, batch_size, \
+learning_rate, weight_decay, lr_schedule, max_grad_norm, class_weight, calibrate, \
+early_stopping, validation_fraction, n_iter_no_change, warm_start, callbacks, n_members, \
+predict_batch_size, memory, checkpoint_dir, dtype, device, accelerate, random_state, verbose
         As in `FrontDoorMultiModalClassifier`. `memory` keeps the refit only; `checkpoint_dir`
         has a directory for every fit, so that a killed search goes on where it was; with
         `warm_start` the refit starts from the earlier refit, and the folds begin anew.
@@ -166,6 +167,7 @@ memory, checkpoint_dir, dtype, device, accelerate, random_state, verbose
         modalities: Any = None,
         encoders: Any = "auto",
         encoder_learning_rate: Any = None,
+        seeing: Any = "network",
         hidden_dim: int = 128,
         knowledge_dim: int = 32,
         context_dim: int = 32,
@@ -356,13 +358,16 @@ memory, checkpoint_dir, dtype, device, accelerate, random_state, verbose
         searchable = own.keys() - NOT_SEARCHED
         settings = list(ParameterGrid(self.param_grid)) if self.param_grid else [{}]
         for setting in settings:
-            wrong = setting.keys() - searchable
+            nested = {name for name in setting if name.startswith("seeing__")}
+            wrong = setting.keys() - searchable - nested
             if wrong:
                 raise ValueError(
                     f"param_grid has {min(wrong)!r}, which is not searchable; beside betas, "
                     f"{', '.join(sorted(searchable))} are"
                 )
-        candidates = [FrontDoorMultiModalClassifier(**{**own, **s}) for s in settings]
+        alike = FrontDoorMultiModalClassifier(**own)
+        with named("param_grid"):
+            candidates = [clone(alike).set_params(**clone(s, safe=False)) for s in settings]
         for candidate in candidates:
             candidate._validate_params()
         return settings, candidates

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 from ..nn.seeing_network import SeeingLoss, SeeingNetwork
 from ..training.batches import TrainingTensors
 from ..training.job import TrainingJob
-from ..training.net import FrontDoorNet
 from .splits import stratified_splits
 
 FOLDS = 3
@@ -100,16 +99,17 @@ def cross_fitting(
 
 
 def calibration(
-    parts: Sequence[tuple[FrontDoorNet, TrainingTensors, TrainingTensors]],
+    parts: Sequence[tuple[Tensor, TrainingTensors, TrainingTensors]],
+    temperature: float | None = None,
 ) -> Calibration:
-    """Fit the temperature to what networks say of rows that each of them has not seen.
+    """Fit the temperature, unless it is given, to what is said of rows that were not trained on.
 
-    `parts` are nets, with the rows that each was trained on and those it was not. Rows of a class
-    that the network has not seen either are left out.
+    `parts` are the logits, with the rows that were trained on and those that were not, which the
+    logits are of. Rows of a class that has not been trained on either are left out.
     """
     logits, y, weight, frequencies = [], [], [], []
-    for net, own, rest in parts:
-        all_logits = net.logits(rest).double().cpu()
+    for found, own, rest in parts:
+        all_logits = found.double().cpu()
         mass = torch.zeros(all_logits.shape[1], dtype=torch.float64)
         mass.index_add_(0, own.y.cpu(), own.weight.double().cpu())
         known = mass[rest.y.cpu()] > 0
@@ -118,7 +118,7 @@ def calibration(
         weight.append(rest.weight.double().cpu()[known])
         frequencies.append(-(mass / mass.sum()).log()[y[-1]])
     rows = torch.cat(logits), torch.cat(y), torch.cat(weight)
-    temperature = best_temperature(*rows)
+    temperature = best_temperature(*rows) if temperature is None else temperature
     losses = cross_entropy(rows[0] / temperature, rows[1], reduction="none")
     return Calibration(temperature, losses.numpy(), torch.cat(frequencies).numpy(), rows[2].numpy())
 

@@ -56,6 +56,7 @@ def comparable(request: FitRequest) -> dict[str, Any]:
         "classes": rows.classes.tolist(),
         **{f"encoder of modality {n!r}": (reading, e.learning_rate) for n, reading, e in encoders},
         **{n: v for n, v in spec.parameters.items() if n not in ("device", "callbacks")},
+        "seeing": _seeing_sum(spec.seeing),
     }
 
 
@@ -65,6 +66,16 @@ def content_sum(array: Modality) -> tuple[Any, ...]:
     for part in array.content():
         digest.update(np.ascontiguousarray(part).data.cast("B"))
     return type(array).__name__, array.shape, array.dtype.str, digest.hexdigest()
+
+
+def _seeing_sum(seeing: Any) -> str:
+    try:
+        return str(joblib.hash(seeing))
+    except Exception as error:  # of any kind, in what pickles an object of the user's
+        raise ValueError(
+            f"{seeing.name} can't be told from others, which memory, checkpoint_dir and "
+            f"accelerate=True need: {error}"
+        ) from error
 
 
 def _plain_start(start: Any) -> Any:

@@ -17,6 +17,7 @@ from ..training.net import NeuralNet
 from .calibration import Calibration
 from .encoder_choice import Reading
 from .scaling import ModalityScaler
+from .seeing_classifier import SeeingClassifier
 from .warm_start import Start
 
 READ_AT_PREDICTION: dict[str, list[Any]] = {
@@ -34,6 +35,7 @@ NOT_IN_FIT = frozenset(
         "modalities",
         "encoders",
         "encoder_learning_rate",
+        "seeing",
         "class_weight",
         "memory",
         "checkpoint_dir",
@@ -43,7 +45,8 @@ NOT_IN_FIT = frozenset(
     )
 )
 """Parameters of the classifier that a request does not carry, or carries in another form: those
-read at prediction, and those whose effect is in its rows, weights, seeds, encodings or start."""
+read at prediction, and those whose effect is in its rows, weights, seeds, encodings or start, or
+in who sees."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class FitSpec:
     """Of the probe (and the inner split), then of network and references of every member."""
     start: Start | None = None
     """What the networks start from, instead of random weights."""
+    seeing: SeeingClassifier | None = None
+    """Who sees, if not the network."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,8 @@ class FitResult:
     """Sum of the weights, as they came, of the rows trained on."""
     calibration: Calibration | None = None
     """What rows that the networks have not seen say of P(y | t, a), if there were any."""
+    seeing: SeeingClassifier | None = None
+    """Who sees, if not the network, fitted."""
 
 
 def data_dtype(dtype: str) -> str:

@@ -168,6 +168,10 @@ class FrontDoorTrainer(Trainer):
         copies = [[*watching, *callbacks], *(deepcopy(callbacks) for _ in seeds[1:])]
         members = zip(range(len(seeds)), seeds, copies, checkpoints, strict=True)
         self.jobs = [self._job(*member) for member in members]
+        self.seeing = None
+        if self.spec.seeing is not None:
+            seeing, seed = self.spec.seeing, self.spec.seeds[0]
+            self.seeing = self.once(lambda: seeing.learn(self.data, seed))
 
     def _find_predominant(self) -> tuple[int, np.ndarray | None]:
         start = self.spec.start
@@ -212,7 +216,8 @@ class FrontDoorTrainer(Trainer):
             }
         config = {name: p[name] for name in ("hidden_dim", "knowledge_dim", "context_dim")}
         config |= {"n_classes": len(self.data.classes), "predominant": self.predominant}
-        return build_network({**config, "mediator": mediator}, self.inputs, generator)
+        config |= {"mediator": mediator, "sees": self.spec.seeing is None}
+        return build_network(config, self.inputs, generator)
 
     def folds(self) -> list[Fold]:
         """Make the jobs by which the temperature of P_0 is fitted, where no row is held out.
@@ -225,20 +230,31 @@ class FrontDoorTrainer(Trainer):
         first, groups, seed = self.jobs[0], self.data.groups, self.spec.seeds[0]
         network = first.network
         assert isinstance(network, (FrontDoorNetwork, MediatorNetwork))
+        if network.seeing is None:
+            return []
         return cross_fitting(first, network.seeing, network.order, groups, seed)
 
     def _calibrations(
         self, nets: Sequence[Any], folds: Sequence[tuple[Fold, Any]]
     ) -> list[Calibration]:
-        """Fit the temperature of every network, by held-out rows or by cross-fitting."""
+        """Fit the temperature of every network, by held-out rows or by cross-fitting.
+
+        That of a classifier is 1.
+        """
         if folds:
-            parts = [(net, fold.job.rows, fold.held_out) for fold, net in folds]
+            parts = [(net.logits(f.held_out), f.job.rows, f.held_out) for f, net in folds]
             return [calibration(parts)] * len(nets)
-        if self.held_out is None or not self.parameters["calibrate"]:
+        if self.held_out is None or self.held_data is None:
+            return []
+        sides = self.rows, self.held_out
+        if self.seeing is not None:
+            logits = torch.tensor(self.seeing.log_proba(self.held_data, self.data.classes))
+            return [calibration([(logits, *sides)], temperature=1.0)]
+        if not self.parameters["calibrate"]:
             return []
         for net in nets:
             net.module_.seeing.temperature.fill_(1)
-        return [calibration([(net, self.rows, self.held_out)]) for net in nets]
+        return [calibration([(net.logits(self.held_out), *sides)]) for net in nets]
 
     def finish(
         self,
@@ -260,10 +276,12 @@ class FrontDoorTrainer(Trainer):
             for net, seed, codes in zip(nets, seeds, codes_of, strict=True)
         ]
         found = self.once(partial(self._calibrations, nets, folds))
-        for member, one in zip(members, found, strict=bool(found)):
-            member.net.module_.seeing.temperature.fill_(one.temperature)
+        if self.seeing is None:
+            for member, one in zip(members, found, strict=bool(found)):
+                member.net.module_.seeing.temperature.fill_(one.temperature)
         of_members = (self.scalers, members, self.data.mass)
-        return FitResult(self.predominant, self.scores, *of_members, found[0] if found else None)
+        calibrated = found[0] if found else None
+        return FitResult(self.predominant, self.scores, *of_members, calibrated, self.seeing)
 
     def _member(
         self,

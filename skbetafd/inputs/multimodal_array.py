@@ -180,10 +180,7 @@ class MultiModalArray:
     @property
     def feature_names(self) -> list[str] | None:
         """Names of the columns, ``modality__column``, where all modalities have them."""
-        columns = {name: modality.column_names for name, modality in self._faces.items()}
-        if None in columns.values():
-            return None
-        return [f"{name}__{column}" for name, group in columns.items() for column in group or ()]
+        return flat_names({name: modality.column_names for name, modality in self._faces.items()})
 
     def keys(self) -> tuple[str, ...]:
         """Return the modalities' names, so that ``dict(X)`` works.
@@ -318,6 +315,13 @@ def _check_same_rows(faces: Mapping[str, Modality]) -> None:
                 f"modality {name!r} has {len(modality)} rows, but modality {first!r} has "
                 f"{len(faces[first])}"
             )
+
+
+def flat_names(columns: Mapping[str, list[str] | None]) -> list[str] | None:
+    """Name the columns of a flat table, ``modality__column``; None unless all have names."""
+    if None in columns.values():
+        return None
+    return [f"{name}__{column}" for name, group in columns.items() for column in group or ()]
 
 
 def quoted(names: Iterable[str]) -> str:

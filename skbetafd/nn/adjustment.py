@@ -71,7 +71,9 @@ def log_reference_weights(
 def log_proba_seeing(
     network: ModalityEncoders, xs: Sequence[Tensor], present: Tensor | None
 ) -> Tensor:
-    """Log P(y | what a row has), shape (n, n_classes)."""
+    """Log P(y | what a row has), shape (n, n_classes); NaN where no network sees."""
+    if network.seeing is None:
+        return xs[0].new_full((len(xs[0]), network.n_classes), math.nan)
     logits = network.seeing([xs[m] for m in network.order], present)
     return torch.log_softmax(logits, dim=1)
 
@@ -143,12 +145,14 @@ def log_proba_path(
     betas: Sequence[float],
     effect: str,
     present: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Log P_β of each row for every β, in chunks of bounded memory.
 
     Without an auxiliary modality knowledge and context can't be told apart, and without the
     predominant one there is nothing to intervene on: P_β is P_0. `present` of shape
-    (n, n_modalities), the predominant first, tells which modalities a row has.
+    (n, n_modalities), the predominant first, tells which modalities a row has. `known` of shape
+    (n, n_classes) is log P_0 where another than the network sees.
 
     Returns
     -------
@@ -161,7 +165,8 @@ def log_proba_path(
     chunks = []
     for part in chunks_of_rows(xs[0], encoding):
         rows, having = [x[part] for x in xs], None if present is None else present[part]
-        seeing = doing = log_proba_seeing(network, rows, having)
+        seeing = log_proba_seeing(network, rows, having) if known is None else known[part]
+        doing = seeing
         if adjusts:
             codes = network.encode(rows)
             parts = [
@@ -175,7 +180,7 @@ def log_proba_path(
                 for few in chunks_of_rows(seeing, widest * n_references)
             ]
             doing = where_present(having, torch.cat(parts), seeing)
-        mixed = [mix(seeing, doing, beta if adjusts else 0.0) for beta in betas]
+        mixed = [mix(seeing, doing.to(seeing), beta if adjusts else 0.0) for beta in betas]
         chunks.append(torch.stack(mixed))
     return torch.cat(chunks, dim=1)
 

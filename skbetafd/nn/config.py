@@ -13,8 +13,8 @@ from .mediator import MediatorNetwork
 
 
 def network_config(network: FrontDoorNetwork | MediatorNetwork) -> dict[str, Any]:
-    """Give what, with the encodings of its inputs, a network can be built from again."""
-    arguments = {k: v for k, v in network.arguments().items() if k != "inputs"}
+    """Give what, with the encodings of its inputs, a network that sees can be built from again."""
+    arguments = {k: v for k, v in network.arguments().items() if k not in ("inputs", "sees")}
     names = [name for name in ("mediator_dim", "n_mediator_samples") if name in arguments]
     mediator = {name: arguments.pop(name) for name in names}
     return {**arguments, "mediator": mediator or None}
@@ -23,8 +23,12 @@ def network_config(network: FrontDoorNetwork | MediatorNetwork) -> dict[str, Any
 def build_network(
     config: Mapping[str, Any], inputs: Sequence[Encoding], generator: torch.Generator
 ) -> FrontDoorNetwork | MediatorNetwork:
-    """Build a network with initial values of its own, as `network_config` tells of one."""
+    """Build a network with initial values of its own, as `network_config` tells of one.
+
+    It sees unless ``"sees"`` is False.
+    """
     shared = {k: config[k] for k in ("predominant", "hidden_dim", "knowledge_dim", "context_dim")}
+    shared["sees"] = config.get("sees", True)
     if config["mediator"] is None:
         return FrontDoorNetwork(inputs, config["n_classes"], **shared, generator=generator)
     return MediatorNetwork(

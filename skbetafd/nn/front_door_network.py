@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .encoders import Encoding, encoder_masks, make_encoder
 from .heads import AdditiveHead
 from .linear import birthplace, linear
-from .seeing_network import SeeingNetwork
+from .seeing_network import SeeingNetwork, Subsets
 
 
 class Codes(NamedTuple):
@@ -32,7 +32,7 @@ class Codes(NamedTuple):
 class ModalityEncoders(nn.Module):
     """What every adjustment has: encoders of all modalities, two of the predominant one.
 
-    ``seeing`` is P(y | t, a), in which they have no part.
+    ``seeing`` is P(y | t, a), in which they have no part; None where a classifier sees.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ class ModalityEncoders(nn.Module):
         Position of the predominant modality T.
     hidden_dim, knowledge_dim, context_dim : int
         Widths of the hidden layers, of z (and of each auxiliary code) and of s.
+    sees : bool, default=True
+        Whether it has a ``seeing``.
     generator : torch.Generator
         Source of the initial weights (CPU); the global generator is not touched.
     """
@@ -58,6 +60,7 @@ class ModalityEncoders(nn.Module):
         hidden_dim: int,
         knowledge_dim: int,
         context_dim: int,
+        sees: bool = True,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -81,14 +84,16 @@ class ModalityEncoders(nn.Module):
         encoders = [self.knowledge, self.context, *self.auxiliary]
         self.mask_dims = [*encoder_masks(encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the heads'."""
-        own = [inputs[m] for m in self.order]
-        self.seeing = SeeingNetwork(own, n_classes, hidden_dim=hidden_dim, generator=generator)
+        self.seeing: SeeingNetwork | None = None
+        if sees:
+            own = [inputs[m] for m in self.order]
+            self.seeing = SeeingNetwork(own, n_classes, hidden_dim=hidden_dim, generator=generator)
 
     def arguments(self) -> dict[str, Any]:
         """Give what another network of this shape is made with, but for the generator."""
         widths = ("hidden_dim", "knowledge_dim", "context_dim")
         names = ("inputs", "n_classes", "predominant", *widths)
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"sees": self.seeing is not None}
 
     def encode(self, xs: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None) -> Codes:
         """Encode standardised rows, one tensor (n, width) a modality; sequences end in NaN."""
@@ -113,7 +118,7 @@ class FrontDoorNetwork(ModalityEncoders):
 
     Parameters
     ----------
-    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, sees, generator
         As in `ModalityEncoders`.
     projection_dim : int, default=32
         Width in which knowledge and auxiliary codes are compared.
@@ -129,6 +134,7 @@ class FrontDoorNetwork(ModalityEncoders):
         knowledge_dim: int,
         context_dim: int,
         projection_dim: int = 32,
+        sees: bool = True,
         generator: torch.Generator,
     ) -> None:
         super().__init__(
@@ -138,12 +144,14 @@ class FrontDoorNetwork(ModalityEncoders):
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
             context_dim=context_dim,
+            sees=sees,
             generator=generator,
         )
         dims = (knowledge_dim, context_dim, self.auxiliary_dim, hidden_dim, n_classes)
         self.head = AdditiveHead(*dims, generator)
         self.knowledge_label = linear(knowledge_dim, n_classes, generator)
         if self.auxiliaries:
+            self.subset = Subsets(len(inputs))
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
             blank = torch.zeros(

@@ -46,8 +46,8 @@ class FrontDoorLoss(Criterion):
     A term of weight 0 is not computed, and without the label term neither is the last part of D;
     without an auxiliary modality there is no knowledge, no disentangle and no withheld term. The
     last is the head's loss at a subset of the auxiliaries, and moves no code. Seeing is the loss
-    of the seeing network, which shares nothing with the rest, see `SeeingLoss`. A row that lacks
-    a modality counts in the terms for which it has what they need.
+    of the seeing network, if there is one, which shares nothing with the rest, see `SeeingLoss`.
+    A row that lacks a modality counts in the terms for which it has what they need.
 
     Parameters
     ----------
@@ -107,14 +107,13 @@ class FrontDoorLoss(Criterion):
         mask = batch.head_mask
         codes = network.encode(batch.xs, batch.masks)
         complete = weight if present is None else weight * present.prod(-1)
-        predominant = weight if present is None else weight * present[..., 0]
-        shown = None if present is None else present[..., 1:]
+        predominant = _with_predominant(batch)
         terms = seeing_terms(network, batch)
-        outcome = network.outcome(codes, shown, mask)
+        outcome = network.outcome(codes, _shown(batch), mask)
         terms["outcome"] = weighted_entropy(outcome, batch, predominant)
         if network.auxiliaries:
             fixed = Codes(*(code.detach() for code in codes))
-            some = network.seeing.subset(present, codes.knowledge)[..., 1:]
+            some = network.subset(present, codes.knowledge)[..., 1:]
             withheld = network.outcome(fixed, some, mask)
             terms["withheld"] = weighted_entropy(withheld, batch, predominant)
         label = None
@@ -134,11 +133,14 @@ class FrontDoorLoss(Criterion):
         return {"loss": torch.stack(weighted).sum(0), **terms}
 
     def held_out_loss(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
-        """Weighted cross-entropy of P_0, see `held_out_logits`."""
-        return weighted_entropy(self.held_out_logits(network, batch), batch)
+        """Weighted cross-entropy, see `held_out_logits`."""
+        weight = _with_predominant(batch) if network.seeing is None else batch.weight
+        return weighted_entropy(self.held_out_logits(network, batch), batch, weight)
 
     def held_out_logits(self, network: FrontDoorNetwork, batch: Batch) -> Tensor:
-        """Logits of P_0."""
+        """Logits of P_0; where no network sees, of the head at each row's own context."""
+        if network.seeing is None:
+            return network.outcome(network.encode(batch.xs), _shown(batch))
         return network.seeing([batch.xs[m] for m in network.order], batch.present)
 
     def _disentangle(
@@ -165,8 +167,20 @@ def _expected_error(logits: Tensor, batch: Batch, weight: Tensor) -> Tensor:
     return (weight * -torch.expm1(-losses)).mean(-1)
 
 
+def _with_predominant(batch: Batch) -> Tensor:
+    """Weights (..., n) of the rows that have the predominant modality; of others 0."""
+    return batch.weight if batch.present is None else batch.weight * batch.present[..., 0]
+
+
+def _shown(batch: Batch) -> Tensor | None:
+    """Which auxiliaries each row has, (..., n, n_auxiliary)."""
+    return None if batch.present is None else batch.present[..., 1:]
+
+
 def seeing_terms(network: ModalityEncoders, batch: Batch) -> dict[str, Tensor]:
     """Terms of the seeing network, see `SeeingLoss`; its rows have the predominant first."""
+    if network.seeing is None:
+        return {}
     masks = None if batch.masks is None else batch.masks[1:]
     own = replace(batch, xs=[batch.xs[m] for m in network.order], masks=masks)
     terms = SeeingLoss()(network.seeing, own)

@@ -134,7 +134,7 @@ class MediatorNetwork(ModalityEncoders):
 
     Parameters
     ----------
-    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, generator
+    inputs, n_classes, predominant, hidden_dim, knowledge_dim, context_dim, sees, generator
         As in `ModalityEncoders`.
     mediator_dim : int
         Number of levels, or of columns.
@@ -154,6 +154,7 @@ class MediatorNetwork(ModalityEncoders):
         context_dim: int,
         mediator_dim: int,
         n_mediator_samples: int | None,
+        sees: bool = True,
         generator: torch.Generator,
     ) -> None:
         super().__init__(
@@ -163,6 +164,7 @@ class MediatorNetwork(ModalityEncoders):
             hidden_dim=hidden_dim,
             knowledge_dim=knowledge_dim,
             context_dim=context_dim,
+            sees=sees,
             generator=generator,
         )
         self.mediator: CategoricalMediator | GaussianMediator
@@ -193,7 +195,10 @@ class MediatorNetwork(ModalityEncoders):
 
 
 class MediatorLoss(Criterion):
-    """``CE(head(code(m), s, a), y) − log P(m | t, a) + seeing``, on the rows' own mediators."""
+    """``CE(head(code(m), s, a), y) − log P(m | t, a) + seeing``, on the rows' own mediators.
+
+    Seeing is as in `FrontDoorLoss`.
+    """
 
     def forward(self, network: MediatorNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its terms; the last of the rows is the mediator."""
@@ -209,8 +214,12 @@ class MediatorLoss(Criterion):
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def held_out_logits(self, network: MediatorNetwork, batch: Batch) -> Tensor:
-        """Logits of P_0."""
-        return network.seeing([batch.xs[m] for m in network.order], batch.present)
+        """Logits of P_0; where no network sees, of the head at each row's own mediator."""
+        *modalities, mediator = batch.xs
+        if network.seeing is None:
+            codes = network.encode(modalities)
+            return network.head(network.mediator.code(mediator), codes.context, codes.auxiliary)
+        return network.seeing([modalities[m] for m in network.order], batch.present)
 
 
 def mediated_log_proba_path(
@@ -219,10 +228,12 @@ def mediated_log_proba_path(
     references: ReferenceSet,
     betas: Sequence[float],
     effect: str,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Log P_β of each row for every β, in chunks of bounded memory.
 
-    P_0 is the seeing network's; P_1 = Σ_m P(m|t,a) Σ_k w_k(a) P(y|m,s_k,a), or for the population
+    P_0 is the seeing network's, or `known` as in `log_proba_path`;
+    P_1 = Σ_m P(m|t,a) Σ_k w_k(a) P(y|m,s_k,a), or for the population
     Σ_k π_k Σ_m P(m|t,a_k) P(y|m,s_k,a_k).
 
     Returns
@@ -235,10 +246,11 @@ def mediated_log_proba_path(
     chunks = []
     for part in chunks_of_rows(xs[0], elements):
         rows = [x[part] for x in xs]
-        seeing = doing = log_proba_seeing(network, rows, None)
+        seeing = log_proba_seeing(network, rows, None) if known is None else known[part]
+        doing = seeing
         if any(betas):
             doing = mediated_log_proba(network, network.encode(rows), references, effect)
-        chunks.append(torch.stack([mix(seeing, doing, beta) for beta in betas]))
+        chunks.append(torch.stack([mix(seeing, doing.to(seeing), beta) for beta in betas]))
     return torch.cat(chunks, dim=1)
 
 

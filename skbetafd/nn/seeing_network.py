@@ -15,6 +15,37 @@ from .encoders import Encoding, encoder_masks, make_encoder
 from .linear import birthplace, linear
 
 
+class Subsets(nn.Module):
+    """Chooses which modalities each row of a batch is to show."""
+
+    shown: Tensor
+
+    def __init__(self, n_modalities: int) -> None:
+        super().__init__()
+        subsets = _proper_subsets(n_modalities)
+        shown = torch.zeros(len(subsets), n_modalities, dtype=torch.float32, device="cpu")
+        for row, subset in zip(shown, subsets, strict=True):
+            row[list(subset)] = 1.0
+        self.register_buffer("shown", shown, persistent=False)
+
+    def forward(self, present: Tensor | None, like: Tensor) -> Tensor:
+        """Give each row a proper subset of what it has, by 1 and 0.
+
+        The rows of a batch come in random order, and take the subsets in turn. A row that has
+        nothing of its own subset shows all it has.
+
+        Returns
+        -------
+        Tensor of shape (..., n, n_modalities)
+        """
+        turn = torch.arange(like.shape[-2], device=like.device) % len(self.shown)
+        shown = self.shown[turn].to(like)
+        if present is None:
+            return shown.expand(*like.shape[:-1], -1)
+        kept = shown * present
+        return torch.where(kept.sum(-1, keepdim=True) > 0, kept, present)
+
+
 class SeeingNetwork(nn.Module):
     """``W_o relu(W relu([c_1, …, c_M]) + b)``, over the temperature.
 
@@ -33,7 +64,6 @@ class SeeingNetwork(nn.Module):
         Source of the initial weights (CPU).
     """
 
-    shown: Tensor
     temperature: Tensor
 
     def __init__(
@@ -58,11 +88,7 @@ class SeeingNetwork(nn.Module):
         """Widths of the layers that take a dropout mask; the last is the head's."""
         ones = torch.ones((), dtype=torch.float64, device=birthplace())
         self.register_buffer("temperature", ones)
-        subsets = _proper_subsets(len(inputs))
-        shown = torch.zeros(len(subsets), len(inputs), dtype=torch.float32, device="cpu")
-        for row, subset in zip(shown, subsets, strict=True):
-            row[list(subset)] = 1.0
-        self.register_buffer("shown", shown, persistent=False)
+        self.subset = Subsets(len(inputs))
 
     def like(self, generator: torch.Generator) -> SeeingNetwork:
         """Make another network of this shape, where this one is, with values of its own."""
@@ -93,23 +119,6 @@ class SeeingNetwork(nn.Module):
         """Logits (n, n_classes) of P(y | x_m, present_m = 1); elsewhere x may hold anything."""
         logits = self.head(self.encode(xs), present)
         return logits / self.temperature.to(logits.dtype)
-
-    def subset(self, present: Tensor | None, like: Tensor) -> Tensor:
-        """Which modalities each row of a batch is to show: a proper subset of what it has.
-
-        The rows of a batch come in random order, and take the subsets in turn. A row that has
-        nothing of its own subset shows all it has.
-
-        Returns
-        -------
-        Tensor of shape (..., n, n_modalities)
-        """
-        turn = torch.arange(like.shape[-2], device=like.device) % len(self.shown)
-        shown = self.shown[turn].to(like)
-        if present is None:
-            return shown.expand(*like.shape[:-1], -1)
-        kept = shown * present
-        return torch.where(kept.sum(-1, keepdim=True) > 0, kept, present)
 
     def training_logits(
         self,

@@ -62,14 +62,16 @@ class ExportMixin:
             NaN and zeros, as a missing row is when it is made dense) lacks the modality, and
             predicts as in the library. A row that `predict_proba` would refuse, as it lacks all
             modalities (or any, with an observed mediator), or has NaN or infinity beside numbers,
-            gets probabilities of NaN and the least int64 for a label. All rows are predicted at
-            once: pass some thousand at most. ``.double()`` makes it compute in float64.
+            gets probabilities of NaN and the least int64 for a label; so does a row that lacks the
+            predominant modality, where a classifier sees. All rows are predicted at once: pass some
+            thousand at most. ``.double()`` makes it compute in float64.
 
         Raises
         ------
         ValueError
             If a modality is read by "sequence" or by a frozen module of the user's, which the
-            module can't hold; or β is outside [0, 1].
+            module can't hold; or β is outside [0, 1]; or if a classifier sees, and β is below 1
+            or there is one modality.
 
         Warns
         -----
@@ -98,6 +100,12 @@ class ExportMixin:
         beta = own.beta if beta is None else beta
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
+        seeing = getattr(own, "seeing_", None)
+        if seeing is not None and (beta < 1 or len(own.modality_names_) == 1):
+            raise ValueError(
+                f"beta={beta:g} needs seeing={type(seeing).__name__}, which can't be exported: "
+                "beta=1 of several modalities can, and what is fitted with seeing='network'"
+            )
         named = zip(own.modality_names_, own._encodings, own._scalers, strict=True)
         sparse = own._layout.sparse
         scalers = [

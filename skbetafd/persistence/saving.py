@@ -65,9 +65,10 @@ class PersistenceMixin:
             If there is no fit.
         ValueError
             If `load` would refuse the file: a parameter was set after the fit to a value that is
-            not valid, or not that of the networks; labels, results or the state of a module are
-            of a kind that the file has no form for; there are more than 1000 modalities; or the
-            estimator is of a class of the user's. An earlier file is intact then.
+            not valid, or not that of the networks; a classifier sees; labels, results or the state
+            of a module are of a kind that the file has no form for; there are more than 1000
+            modalities; or the estimator is of a class of the user's. An earlier file is intact
+            then.
         ImportError
             Without safetensors: ``pip install "skbetafd[export]"``.
         OSError
@@ -222,6 +223,11 @@ def check_restorable(estimator: Any) -> None:
         Naming the parameter.
     """
     own, names = type(estimator), estimator.modality_names_
+    if hasattr(estimator, "seeing_"):
+        raise NotSavableError(
+            f"seeing={type(estimator.seeing_).__name__} can't be saved, as a file holds tensors: "
+            "pickle the classifier, or fit with seeing='network'"
+        )
     if own.__module__ != "skbetafd":
         raise NotSavableError(
             f"a {own.__name__} can't be saved: load makes classifiers of skbetafd, of no subclass"
