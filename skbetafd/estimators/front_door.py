@@ -106,6 +106,17 @@ class FrontDoorMultiModalClassifier(
     encoder_learning_rate : float or mapping of str to float, default=None
         Peak learning rate of the user's modules, for all or by modality; None is `learning_rate`.
         A pretrained module wants a smaller one.
+    seeing : "network" or scikit-learn classifier, default="network"
+        What estimates P(y | t, a), which is β = 0. The network reads whatever a modality may be,
+        and is saved and exported with the rest. A classifier (gradient boosting, where trees know
+        a table better) is cloned and fitted on the rows that the network is trained on, as one
+        flat table: the modalities side by side as in ``np.asarray(MultiModalArray(X))``, gaps as
+        NaN, a pandas DataFrame where all columns have names (``modality__column``). β = 0 is then
+        exactly that classifier, β between mixes, rows that lack the predominant modality are
+        predicted by it at every β, and no network is trained for either. It is handed the weights
+        of the rows, whose sum is that of `sample_weight`, and no groups; what in it has a
+        `random_state` of None draws from this one. A further `fit` fits it anew, `partial_fit`
+        calls its own. Such a fit is pickled, not saved, and exported at β = 1 alone.
     hidden_dim : int, default=128
         Width of each hidden layer.
     knowledge_dim : int, default=32
@@ -171,12 +182,13 @@ class FrontDoorMultiModalClassifier(
         rows (of more than 6,000, at least 2,000 of them), by networks that are trained without a
         third of the rows each, groups kept together. That takes about as long as the rest of the
         fit; labels at β = 0 are the same without. A further fit (`warm_start`, `partial_fit`)
-        keeps the temperature.
+        keeps the temperature. A classifier of `seeing` is left as it is.
     early_stopping : bool, default=False
         Keep the epoch with the lowest loss on an inner split of the training rows. Watched is
         the log-loss of P(y | t, a), at each row's own context (or, of a row that lacks a
         modality, by what it has): what serves β = 0 best. With an observed mediator it is the
-        whole loss. The rows held out move neither weights nor references.
+        whole loss, with a classifier as `seeing` the head's log-loss at each row's own context.
+        The rows held out move neither weights nor references, and no classifier sees them.
     validation_fraction : float in (0, 0.5], default=0.2
         Share of the training rows in the inner split, stratified by label, rounded to a whole
         number of folds, of which there are at most as many as groups, or rows of the commonest
@@ -254,6 +266,8 @@ class FrontDoorMultiModalClassifier(
         Its torch module.
     references_ : ReferenceSet
         The reference set, on the CPU.
+    seeing_ : classifier
+        Where `seeing` is one: it, fitted.
     history_ : skorch.history.History
         Losses and duration, an entry an epoch.
     n_iter_ : int
@@ -457,7 +471,7 @@ class FrontDoorMultiModalClassifier(
         mediator: Any = None,
         groups: Any = None,
     ) -> FrontDoorMultiModalClassifier:
-        """Fit the network and its reference set.
+        """Fit the network, its reference set and, if there is one, the classifier that sees.
 
         Parameters
         ----------
@@ -494,7 +508,8 @@ class FrontDoorMultiModalClassifier(
         ------
         ValueError, TypeError
             Naming the modality, row and column, or the parameter, and its value; ValueError too
-            if the training diverges. The estimator is then as it was.
+            if the training diverges, or a classifier of `seeing` has no predict_proba, or takes no
+            gaps or weights where there are some. The estimator is then as it was.
         KeyboardInterrupt
             If it is interrupted before that; with `checkpoint_dir`, from which the next call goes
             on; or before the last of several members that are not trained together. The estimator

@@ -42,8 +42,9 @@ class PartialFitMixin(NetworkClassifier):
 
         The optimizer goes on from call to call. Fixed by the first call (or by a `fit` before
         it) are the modalities, how they are read (`encoders`, `encoder_learning_rate`: later values
-        are not used), the predominant one, the scaling (let the first call have rows enough for
-        means and variances) and the classes. `dtype` and `device` may change between calls.
+        are not used), who sees (`seeing`), the predominant one, the scaling (let the first call
+        have rows enough for means and variances) and the classes. `dtype` and `device` may change
+        between calls.
 
         The estimator keeps a uniform sample of all rows so far that lack no modality, at most
         4,096. As many of them as there are new rows are passed over too, so that a class that
@@ -76,8 +77,8 @@ class PartialFitMixin(NetworkClassifier):
         Raises
         ------
         ValueError, TypeError
-            For bad input or parameters, or classes other than those of the first call; the
-            estimator stays as it was.
+            For bad input or parameters, or classes other than those of the first call, or if a
+            classifier of `seeing` has no partial_fit; the estimator stays as it was.
 
         References
         ----------

@@ -160,6 +160,6 @@ class Start:
             network.load_state_dict(self.networks[member])
         except RuntimeError as error:
             raise ValueError(
-                "what shapes the network (its widths, the modalities, a mediator, seeing) must stay "
+                "what shapes the network (widths, the modalities, a mediator, seeing) must stay "
                 f"as in the earlier fit: {str(error).splitlines()[1].strip():.200}"
             ) from error

@@ -6,6 +6,11 @@ import polars as pl
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skbetafd.persistence.json_values import NotSavableError
@@ -25,6 +30,7 @@ from .good import (
     objects,
     of,
     search,
+    seen,
     unfitted,
     video,
 )
@@ -133,6 +139,7 @@ OUT_OF_RANGE = {
     **dict.fromkeys(["effect", "lr_schedule", "class_weight", "dtype", "random_state"], ("both",)),
     **dict.fromkeys(["encoders", "memory", "modalities", "callbacks", "device"], (3,)),
     "beta": [1.1, "0.5", np.nan],
+    "seeing": [3, "boosting"],
     "predominant": [1.5],
     "encoder_learning_rate": [0, "1"],
     "dropout": [-0.1, 1],
@@ -162,6 +169,34 @@ PARAMETERS = [
     ({"self.class_weight": dict.fromkeys(range(3), 0)}, ValueError, "class_weight", "{0: 0"),
     ({"self.modalities": {"audio": 4, "smell": 3}}, ValueError, "modalities", "'smell'"),
     ({"self.checkpoint_dir": "a.txt"}, ValueError, "checkpoint_dir", "a.txt"),
+    ({"self.seeing": GaussianNB}, TypeError, "seeing", "instance"),
+    ({"self.seeing": LinearRegression()}, ValueError, "seeing", "LinearRegression()", "classifier"),
+    (
+        {"self.seeing": LinearSVC()},
+        ValueError,
+        "seeing=LinearSVC",
+        "predict_proba",
+        "CalibratedClassifierCV",
+    ),
+    (
+        {"self.seeing": LogisticRegression(), "X": video(changed(VIDEO, 7, np.nan))},
+        ValueError,
+        "seeing=LogisticRegression",
+        "'video' has NaN in 1 of 60 rows",
+        "SimpleImputer",
+    ),
+    (
+        {"self.seeing": KNeighborsClassifier(), "sample_weight": LABEL + 1},
+        ValueError,
+        "seeing=KNeighborsClassifier",
+        "sample_weight",
+    ),
+    (
+        {"self.seeing": make_pipeline(KNeighborsClassifier()), "self.class_weight": {0: 2}},
+        ValueError,
+        "seeing=Pipeline",
+        "class_weight",
+    ),
 ]
 
 FITS = of(
@@ -195,6 +230,14 @@ STREAMS = of(
     ({"self.class_weight": "balanced"}, ValueError, "class_weight", "'balanced'"),
     ({"self": Made(mediated)}, ValueError, "mediator"),
     ({"self.hidden_dim": 99}, ValueError, "8", "99"),
+    ({"self.seeing": GaussianNB()}, ValueError, "seeing", "the earlier fit"),
+    (
+        {**UNFITTED, "self.seeing": LogisticRegression(), "classes": [0, 1, 2]},
+        ValueError,
+        "seeing",
+        "LogisticRegression",
+        "partial_fit",
+    ),
 )
 
 READ_AGAIN = [
@@ -221,6 +264,12 @@ PREDICTIONS = [
         *(({"X": X}, error, *words) for X, error, *words in READ_AGAIN),
         ({"self.beta": "0.5"}, InvalidParameterError, "'beta'", "'0.5'"),
         ({"self.predict_batch_size": 0}, InvalidParameterError, "'predict_batch_size'", "0"),
+        (
+            {"self": Made(seen), "self.beta": 0, "X": video(None)},
+            ValueError,
+            "seeing=GaussianNB",
+            "'video' has NaN in 60 of 60 rows",
+        ),
     ),
     *of(f"{FRONT_DOOR}.predict_proba", ({"self.beta": 2}, InvalidParameterError, "'beta'", "2")),
     *of(
@@ -251,12 +300,14 @@ FILES = [
         ({"path": "a\0b"}, ValueError, "path", "a\\x00b"),
         (UNFITTED, NotFittedError, FRONT_DOOR),
         ({"self.hidden_dim": 99}, NotSavableError, "hidden_dim", "99"),
+        ({"self": Made(seen)}, NotSavableError, "seeing=GaussianNB", "pickle", "'network'"),
     ),
     *of(
         f"{FRONT_DOOR}.to_onnx",
         ({"path": "no/model"}, FileNotFoundError, "'no/model'"),
         ({"beta": 2}, InvalidParameterError, "'beta'", "2"),
         ({"input_dtype": "half"}, InvalidParameterError, "'input_dtype'", "'half'", "'float64'"),
+        ({"self": Made(seen), "beta": 0.5}, ValueError, "beta=0.5", "seeing=GaussianNB", "beta=1"),
         (UNFITTED, NotFittedError, FRONT_DOOR),
     ),
     *of(
@@ -298,6 +349,7 @@ SEARCHES = [
         ({"self.n_jobs": 0}, ValueError, "n_jobs", "0"),
         ({GRID: {"beta": [0]}}, ValueError, "'beta'", "betas"),
         ({GRID: {"dropout": []}}, ValueError, "'dropout'"),
+        ({GRID: {"seeing__max_iter": [1]}}, AttributeError, "param_grid", "'str'"),
         ({GRID: {"dropout": [0.1, 2]}}, InvalidParameterError, "'dropout'", "2"),
         ({"site": LABEL}, TypeError, "'site'"),
         ({"sample_weight": np.nan}, ValueError, "sample_weight", "NaN"),
