@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc, NumpyDocString
 from numpydoc.validate import ERROR_MSGS, validate
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
 from skbetafd import (
@@ -216,8 +217,12 @@ def test_the_type_hints_are_shipped():
 
 SMALL = {"max_epochs": 1, "hidden_dim": 4}
 ESTIMATORS = [
-    FrontDoorMultiModalClassifier(n_references=4, early_stopping=True, **SMALL),
-    FrontDoorMultiModalClassifierCV(n_references=4, cv=2, early_stopping=True, **SMALL),
+    FrontDoorMultiModalClassifier(
+        n_references=4, early_stopping=True, seeing=GaussianNB(), **SMALL
+    ),
+    FrontDoorMultiModalClassifierCV(
+        n_references=4, cv=2, early_stopping=True, seeing=GaussianNB(), **SMALL
+    ),
     DiscreteFrontDoorClassifier(beta=0),
     FusionClassifier(**SMALL),
     UnimodalClassifier(**SMALL),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.naive_bayes import GaussianNB
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -97,6 +99,8 @@ def fits() -> Iterator[tuple[str, object]]:
     yield "loss", [row["train_loss"] for row in clf.history_]
     yield "without a seed", fingerprint(make(random_state=None).fit(X, y), X)
     yield "mediator", fingerprint(make().fit(X, y, mediator=y % 2), X)
+    forest = make(seeing=RandomForestClassifier(3), beta=0.5, random_state=None)
+    yield "classifier", fingerprint(forest.fit(X, y), X)
     early = make(early_stopping=True, n_iter_no_change=1, max_epochs=12, random_state=None)
     yield "early stopping", [early.fit(X, y).n_iter_, fingerprint(early, X)]
     part = make(random_state=None).partial_fit(X, y, classes=[0, 1, 2])
@@ -118,6 +122,8 @@ def refusals() -> Iterator[tuple[str, object]]:
     yield "other rows", error_of(lambda: make().fit(own, y))
     yield "other labels", error_of(lambda: make().fit(X, (y + RANK) % 3))
     yield "other parameters", error_of(lambda: make(dropout=0.1 * (1 + RANK)).fit(X, y))
+    bayes = GaussianNB(var_smoothing=1e-9 * (1 + RANK))
+    yield "other classifier", error_of(lambda: make(seeing=bayes).fit(X, y))
     yield "other frozen module", error_of(lambda: make(encoders={"a": FROZEN}).fit(X, y))
     yield "small batches", error_of(lambda: make(batch_size=2).fit(X, y))
     yield "diverged", error_of(lambda: make(learning_rate=1e30, max_epochs=3).fit(X, y))
