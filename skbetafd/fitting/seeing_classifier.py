@@ -126,22 +126,20 @@ class SeeingClassifier:
             try:
                 yield
             except ValueError as error:
-                said = str(error).partition("\n")[0]
-                gaps = {} if allows_nan(self.classifier) else _gaps(rows)
-                for modality, count in gaps.items():
-                    raise ValueError(
-                        f"{self.name} takes no gaps, but modality {modality!r} has NaN in {count} "
-                        f"of {len(rows)} rows: make_pipeline(SimpleImputer(), ...) fills them, "
-                        f"HistGradientBoostingClassifier takes them ({said})"
-                    ) from error
+                if not allows_nan(self.classifier):
+                    self._refuse_gaps(rows, error)
                 raise
 
-
-def _gaps(rows: NumericRows) -> dict[str, int]:
-    """Count the rows with NaN, by modalities that have any."""
-    arrays = rows.dense().items()
-    counts = {name: int(np.isnan(array).any(axis=1).sum()) for name, array in arrays}
-    return {name: count for name, count in counts.items() if count}
+    def _refuse_gaps(self, rows: NumericRows, error: ValueError) -> None:
+        for modality, array in rows.dense().items():
+            count = int(np.isnan(array).any(axis=1).sum())
+            if count:
+                said = str(error).partition("\n")[0]
+                raise ValueError(
+                    f"{self.name} takes no gaps, but modality {modality!r} has NaN in {count} of "
+                    f"{len(rows)} rows: make_pipeline(SimpleImputer(), ...) fills them, "
+                    f"HistGradientBoostingClassifier takes them ({said})"
+                ) from error
 
 
 def _weight_argument(classifier: Any, method: Any) -> str | None:
