@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from ..nn.seeing_network import SeeingLoss, SeeingNetwork
 from ..training.batches import TrainingTensors
 from ..training.job import TrainingJob
+from ..training.net import FrontDoorNet
 from .splits import stratified_splits
 
 FOLDS = 3
@@ -34,9 +35,10 @@ class Fold(NamedTuple):
 class Calibration(NamedTuple):
     """What held-out rows say of P(y | t, a)."""
 
-    temperature: float
+    temperatures: tuple[float, float]
+    """Of rows that have all modalities, and of the others."""
     losses: np.ndarray
-    """Log-loss of each held-out row at this temperature."""
+    """Log-loss of each held-out row at its temperature."""
     frequencies: np.ndarray
     """That of the class frequencies of the rows trained on."""
     weight: np.ndarray
@@ -99,28 +101,71 @@ def cross_fitting(
 
 
 def calibration(
-    parts: Sequence[tuple[Tensor, TrainingTensors, TrainingTensors]],
-    temperature: float | None = None,
+    parts: Sequence[tuple[FrontDoorNet, SeeingNetwork, TrainingTensors, TrainingTensors]],
 ) -> Calibration:
-    """Fit the temperature, unless it is given, to what is said of rows that were not trained on.
+    """Fit the temperatures to what networks say of rows that they have not been trained on.
 
-    `parts` are the logits, with the rows that were trained on and those that were not, which the
-    logits are of. Rows of a class that has not been trained on either are left out.
+    That of incomplete rows also to what they say of a part of what each row has.
+
+    Parameters
+    ----------
+    parts : sequence of tuple
+        A net and what of it sees, the rows it was trained on, and those it was not. Those of a
+        class that it was not trained on either are left out.
     """
-    logits, y, weight, frequencies = [], [], [], []
-    for found, own, rest in parts:
-        all_logits = found.double().cpu()
-        mass = torch.zeros(all_logits.shape[1], dtype=torch.float64)
-        mass.index_add_(0, own.y.cpu(), own.weight.double().cpu())
-        known = mass[rest.y.cpu()] > 0
-        logits.append(all_logits[known])
-        y.append(rest.y.cpu()[known])
-        weight.append(rest.weight.double().cpu()[known])
-        frequencies.append(-(mass / mass.sum()).log()[y[-1]])
-    rows = torch.cat(logits), torch.cat(y), torch.cat(weight)
-    temperature = best_temperature(*rows) if temperature is None else temperature
-    losses = cross_entropy(rows[0] / temperature, rows[1], reduction="none")
-    return Calibration(temperature, losses.numpy(), torch.cat(frequencies).numpy(), rows[2].numpy())
+    rows, partly = [], []
+    for net, network, own, rest in parts:
+        rows.append(_known(net.logits(rest), own, rest))
+        if len(network.inputs) > 1:
+            shown = network.subset(rest.present, rest.weight[:, None])
+            some = replace(rest, present=shown)
+            partly.append(_known(net.logits(some), own, some))
+    own_rows, every = _joined(rows), _joined(rows + partly)
+    complete = every.complete
+    of_all, of_some = (best_temperature(*every.rows(some)) for some in (complete, ~complete))
+    return _judged(own_rows, (of_all, of_some))
+
+
+def uncalibrated(logits: Tensor, own: TrainingTensors, rest: TrainingTensors) -> Calibration:
+    """Return the losses of logits of `rest` by what was trained on `own`, as they are."""
+    return _judged(_known(logits, own, rest), (1.0, 1.0))
+
+
+class _HeldOut(NamedTuple):
+    logits: Tensor
+    y: Tensor
+    weight: Tensor
+    complete: Tensor
+    frequencies: Tensor
+
+    def rows(self, some: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.logits[some], self.y[some], self.weight[some]
+
+
+def _joined(parts: Sequence[_HeldOut]) -> _HeldOut:
+    return _HeldOut(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def _known(logits: Tensor, own: TrainingTensors, rest: TrainingTensors) -> _HeldOut:
+    """Take the rows of classes that have been trained on, on the CPU and in float64."""
+    mass = torch.zeros(logits.shape[1], dtype=torch.float64, device="cpu")
+    mass.index_add_(0, own.y.cpu(), own.weight.double().cpu())
+    y, present = rest.y.cpu(), rest.present
+    complete = torch.ones_like(y) if present is None else present.prod(-1).cpu()
+    frequencies = -(mass / mass.sum()).log()[y]
+    found = _HeldOut(
+        logits.double().cpu(), y, rest.weight.double().cpu(), complete > 0, frequencies
+    )
+    return _HeldOut(*(values[mass[y] > 0] for values in found))
+
+
+def _judged(rows: _HeldOut, temperatures: tuple[float, ...]) -> Calibration:
+    of_all, of_some = temperatures
+    temperature = torch.where(rows.complete, of_all, of_some)[:, None].double()
+    losses = cross_entropy(rows.logits / temperature, rows.y, reduction="none")
+    return Calibration(
+        (of_all, of_some), losses.numpy(), rows.frequencies.numpy(), rows.weight.numpy()
+    )
 
 
 def best_temperature(logits: Tensor, y: Tensor, weight: Tensor) -> float:

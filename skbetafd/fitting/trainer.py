@@ -27,7 +27,7 @@ from ..training.job import Network, TrainingJob
 from ..training.net import FrontDoorNet, NeuralNet
 from ..training.references import build_references, encode_in_chunks
 from ..training.settings import TrainingSettings, resolved
-from .calibration import Calibration, Fold, calibration, cross_fitting
+from .calibration import Calibration, Fold, calibration, cross_fitting, uncalibrated
 from .fit_keys import joined
 from .predominant import find_predominant
 from .request import FitRequest, FitResult, Member, data_dtype
@@ -237,24 +237,24 @@ class FrontDoorTrainer(Trainer):
     def _calibrations(
         self, nets: Sequence[Any], folds: Sequence[tuple[Fold, Any]]
     ) -> list[Calibration]:
-        """Fit the temperature of every network, by held-out rows or by cross-fitting.
+        """Fit the temperatures of every network, by held-out rows or by cross-fitting.
 
-        That of a classifier is 1.
+        Those of a classifier are 1.
         """
         if folds:
-            parts = [(net.logits(f.held_out), f.job.rows, f.held_out) for f, net in folds]
+            parts = [(net, net.module_, fold.job.rows, fold.held_out) for fold, net in folds]
             return [calibration(parts)] * len(nets)
         if self.held_out is None or self.held_data is None:
             return []
         sides = self.rows, self.held_out
         if self.seeing is not None:
             logits = torch.tensor(self.seeing.log_proba(self.held_data, self.data.classes))
-            return [calibration([(logits, *sides)], temperature=1.0)]
+            return [uncalibrated(logits, *sides)]
         if not self.parameters["calibrate"]:
             return []
         for net in nets:
             net.module_.seeing.temperature.fill_(1)
-        return [calibration([(net.logits(self.held_out), *sides)]) for net in nets]
+        return [calibration([(net, net.module_.seeing, *sides)]) for net in nets]
 
     def finish(
         self,
@@ -278,7 +278,8 @@ class FrontDoorTrainer(Trainer):
         found = self.once(partial(self._calibrations, nets, folds))
         if self.seeing is None:
             for member, one in zip(members, found, strict=bool(found)):
-                member.net.module_.seeing.temperature.fill_(one.temperature)
+                temperature = member.net.module_.seeing.temperature
+                temperature.copy_(temperature.new_tensor(one.temperatures))
         of_members = (self.scalers, members, self.data.mass)
         calibrated = found[0] if found else None
         return FitResult(self.predominant, self.scores, *of_members, calibrated, self.seeing)

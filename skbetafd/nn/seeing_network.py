@@ -65,6 +65,7 @@ class SeeingNetwork(nn.Module):
     """
 
     temperature: Tensor
+    """Of rows that have all modalities, and of the others, shape (2,)."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class SeeingNetwork(nn.Module):
         self.out = linear(hidden_dim, n_classes, generator)
         self.mask_dims = [*encoder_masks(self.encoders), hidden_dim]
         """Widths of the layers that take a dropout mask; the last is the head's."""
-        ones = torch.ones((), dtype=torch.float64, device=birthplace())
+        ones = torch.ones(2, dtype=torch.float32, device=birthplace())
         self.register_buffer("temperature", ones)
         self.subset = Subsets(len(inputs))
 
@@ -118,7 +119,10 @@ class SeeingNetwork(nn.Module):
     def forward(self, xs: Sequence[Tensor], present: Tensor | None = None) -> Tensor:
         """Logits (n, n_classes) of P(y | x_m, present_m = 1); elsewhere x may hold anything."""
         logits = self.head(self.encode(xs), present)
-        return logits / self.temperature.to(logits.dtype)
+        of_all, of_some = self.temperature.to(logits.dtype)
+        if present is None:
+            return logits / of_all
+        return logits / torch.where(present.prod(-1, keepdim=True) > 0, of_all, of_some)
 
     def training_logits(
         self,
