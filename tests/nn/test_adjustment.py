@@ -25,7 +25,8 @@ def net():
         context_dim=2,
         generator=torch.Generator().manual_seed(0),
     ).double()
-    torch.nn.init.normal_(network.partial.missing)
+    for part in (network, network.seeing):
+        torch.nn.init.normal_(part.missing, generator=torch.Generator().manual_seed(9))
     return network
 
 
@@ -76,9 +77,20 @@ def test_the_path_is_linear_in_beta_and_sums_to_one(net, xs, references, effect)
     assert not torch.allclose(path[0], path[2])
 
 
-def test_beta_zero_is_the_outcome_model_itself(net, xs, references):
-    path = log_proba_path(net, xs, references, [0], "conditional")
-    torch.testing.assert_close(path[0], torch.log_softmax(net(xs)[0], dim=1))
+@pytest.mark.parametrize("beta", [0, 1])
+@pytest.mark.parametrize("lacking", [None, 0, 1])
+def test_beta_zero_is_the_seeing_network_at_its_temperature(net, xs, references, lacking, beta):
+    net.seeing.temperature.fill_(1.7)
+    present = torch.ones(7, 2, dtype=torch.float64)
+    if lacking is not None:
+        present[:3, lacking] = 0
+    path = log_proba_path(net, xs, references, [0, beta], "conditional", present)
+    codes = [
+        torch.where(present[:, m, None] > 0, encoder(x), net.seeing.missing[m])
+        for m, (encoder, x) in enumerate(zip(net.seeing.encoders, xs, strict=True))
+    ]
+    hidden = torch.relu(net.seeing.hidden(torch.relu(torch.cat(codes, dim=1))))
+    torch.testing.assert_close(path[0].exp(), torch.softmax(net.seeing.out(hidden) / 1.7, dim=1))
 
 
 def test_chunks_do_not_change_the_result(net, xs, references, monkeypatch):
@@ -106,8 +118,7 @@ def test_a_chunk_bounds_the_hidden_activations_and_is_filled(
     if lacking:
         present[:, 1] = 0
     log_proba_path(net, xs, references, [1], "conditional", present)
-    whole, rest = [16 * 5 * 3], [16 * 5]
-    assert sorted(sizes) == sorted((whole + whole + rest) * (2 if lacking else 1))
+    assert sizes == [16 * 5 * 3, 16 * 5 * 3, 16 * 5]
 
 
 def test_seeing_asks_for_no_reference(net, xs, references, monkeypatch):
@@ -155,11 +166,13 @@ def test_without_an_auxiliary_references_have_their_masses_and_the_path_is_seein
     log_proba = log_proba_doing(network, codes, references, effect)
     torch.testing.assert_close(log_proba.exp(), by_hand(network, codes, references, effect))
     path = log_proba_path(network, xs[:1], references, [0, 0.5, 1], effect)
-    seeing = torch.log_softmax(network(xs[:1])[0], dim=1)
+    seeing = torch.log_softmax(network.seeing(xs[:1]), dim=1)
     torch.testing.assert_close(path, seeing.expand(3, -1, -1))
 
 
-def test_the_kernel_narrows_by_the_share_of_the_columns_that_a_row_shows(net, xs, references):
+def test_the_kernel_narrows_by_the_share_that_a_row_shows_and_knowledge_joins_in_where_any_lacks(
+    net, xs, references
+):
     codes = net.encode(xs)
     references = references._replace(knowledge_bandwidth=torch.tensor(0.7, dtype=torch.float64))
     n_shown = [0, 1, 2, 3, 4, 1, 3]
@@ -167,7 +180,7 @@ def test_the_kernel_narrows_by_the_share_of_the_columns_that_a_row_shows(net, xs
     weights = log_reference_weights(codes, references, shown).exp()
     for row, n in enumerate(n_shown):
         near = (codes.auxiliary[row] - references.auxiliary)[:, :n].square().sum(1)
-        alike = (codes.knowledge[row] - references.knowledge).square().sum(1)
+        alike = (n < 4) * (codes.knowledge[row] - references.knowledge).square().sum(1)
         near = near / (2 * references.bandwidth * n / 4) if n else 0
         w = references.log_mass.exp() * torch.exp(-near - alike / (2 * 0.7))
         torch.testing.assert_close(weights[row], w / w.sum())
@@ -194,12 +207,12 @@ def test_a_row_without_auxiliaries_is_adjusted_by_the_references_near_its_knowle
     distance = torch.cdist(z[:3], references.knowledge).square()
     w = references.log_mass - distance / (2 * references.knowledge_bandwidth)
     w = torch.softmax(w, dim=1)
-    head = net.partial
+    head = net.head
     for i in range(3):
-        own = head.knowledge(z[i]) + head.missing[1] + head.missing[2]
+        own = head.knowledge(z[i]) + net.missing[0]
         logits = head.out(torch.relu(own + head.context(references.context)))
         torch.testing.assert_close(doing[i], w[i] @ torch.softmax(logits, dim=1))
-    torch.testing.assert_close(seeing[:3], torch.softmax(head(xs, present)[:3], dim=1))
+    torch.testing.assert_close(seeing[:3], torch.softmax(net.seeing(xs, present)[:3], dim=1))
 
 
 @pytest.mark.parametrize("column", [0, 1])
@@ -233,7 +246,7 @@ def test_a_row_that_lacks_some_auxiliaries_is_weighed_by_the_others_and_its_know
         context_dim=2,
         generator=generator,
     ).double()
-    torch.nn.init.normal_(net.partial.missing)
+    torch.nn.init.normal_(net.missing, generator=generator)
     xs, rows = (
         [torch.randn(n, d, generator=generator, dtype=torch.float64) for d in widths]
         for n in (3, 5)
@@ -242,20 +255,20 @@ def test_a_row_that_lacks_some_auxiliaries_is_weighed_by_the_others_and_its_know
     kernels = torch.tensor([0.3, 0.7, 1.0], dtype=torch.float64)
     references = ReferenceSet(*(c.detach() for c in net.encode(rows)), mass.log(), *kernels)
     present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]).double()
-    codes, head = net.encode(xs), net.partial
-    shares = head.own_shares([xs[m] for m in net.order])
+    codes, head = net.encode(xs), net.head
     doing = log_proba_path(net, xs, references, [1], "conditional", present)[0].exp()
     population = log_proba_path(net, xs, references, [1], "population", present)[0].exp()
     whole = log_proba_path(net, xs, references, [1], "population")[0].exp()
     torch.testing.assert_close(doing[:1], by_hand(net, codes, references, "conditional")[:1])
     torch.testing.assert_close(population, whole)
-    for row, there in ((1, 2), (2, 1)):  # the one auxiliary that is there, by its place in order
-        columns = slice(4 * (there - 1), 4 * there)
+    for row, there in ((1, 1), (2, 0)):  # the one auxiliary that is there
+        columns = slice(4 * there, 4 * there + 4)
         near = (codes.auxiliary[row] - references.auxiliary)[:, columns].square().sum(1)
         alike = (codes.knowledge[row] - references.knowledge).square().sum(1)
         w = mass * torch.exp(-near / (2 * 0.3 * 0.5) - alike / (2 * 0.7))
-        own = head.knowledge(codes.knowledge[row]) + head.missing[1] + shares[there][row]
-        hidden = own + head.missing[4 - there] + head.context(references.context)
+        own = head.knowledge(codes.knowledge[row]) + net.missing[1 - there]
+        own = own + head.auxiliary.weight[:, columns] @ codes.auxiliary[row, columns]
+        hidden = own + head.context(references.context)
         expected = (w / w.sum()) @ torch.softmax(head.out(torch.relu(hidden)), dim=1)
         torch.testing.assert_close(doing[row], expected)
 
@@ -273,11 +286,16 @@ def test_rows_of_wide_activations_are_encoded_few_at_once(encoding, sizes, monke
         context_dim=32,
         generator=torch.Generator().manual_seed(0),
     )
-    references = ReferenceSet(
-        torch.zeros(1, 32), torch.zeros(1, 32), torch.zeros(1, 32), *torch.zeros(4, 1)
-    )
-    seen, encode = [], network.encode
-    monkeypatch.setattr(network, "encode", lambda xs: seen.append(len(xs[0])) or encode(xs))
+    references = ReferenceSet(*[torch.zeros(1, 32)] * 3, torch.zeros(1), *torch.ones(3))
+    seen = {}
+
+    def spied(part):
+        encode, seen[part] = part.encode, []
+        return lambda xs, *more: seen[part].append(len(xs[0])) or encode(xs, *more)
+
+    for part in (network, network.seeing):
+        monkeypatch.setattr(part, "encode", spied(part))
     monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 8 * 500 * 10)
-    log_proba_path(network, [torch.zeros(25, 500), torch.zeros(25, 4)], references, [0], "")
-    assert seen == sizes
+    rows = [torch.zeros(25, 500), torch.zeros(25, 4)]
+    log_proba_path(network, rows, references, [1], "conditional")
+    assert list(seen.values()) == [sizes, sizes]

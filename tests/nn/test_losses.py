@@ -7,7 +7,8 @@ import torch
 from skbetafd.nn.criterion import Batch
 from skbetafd.nn.dependence import directed_hsic, info_nce
 from skbetafd.nn.front_door_network import Codes, FrontDoorNetwork
-from skbetafd.nn.losses import FrontDoorLoss, _head_losses
+from skbetafd.nn.losses import FrontDoorLoss
+from skbetafd.nn.seeing_network import SeeingLoss, weighted_entropy
 
 
 @pytest.fixture
@@ -100,11 +101,11 @@ def evaluate(input_dims=(5, 4), present=None, **weights):
 def test_a_term_of_weight_zero_is_left_out(name):
     terms = evaluate(**{f"{name}_weight": 0})
     assert name not in terms
-    assert len(terms) == 5
+    assert len(terms) == 7
 
 
 def test_without_an_auxiliary_there_is_nothing_to_share_or_to_disentangle():
-    assert set(evaluate(input_dims=(5,))) == {"loss", "outcome", "label"}
+    assert set(evaluate(input_dims=(5,))) == {"loss", "seeing", "outcome", "label"}
 
 
 def gradients(present, term):
@@ -163,30 +164,19 @@ def test_the_label_term_is_the_expected_error_of_knowledge_alone():
 
 
 @pytest.mark.parametrize("lacking", [slice(0), slice(8)])
-def test_the_partial_network_moves_no_code(lacking):
+def test_each_network_is_moved_by_its_own_terms_and_withholding_moves_no_code(lacking):
     present = torch.ones(16, 2)
     present[lacking, 1] = 0
-    assert all(name.startswith("partial.") for name in gradients(present, "partial"))
-
-
-def test_the_partial_term_is_the_mean_over_what_is_shown_of_each_row():
-    present = torch.ones(16, 2)
-    present[:2, 1] = 0
-    net, batch = network((5, 4)), rows(present=present)
-    codes, head = net.encode(batch.xs), net.partial
-    torch.nn.init.normal_(head.missing)
-
-    def entropy(hidden, gone, which):
-        absent = sum(head.missing[view] for view in gone)
-        logits = head.out(torch.relu(hidden + absent))
-        return torch.nn.functional.cross_entropy(logits[which], batch.y[which], reduction="sum")
-
-    seen = head.own_shares(batch.xs)
-    coded = head.knowledge(codes.knowledge) + head.context(codes.context)
-    everywhere, where_there = slice(None), slice(2, 16)
-    expected = entropy(seen[0], (0, 2), everywhere) + entropy(coded, (1, 2), everywhere)
-    expected = (expected + entropy(seen[1], (0, 1), where_there)) / 48
-    torch.testing.assert_close(make_loss()(net, batch)["partial"], expected)
+    head = {"head.knowledge", "head.context", "head.auxiliary", "head.out"}
+    for term in ("seeing", "partial"):
+        assert all(name.startswith("seeing.") for name in gradients(present, term))
+    moved = gradients(present, "withheld")
+    assert {name.rsplit(".", 1)[0] for name in moved - {"missing"}} == head
+    assert "missing" in moved
+    moved = gradients(present, "outcome")
+    assert {"context.code.weight", "auxiliary.0.code.weight", "head.out.weight"} < moved
+    assert ("missing" in moved) == (lacking == slice(8))
+    assert not any(name.startswith("seeing.") for name in moved)
 
 
 @pytest.mark.parametrize("loss", [hsic, lambda a, b, w: info_nce(a, b, w, 0.1)])
@@ -207,7 +197,9 @@ def test_batches_without_a_complete_row_leave_every_term_finite():
         present[:, column] = 0
         terms = evaluate(present=present)
         assert all(torch.isfinite(term) for term in terms.values())
-        assert terms["outcome"] == terms["knowledge"] == 0
+        assert terms["knowledge"] == 0
+        assert (terms["outcome"] == 0) == (terms["withheld"] == 0) == (column == 0)
+        assert terms["seeing"] > 0
 
 
 def test_the_label_counts_after_a_fifth_of_the_epochs():
@@ -218,7 +210,8 @@ def test_the_label_counts_after_a_fifth_of_the_epochs():
     loss.set_epoch(2, 10)
     assert loss(net, rows()) == from_start
     torch.testing.assert_close(early["disentangle"], evaluate(label_weight=0)["disentangle"])
-    rest = early["outcome"] + 3 * early["knowledge"] + 2 * early["disentangle"] + early["partial"]
+    rest = 3 * early["knowledge"] + 2 * early["disentangle"] + early["outcome"]
+    rest = rest + early["withheld"] + early["seeing"] + early["partial"]
     torch.testing.assert_close(early["loss"], rest)
     loss.set_epoch(0, 4)
     assert loss(net, rows()) == from_start
@@ -251,50 +244,53 @@ def cross_entropy(logits, y):
 
 def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batch, net):
     y, weight, present = batch.y, batch.weight, batch.present
+    for part in (net, net.seeing):
+        torch.nn.init.normal_(part.missing, generator=torch.Generator().manual_seed(8))
     z, s, a = codes = net.encode(batch.xs)
     complete, predominant = weight * present.prod(1), weight * present[:, 0]
     opinion = net.knowledge_label(z).softmax(-1)
-    logits, counted = net.partial.training_logits(batch.xs, codes, present, None)
-    entropies = torch.stack([cross_entropy(subset, y) for subset in logits])
+    some = net.seeing.subset(present, z)[:, 1:]
     expected = {
-        "outcome": (complete * cross_entropy(net.head(*codes), y)).mean(),
+        **{name: SeeingLoss()(net.seeing, batch)[name] for name in ("seeing", "partial")},
+        "outcome": (predominant * cross_entropy(net.outcome(codes, present[:, 1:]), y)).mean(),
+        "withheld": (predominant * cross_entropy(net.outcome(codes, some), y)).mean(),
         "label": (predominant * (1 - opinion[torch.arange(16), y])).mean(),
-        "partial": (weight * counted * entropies).mean(),
         "knowledge": info_nce(net.project_knowledge(z), net.project_auxiliary(a), complete, 0.1),
         "disentangle": hsic(z, s, predominant)
         + directed_hsic([s, a], [predominant, complete], [(0, 1, 1.0)])
         + hsic(s, opinion, predominant),
     }
     terms = make_loss(label_weight=1.5)(net, batch)
-    scales = {"outcome": 1, "label": 1.5, "partial": 1, "knowledge": 3, "disentangle": 2}
-    whole = sum(scales[name] * term for name, term in expected.items())
+    scales = {"label": 1.5, "knowledge": 3, "disentangle": 2}
+    whole = sum(scales.get(name, 1) * term for name, term in expected.items())
     assert list(terms) == ["loss", *expected]
     for name, value in {**expected, "loss": whole}.items():
         torch.testing.assert_close(terms[name], value, msg=name)
 
 
-def test_dropout_masks_reach_the_encoders_the_head_and_the_partial_network(complete, net):
+def test_dropout_masks_reach_the_encoders_both_heads_and_the_seeing_network(complete, net):
     y, weight = complete.y, complete.weight
     generator = torch.Generator().manual_seed(5)
     masks = [2 * (torch.rand(16, d, generator=generator) < 0.5).float() for d in net.mask_dims]
-    logits, codes = net(complete.xs, masks)
-    partial, _ = net.partial.training_logits(complete.xs, codes, None, masks[1:-1])
+    codes = net.encode(complete.xs, masks)
     terms = make_loss()(net, replace(complete, masks=masks))
-    torch.testing.assert_close(terms["outcome"], (weight * cross_entropy(logits, y)).mean())
-    entropies = torch.stack([cross_entropy(subset, y) for subset in partial])
-    torch.testing.assert_close(terms["partial"], (weight * entropies).mean())
+    some = net.seeing.subset(None, codes.knowledge)[:, 1:]
+    for name, shown in {"outcome": None, "withheld": some}.items():
+        entropies = cross_entropy(net.outcome(codes, shown, masks[-1]), y)
+        torch.testing.assert_close(terms[name], (weight * entropies).mean())
+    own = SeeingLoss()(net.seeing, replace(complete, masks=masks[1:]))
+    for name in ("seeing", "partial"):
+        torch.testing.assert_close(terms[name], own[name])
 
 
-def test_held_out_rows_are_scored_by_seeing_and_by_what_they_have(batch, complete, net):
+def test_held_out_rows_are_scored_by_seeing_what_they_have(batch, complete, net):
     loss = make_loss()
-    torch.nn.init.normal_(net.partial.missing)
-    whole, partial = net(batch.xs)[0], net.partial(batch.xs, batch.present)
-    torch.testing.assert_close(loss.held_out_logits(net, complete), whole)
-    logits = loss.held_out_logits(net, batch)
-    torch.testing.assert_close(logits[8:], whole[8:])
-    torch.testing.assert_close(logits[:8], partial[:8])
-    for given, found in ((complete, whole), (batch, logits)):
-        expected = (batch.weight * cross_entropy(found, batch.y)).mean()
+    torch.nn.init.normal_(net.seeing.missing, generator=torch.Generator().manual_seed(8))
+    net.seeing.temperature.fill_(1.5)
+    for given in (batch, complete):
+        logits = net.seeing(given.xs, given.present)
+        torch.testing.assert_close(loss.held_out_logits(net, given), logits)
+        expected = (batch.weight * cross_entropy(logits, batch.y)).mean()
         torch.testing.assert_close(loss.held_out_loss(net, given), expected)
 
 
@@ -305,7 +301,7 @@ def test_of_stacked_models_a_term_is_left_out_where_none_has_it(name):
         weights[f"{name}_weight"] = torch.tensor(values)
         return FrontDoorLoss(**weights, temperature=0.1).active
 
-    every = {"outcome", "label", "partial", "knowledge", "disentangle"}
+    every = {"label", "knowledge", "disentangle"}
     assert active(0.0, 1.0) == every
     assert active(0.0, 0.0) == every - {name}
 
@@ -370,6 +366,6 @@ def test_each_of_stacked_models_has_the_terms_that_it_has_alone(batch, complete,
 def test_losses_are_taken_in_the_precision_of_the_weights():
     logits = torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(7)).bfloat16()
     y, weight = torch.arange(6) % 3, torch.ones(1, 6)
-    found = _head_losses({"outcome": (logits, weight)}, y)["outcome"]
+    found = weighted_entropy(logits, Batch([], y[None], weight))
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, cross_entropy(logits[0].float(), y).mean())
+    torch.testing.assert_close(found[0], cross_entropy(logits[0].float(), y).mean())

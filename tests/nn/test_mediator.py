@@ -87,10 +87,9 @@ def outcome(net, m, s, a):
 
 
 def by_hand(net, kind, xs, references, effect):
-    """P_0 and P_1: the design's sums, one row, one reference, one node at a time."""
-    seeing, doing = [], []
-    for z, s, a in zip(*net.encode(xs), strict=True):
-        seeing.append(sum(p * outcome(net, m, s, a) for p, m in nodes_by_hand(net, kind, z, a)))
+    """P_1: the design's sums, one row, one reference, one node at a time."""
+    doing = []
+    for z, _, a in zip(*net.encode(xs), strict=True):
         w = references.log_mass.exp()
         if effect == "conditional":
             distance = (a - references.auxiliary).square().sum(1)
@@ -102,20 +101,21 @@ def by_hand(net, kind, xs, references, effect):
             for p, m in nodes_by_hand(net, kind, z, a_k):
                 total = total + w[k] * p * outcome(net, m, references.context[k], a_k)
         doing.append(total)
-    return torch.stack(seeing), torch.stack(doing)
+    return torch.stack(doing)
 
 
 @pytest.mark.parametrize(("input_dims", "predominant"), [(DIMS, 1), ((5,), 0)])
 @effects
 @kinds
 @torch.no_grad()
-def test_seeing_and_doing_are_the_design_s_sums_over_mediators_and_references(
+def test_seeing_is_its_network_and_doing_the_design_s_sums_over_mediators_and_references(
     kind, effect, input_dims, predominant
 ):
     net = make(kind, input_dims=input_dims, predominant=predominant).double()
     xs, references = rows(input_dims=input_dims), references_of(net, input_dims)
     path = mediated_log_proba_path(net, xs, references, [0, 0.3, 1], effect).exp()
-    seeing, doing = by_hand(net, kind, xs, references, effect)
+    seeing = torch.softmax(net.seeing([xs[m] for m in net.order]), dim=1)
+    doing = by_hand(net, kind, xs, references, effect)
     torch.testing.assert_close(path, torch.stack([seeing, 0.7 * seeing + 0.3 * doing, doing]))
     assert not torch.allclose(seeing, doing)
 
@@ -208,9 +208,11 @@ def test_equal_generators_make_equal_networks_and_leave_the_global_one_alone(kin
     first, second, other = make(kind), make(kind), make(kind, seed=1)
     assert torch.equal(before, torch.get_rng_state())
     assert list(first.state_dict()) == list(second.state_dict())
-    for name, value in first.state_dict().items():
+    values, others = first.state_dict(), other.state_dict()
+    for name, value in values.items():
         assert torch.equal(value, second.state_dict()[name])
-        assert not value.numel() or not torch.equal(value, other.state_dict()[name])
+    same = {n for n, value in values.items() if value.numel() and torch.equal(value, others[n])}
+    assert same == {"seeing.missing", "seeing.temperature"}
 
 
 @kinds
@@ -224,7 +226,8 @@ def test_global_dtype_and_device_are_without_effect(kind):
         torch.set_default_dtype(torch.float32)
     for name, value in plain.state_dict().items():
         other = made.state_dict()[name]
-        assert (other.dtype, other.device.type) == (torch.float32, "cpu")
+        kept = torch.float64 if name == "seeing.temperature" else torch.float32
+        assert (other.dtype, other.device.type) == (kept, "cpu")
         assert torch.equal(value, other)
     net, xs = plain.double(), rows()
     references = references_of(net)
@@ -241,11 +244,15 @@ def losses(net, kind, weight, masks=None):
 
 
 @kinds
-def test_the_loss_is_the_sum_of_the_outcome_s_and_the_mediator_s_negative_log_likelihood(kind):
+def test_the_loss_is_that_of_seeing_and_the_outcome_s_and_the_mediator_s_log_likelihood(kind):
     net, weight = make(kind).double(), torch.arange(7, dtype=torch.float64)
     terms = losses(net, kind, weight)
-    assert set(terms) == {"loss", "outcome", "mediator"}
-    torch.testing.assert_close(terms["loss"], terms["outcome"] + terms["mediator"])
+    assert list(terms) == ["loss", "seeing", "partial", "outcome", "mediator"]
+    torch.testing.assert_close(terms["loss"], sum(list(terms.values())[1:]))
+    logits = net.seeing([rows()[m] for m in net.order])
+    y = torch.arange(7) % N_CLASSES
+    entropies = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    torch.testing.assert_close(terms["seeing"], (weight * entropies).mean())
     mediators, total, reading = observed(kind), 0, 0
     for i, (z, s, a) in enumerate(zip(*net.encode(rows()), strict=True)):
         code = net.mediator.code(mediators[i][None])[0]
@@ -266,6 +273,7 @@ def test_each_part_of_the_network_is_moved_by_its_own_term(kind):
 
     assert moved("outcome") == {"context", "auxiliary", "mediator", "head"}
     assert moved("mediator") == {"knowledge", "auxiliary", "reading"}
+    assert moved("seeing") == moved("partial") == {"seeing"}
 
 
 @kinds
