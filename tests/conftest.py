@@ -78,6 +78,7 @@ def quick() -> Callable[..., FrontDoorMultiModalClassifier]:
 
     def make(**parameters: object) -> FrontDoorMultiModalClassifier:
         small = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+        small |= {"calibrate": False}
         return FrontDoorMultiModalClassifier(**(small | parameters))
 
     return make

@@ -30,6 +30,7 @@ pytestmark = [
 ]
 
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+SMALL |= {"calibrate": False}
 GRID = {"beta": [0.0, 1.0], "hidden_dim": [4, 8]}
 SECONDS = 60
 """After which a test that waits for what will not come fails."""

@@ -13,6 +13,7 @@ from skbetafd.estimators import front_door
 from skbetafd.nn.front_door_network import FrontDoorNetwork
 
 SMALL = {"max_epochs": 1, "hidden_dim": 8, "random_state": 0, "dtype": "float64"}
+SMALL |= {"calibrate": False}
 
 
 def full_device():

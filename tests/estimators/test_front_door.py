@@ -12,7 +12,7 @@ from skbetafd.nn.config import network_config
 
 
 def make(**parameters):
-    defaults = {"max_epochs": 3, "random_state": 0, "predominant": 0}
+    defaults = {"max_epochs": 3, "random_state": 0, "predominant": 0, "calibrate": False}
     return FrontDoorMultiModalClassifier(**(defaults | parameters))
 
 

@@ -29,6 +29,7 @@ from skbetafd import (
 
 BETAS = [0.0, 0.5, 1.0]
 SMALL = {
+    "calibrate": False,
     "max_epochs": 2,
     "hidden_dim": 8,
     "n_references": 8,

@@ -22,7 +22,7 @@ LEVELS = np.array(["low", "middle", "high"])
 
 
 def make(**parameters):
-    defaults = {"predominant": "t", "max_epochs": 8, "random_state": 0}
+    defaults = {"predominant": "t", "max_epochs": 8, "random_state": 0, "calibrate": False}
     return FrontDoorMultiModalClassifier(**(defaults | parameters))
 
 

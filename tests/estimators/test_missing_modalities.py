@@ -40,7 +40,7 @@ def head(rows):
 
 
 def make(**parameters):
-    defaults = {"predominant": "t", "max_epochs": 15, "random_state": 0}
+    defaults = {"predominant": "t", "max_epochs": 15, "random_state": 0, "calibrate": False}
     return FrontDoorMultiModalClassifier(**(defaults | parameters))
 
 

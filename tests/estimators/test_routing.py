@@ -22,6 +22,7 @@ from skbetafd import (
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier
 
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+SMALL |= {"calibrate": False}
 
 
 @pytest.fixture(autouse=True)

@@ -51,6 +51,7 @@ def sequences(rng, label=LABEL, steps=15):
 
 def make(**parameters):
     small = {"max_epochs": 2, "hidden_dim": 8, "n_references": 8, "random_state": 0}
+    small |= {"calibrate": False}
     return FrontDoorMultiModalClassifier(**(small | parameters))
 
 

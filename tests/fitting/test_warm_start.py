@@ -29,6 +29,7 @@ X = {"a": A, "b": B}
 
 def make(**parameters):
     small = {"max_epochs": 2, "hidden_dim": 8, "knowledge_dim": 4, "context_dim": 4}
+    small |= {"calibrate": False}
     small |= {"n_references": 8, "random_state": 0, "batch_size": 32, "predominant": 0}
     return FrontDoorMultiModalClassifier(**(small | parameters))
 

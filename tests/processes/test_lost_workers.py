@@ -13,6 +13,7 @@ from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifie
 pytestmark = pytest.mark.slow
 
 SMALL = {"max_epochs": 4, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
+SMALL |= {"calibrate": False}
 
 
 def killer(folder):

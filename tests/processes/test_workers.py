@@ -29,6 +29,7 @@ Y = np.arange(N) % 3
 RNG = np.random.default_rng(0)
 META = RNG.normal(size=(N, 3)) + Y[:, None]
 SMALL = {"max_epochs": 2, "hidden_dim": 8, "random_state": 0, "batch_size": 32}
+SMALL |= {"calibrate": False}
 WIDTHS = {"below 1 MB": 5, "above 1 MB": 1200}
 
 

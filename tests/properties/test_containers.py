@@ -250,6 +250,7 @@ WHOLE = {"a": np.round(4 * A), "b": np.round(4 * B)}
 
 def make(**parameters):
     small = {"max_epochs": 1, "hidden_dim": 4, "n_references": 4, "random_state": 0}
+    small |= {"calibrate": False}
     return FrontDoorMultiModalClassifier(**(small | parameters))
 
 

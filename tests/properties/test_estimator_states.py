@@ -55,6 +55,7 @@ keys_and_values = st.sampled_from([(key, v) for key, values in SETTINGS.items() 
 
 def make(**parameters):
     small = {"max_epochs": 1, "hidden_dim": 4, "knowledge_dim": 3, "context_dim": 2}
+    small |= {"calibrate": False}
     small |= {"batch_size": 6, "learning_rate": 0.1}  # one epoch tells the classes apart
     return FrontDoorMultiModalClassifier(
         **(small | {"n_references": 4, "random_state": 0, "device": "cpu"} | parameters)

@@ -44,6 +44,7 @@ def make(**parameters):
 
 def quick(**parameters):
     small = {"max_epochs": 5, "hidden_dim": 8, "knowledge_dim": 5, "context_dim": 6}
+    small |= {"calibrate": False}
     named = {"predominant": "audio", "random_state": 0}
     return FrontDoorMultiModalClassifier(**small | named | parameters)
 

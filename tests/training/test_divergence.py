@@ -14,6 +14,7 @@ from skbetafd import FrontDoorMultiModalClassifier, FrontDoorMultiModalClassifie
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
 
 SMALL = {"max_epochs": 3, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
+SMALL |= {"calibrate": False}
 ESTIMATORS = {
     "alone": lambda: FrontDoorMultiModalClassifier(**SMALL),
     "a stack of members": lambda: FrontDoorMultiModalClassifier(**SMALL, n_members=2),

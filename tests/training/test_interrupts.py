@@ -30,6 +30,7 @@ from skbetafd.training.net import FrontDoorNet
 from skbetafd.training.stopping import EarlyStop, KeepEpoch
 
 SMALL = {"max_epochs": 6, "batch_size": 32, "hidden_dim": 8, "random_state": 0}
+SMALL |= {"calibrate": False}
 SLOW = {"early_stopping": True, "learning_rate": 0.03, "lr_schedule": "constant"}
 
 

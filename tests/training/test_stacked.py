@@ -11,6 +11,7 @@ from skbetafd.fitting.fit import fit_all
 
 BETAS = [0, 0.5, 1]
 SMALL = {
+    "calibrate": False,
     "max_epochs": 3,
     "hidden_dim": 8,
     "knowledge_dim": 4,
