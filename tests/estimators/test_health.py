@@ -1,14 +1,15 @@
 """The health check at the end of a fit: each warning where it is due, and none elsewhere."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from skbetafd import (
     FrontDoorMultiModalClassifier,
     FrontDoorMultiModalClassifierCV,
-    MultiModalArray,
 )
 from skbetafd._utils.exceptions import OverlapWarning
 
@@ -19,13 +20,13 @@ X = {"a": RNG.normal(size=(N, 4)) + Y[:, None], "v": RNG.normal(size=(N, 3)) - Y
 ALONG = np.linspace(0, 10, N)[:, None]
 CURVE = {"a": np.hstack([ALONG, ALONG**2]), "v": ALONG}  # what is known decides the context
 NOISE = {name: 10 * RNG.normal(size=(N, 60)) for name in X}
+NOISE_AS_X = {name: NOISE[name][:, : x.shape[1]] for name, x in X.items()}
+MORE_NOISE = {name: 10 * RNG.normal(size=(1000, 60)) for name in X}
+MORE_RARE = (np.arange(1000) % 10 == 0).astype(int)
 LEARNS_NOISE = {"standardize": False, "learning_rate": 0.03, "max_epochs": 1, "batch_size": 16}
 
 
-def gaps(n_complete):
-    has_a = (np.arange(N) % 2 == 0) | (np.arange(N) < n_complete)
-    has_v = (np.arange(N) % 2 == 1) | (np.arange(N) < n_complete)
-    return MultiModalArray(X, present={"a": has_a, "v": has_v})
+RARE = (np.arange(N) % 10 == 0).astype(int)
 
 
 def quick(cls=FrontDoorMultiModalClassifier, **parameters):
@@ -40,77 +41,62 @@ def warned(act):
     return [(w.category, str(w.message)) for w in seen]
 
 
-def shuffled(n_complete):
-    order = np.random.default_rng(1).permutation(N)
-    return gaps(n_complete)[order], Y[order]
-
-
-@pytest.mark.parametrize("beta", [0, 1])
-@pytest.mark.parametrize("n_complete, told", [(1, 1), (29, 1), (30, 0), (N, 0)])
-def test_few_complete_rows_are_told_with_their_number(n_complete, told, beta):
-    said = warned(lambda: quick(beta=beta).fit(gaps(n_complete), Y))
-    assert len(said) == told
-    for category, message in said:
-        assert category is UserWarning
-        assert f"{n_complete} of {N} training rows" in message and "guide: Missing" in message
-
-
-def test_rows_of_weight_0_are_not_counted_as_complete():
-    weight = np.where(np.arange(N) < 40, 0, 1)
-    (_, message), *rest = warned(lambda: quick().fit(gaps(50), Y, sample_weight=weight))
-    assert message.startswith("10 of 260 training rows") and not rest
-
-
-def test_a_small_table_without_gaps_is_not_told():
+def test_a_small_table_is_not_told():
     small = {name: x[:20] for name, x in X.items()}
     assert warned(lambda: quick(beta=0).fit(small, Y[:20])) == []
 
 
 @pytest.mark.parametrize("refit", [True, False])
 def test_a_search_tells_once_of_its_refit(refit):
-    rows, y = shuffled(24)
-    search = quick(FrontDoorMultiModalClassifierCV, cv=3, betas=[0, 1], refit=refit)
-    assert len(warned(lambda: search.fit(rows, y))) == refit
+    search = quick(FrontDoorMultiModalClassifierCV, cv=3, betas=[0], refit=refit, **LEARNS_NOISE)
+    assert len(warned(lambda: search.fit(NOISE, RARE))) == refit
 
 
-def test_a_stream_tells_at_its_first_call_alone():
-    clf = quick()
-    parts = [shuffled(24)[0][i::2] for i in range(2)], [shuffled(24)[1][i::2] for i in range(2)]
-    said = [
-        len(warned(lambda part=part, y=y: clf.partial_fit(part, y, classes=[0, 1, 2])))
-        for part, y in zip(*parts, strict=True)
-    ]
-    assert said == [1, 0]
-
-
-@pytest.mark.parametrize("parameters", [{"warm_start": True}, {"n_members": 2}, {"memory": None}])
+@pytest.mark.parametrize("parameters", [{"n_members": 2}, {"memory": None}, {}])
 def test_each_fit_tells_once(parameters, tmp_path):
-    clf = quick(**{**parameters, **({"memory": str(tmp_path)} if "memory" in parameters else {})})
+    own = {"memory": str(tmp_path)} if "memory" in parameters else parameters
+    clf = quick(beta=0, **LEARNS_NOISE, **own)
     for _ in range(2):
-        assert len(warned(lambda: clf.fit(gaps(3), Y))) == 1
+        assert len(warned(lambda: clf.fit(NOISE, RARE))) == 1
+
+
+def test_a_further_fit_has_no_rows_that_its_network_has_not_seen():
+    clf = quick(beta=0, **LEARNS_NOISE).fit(X, RARE)
+    assert warned(lambda: clf.partial_fit(NOISE_AS_X, RARE)) == []
+    warm = quick(beta=0, warm_start=True, **LEARNS_NOISE)
+    assert [len(warned(lambda: warm.fit(NOISE, RARE))) for _ in range(2)] == [1, 0]
 
 
 def test_no_support_for_beta_is_told_with_the_figure():
-    (category, message), *rest = warned(lambda: quick(max_epochs=20).fit(CURVE, Y))
+    parameters = {"max_epochs": 20, "calibrate": False}
+    (category, message), *rest = warned(lambda: quick(**parameters).fit(CURVE, Y))
     assert category is OverlapWarning and "beta=1" in message and not rest
     assert "of 100 training rows have weak overlap" in message and "FAQ: No support" in message
-    assert warned(lambda: quick(max_epochs=20, beta=0).fit(CURVE, Y)) == []
+    assert warned(lambda: quick(**parameters, beta=0).fit(CURVE, Y)) == []
 
 
-def test_worse_than_the_class_frequencies_is_told_with_both_figures():
-    clf = quick(early_stopping=True, beta=0, **LEARNS_NOISE)
-    (category, message), *rest = warned(lambda: clf.fit(NOISE, Y))
-    assert category is UserWarning and "60 held-out rows" in message and not rest
-    assert f"{clf.history_[0, 'valid_loss']:.3f}" in message and f"{np.log(3):.3f}" in message
+@pytest.mark.parametrize("stopping", [False, True])
+def test_worse_than_the_class_frequencies_is_told_with_both_figures_of_unseen_rows(stopping):
+    rows, y = (NOISE, RARE) if not stopping else (MORE_NOISE, MORE_RARE)
+    clf = quick(early_stopping=stopping, beta=0, **LEARNS_NOISE)
+    (category, message), *rest = warned(lambda: clf.fit(rows, y))
+    n = 200 if stopping else 300
+    assert category is UserWarning and f"{n} held-out rows" in message and not rest
+    own, frequencies = (
+        float(f) for f in re.findall(r"is (\d\.\d+), .*frequencies (\d\.\d+)", message)[0]
+    )
+    assert frequencies == pytest.approx(log_loss(RARE, np.full(N, 0.1)), abs=1e-3)
+    assert own == pytest.approx(log_loss(MORE_RARE, clf.predict_proba(MORE_NOISE)), abs=0.05)
+    assert own > log_loss(y, clf.predict_proba(rows)) + 0.05
 
 
 @pytest.mark.parametrize(
     "rows, parameters",
-    [(NOISE, {**LEARNS_NOISE, "early_stopping": False}), (X, {"early_stopping": True})],
-    ids=["nothing held out", "no worse"],
+    [(NOISE, {**LEARNS_NOISE, "calibrate": False}), (X, {}), (X, {"early_stopping": True})],
+    ids=["nothing held out", "no worse", "no worse, stopping early"],
 )
 def test_without_a_reason_nothing_is_told(rows, parameters):
-    assert warned(lambda: quick(beta=0, **{"max_epochs": 10} | parameters).fit(rows, Y)) == []
+    assert warned(lambda: quick(beta=0, **{"max_epochs": 10} | parameters).fit(rows, RARE)) == []
 
 
 def test_a_class_of_weight_0_has_no_part_in_the_comparison():
@@ -120,8 +106,12 @@ def test_a_class_of_weight_0_has_no_part_in_the_comparison():
 
 def test_too_few_held_out_rows_are_no_evidence():
     some = {name: x[:100] for name, x in NOISE.items()}
-    clf = quick(early_stopping=True, beta=0, **LEARNS_NOISE)
-    assert warned(lambda: clf.fit(some, Y[:100])) == []
+    assert (
+        warned(lambda: quick(early_stopping=True, beta=0, **LEARNS_NOISE).fit(some, RARE[:100]))
+        == []
+    )
+    few = {name: x[:29] for name, x in NOISE.items()}
+    assert warned(lambda: quick(beta=0, **LEARNS_NOISE).fit(few, RARE[:29])) == []
 
 
 def test_the_modality_that_keeps_all_rows_from_being_complete_is_named():

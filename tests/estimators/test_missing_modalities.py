@@ -185,7 +185,7 @@ def test_a_pipeline_and_cross_validation_carry_missing_rows():
     assert cross_val_score(pipeline, X, Y, cv=3, error_score="raise").mean() > 0.7
 
 
-@pytest.mark.filterwarnings("ignore:2 of 60 training rows")
+@pytest.mark.filterwarnings("ignore:No support for beta=1")
 def test_equal_auxiliaries_of_the_complete_rows_leave_probabilities_finite():
     a = np.full((60, 4), np.nan)
     a[:2] = 1.0

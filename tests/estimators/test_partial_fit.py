@@ -169,7 +169,7 @@ REFUSED = {
     "a missing modality": (lambda X, y: ({"audio": X["audio"]}, y), {}, "modalities 'audio', but"),
     "early stopping": (lambda X, y: (X, y), {"early_stopping": True}, "early_stopping"),
     "balanced": (lambda X, y: (X, y), {"class_weight": "balanced"}, "'balanced'"),
-    "another width of the network": (lambda X, y: (X, y), {"hidden_dim": 9}, r"\[9, 4\]"),
+    "another width of the network": (lambda X, y: (X, y), {"hidden_dim": 9}, r"\[1, 9\]"),
     "other members": (lambda X, y: (X, y), {"n_members": 2}, "n_members=2"),
     "another predominant": (lambda X, y: (X, y), {"predominant": "video"}, "'audio'"),
     "another scaling": (lambda X, y: (X, y), {"standardize": False}, "standardize=False"),
