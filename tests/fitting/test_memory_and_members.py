@@ -103,6 +103,7 @@ COUNTED = {
     "standardize": False,
     "max_epochs": 1,
     "batch_size": 16,
+    "calibrate": True,
     "learning_rate": 1e-3,
     "weight_decay": 1.0,
     "lr_schedule": "cosine",

@@ -1,6 +1,6 @@
 """Files that earlier states of the library have saved are read, and predict what they did.
 
-One for each kind of estimator, of format 1, written at c3a803d with what it predicted.
+One for each kind of estimator, of format 2, written by ``files/make.py`` with what it predicted.
 """
 
 from pathlib import Path

@@ -103,6 +103,7 @@ def cases(draw, kind, n_modalities=(1, 4), n_rows=(1, 4)):
     scale = draw(st.sampled_from([0.3, 1.0, 5.0]))
     for parameter in network.parameters():
         parameter.copy_(scale * randn(generator, *parameter.shape))
+    network.seeing.temperature.fill_(draw(st.sampled_from([0.5, 1.0, 20.0])))
     references = random_references(
         network,
         widths,
@@ -125,7 +126,7 @@ def assert_same(found, expected):
 def test_at_every_beta_there_is_a_distribution(kind, data, betas):
     case = data.draw(cases(kind))
     path = case.path(betas)
-    n_classes = case.network.head.out.out_features
+    n_classes = case.network.n_classes
     assert path.shape == (2, len(betas), len(case.xs[0]), n_classes)
     assert (path >= 0).all()
     assert (path <= 1 + 1e-12).all()
@@ -177,12 +178,10 @@ def test_a_reference_split_in_two_that_share_its_mass_changes_nothing(kind, data
 def test_renamed_labels_have_the_probabilities_that_they_had(kind, data):
     case = data.draw(cases(kind))
     network = copy.deepcopy(case.network)
-    order = data.draw(st.permutations(range(network.head.out.out_features)))
-    for name in ("head", "partial"):
-        if hasattr(network, name):
-            out = getattr(network, name).out
-            out.weight.copy_(out.weight[order].clone())
-            out.bias.copy_(out.bias[order].clone())
+    order = data.draw(st.permutations(range(network.n_classes)))
+    for out in (network.head.out, network.seeing.out):
+        out.weight.copy_(out.weight[order].clone())
+        out.bias.copy_(out.bias[order].clone())
     assert_same(replace(case, network=network).path(), case.path()[..., order])
 
 
@@ -195,11 +194,9 @@ def reordered(case, order):
     new = type(old)(**arguments, generator=torch.Generator().manual_seed(0)).double()
     auxiliary = [old.auxiliaries.index(m) for m in order if m != old.predominant]
     views = [0, *(1 + i for i in auxiliary)]
-    columns = [i * old.knowledge_dim + column for i in auxiliary for column in range(3)]
+    columns = blocks(auxiliary, old.knowledge_dim)
     state = old.state_dict()
-    new.load_state_dict(
-        {name: rearranged(state, name, auxiliary, views, columns) for name in state}
-    )
+    new.load_state_dict({name: rearranged(old, state, name, auxiliary, views) for name in state})
     return replace(
         case,
         network=new,
@@ -209,21 +206,22 @@ def reordered(case, order):
     )
 
 
-def rearranged(state, name, auxiliary, views, columns):
+def blocks(places, width):
+    return [place * width + column for place in places for column in range(width)]
+
+
+def rearranged(old, state, name, auxiliary, views):
     """Take the parameter of that name after the auxiliaries have changed their places."""
-    for prefix, positions in (
-        ("auxiliary.", auxiliary),
-        ("partial.encoders.", views),
-        ("partial.own.", views),
-    ):
+    for prefix, positions in (("auxiliary.", auxiliary), ("seeing.encoders.", views)):
         if name.startswith(prefix):
             position, rest = name.removeprefix(prefix).split(".", 1)
             return state[f"{prefix}{positions[int(position)]}.{rest}"]
     if name in ("head.auxiliary.weight", "reading.auxiliary.weight", "project_auxiliary.weight"):
-        return state[name][:, columns]
-    if name == "partial.missing":
-        return state[name][[0, *(1 + view for view in views)]]
-    return state[name]
+        return state[name][:, blocks(auxiliary, old.knowledge_dim)]
+    if name == "seeing.hidden.weight":
+        return state[name][:, blocks(views, old.hidden_dim)]
+    rows = {"missing": auxiliary, "seeing.missing": views}
+    return state[name][rows[name]] if name in rows else state[name]
 
 
 @of_every_kind()
@@ -279,12 +277,18 @@ def test_without_the_predominant_modality_or_any_other_beta_is_without_effect(la
 @pytest.mark.parametrize("kind", ["learned", "categorical", "gaussian"])
 @EXAMPLES
 @given(data=st.data())
-def test_where_all_references_have_the_row_s_own_context_doing_is_seeing(kind, data):
+def test_where_all_references_have_the_row_s_own_context_doing_is_the_outcome_model(kind, data):
     case = data.draw(cases(kind, n_rows=(1, 1)))
-    context = case.network.encode(case.xs).context.expand_as(case.references.context)
+    network, (z, s, a) = case.network, case.network.encode(case.xs)
+    context = s.expand_as(case.references.context)
     same = replace(case, references=case.references._replace(context=context))
-    seeing, _, doing = same.path(effects=["conditional"])[0]
-    assert_same(doing, seeing)
+    nodes, log_weights = z, torch.zeros(1, dtype=torch.float64)
+    if kind != "learned":
+        nodes, log_weights = (x[0] for x in network.mediator.nodes(network.reading.read(z, a)))
+    own = torch.softmax(network.head(nodes, *(c.expand(len(nodes), -1) for c in (s, a))), dim=1)
+    beta = float(kind != "learned" or bool(network.auxiliaries))  # alone, there is P_0 only
+    expected = log_weights.exp() @ own if beta else same.path([0.0], ["conditional"])[0, 0, 0]
+    assert_same(same.path([1.0], ["conditional"])[0, 0, 0], expected)
 
 
 @of_every_kind()
@@ -298,6 +302,7 @@ def test_reference_weights_are_the_kernels_of_the_codes_that_are_there(kind, dat
         own = (squared * shown[:, None]).sum(2) / (references.bandwidth * shown.mean(1))[:, None]
         own[shown.sum(1) == 0] = 0.0
         near = (codes.knowledge[:, None] - references.knowledge).square().sum(2)
+        near[shown.all(1)] = 0.0
         exponent = own + near / references.knowledge_bandwidth
     expected = torch.softmax(references.log_mass - exponent / 2, dim=1)
     found = log_reference_weights(codes, references, shown).exp()

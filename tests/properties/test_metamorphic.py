@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning
 from skbetafd.baselines import FusionClassifier
+from skbetafd.nn import seeing_network
+from skbetafd.nn.seeing_network import _proper_subsets
 
 N = 45
 BETAS = [0.0, 0.3, 1.0]
@@ -142,30 +144,39 @@ def test_the_position_of_the_predominant_modality_is_without_effect(names, data)
 def swapped(state, width=5):
     """Weights of the network that has the auxiliaries "video" and "text" in the other order.
 
-    Each has an encoder of its own and `width` columns of what reads the auxiliary codes; in the
-    partial network the predominant modality has position 0, and two rows of `missing`.
+    Each has an encoder of its own, `width` columns of what reads the auxiliary codes and a row of
+    `missing`; in the seeing network the predominant modality has position 0, and all share alike.
     """
-    numbers = {"auxiliary.0": "auxiliary.1", "auxiliary.1": "auxiliary.0"}
-    for kind in ("encoders", "own"):
-        numbers |= {f"partial.{kind}.{m}": f"partial.{kind}.{3 - m}" for m in (1, 2)}
+    numbers = {f"auxiliary.{m}": f"auxiliary.{1 - m}" for m in (0, 1)}
+    numbers |= {f"seeing.encoders.{m}": f"seeing.encoders.{3 - m}" for m in (1, 2)}
     out = {}
     for name, value in state.items():
         start = next((old for old in numbers if name.startswith(old + ".")), "")
         if name in ("head.auxiliary.weight", "project_auxiliary.weight"):
             value = value.roll(width, dims=1)
-        if name == "partial.missing":
-            value = value[[0, 1, 3, 2]]
+        if name == "missing":
+            value = value[[1, 0]]
+        if name == "seeing.missing":
+            value = value[[0, 2, 1]]
+        if name == "seeing.hidden.weight":
+            value = torch.cat([value.chunk(3, dim=1)[m] for m in (0, 2, 1)], dim=1)
         out[numbers.get(start, "") + name.removeprefix(start)] = value.clone()
     return out
 
 
 @pytest.mark.parametrize("data", [X, LACKING], ids=["complete", "lacking"])
-def test_from_the_same_weights_the_order_of_the_auxiliaries_is_without_effect(data):
-    """Initial weights are drawn in the modalities' order: a warm start alone has the same."""
+def test_from_the_same_weights_the_order_of_the_auxiliaries_is_without_effect(data, monkeypatch):
+    """Initial weights are drawn in the modalities' order: a warm start alone has the same.
+
+    So are the subsets that rows show.
+    """
     other = {name: data[name] for name in ("audio", "text", "video")}
     one, two = (make(warm_start=True).fit(each, Y) for each in (data, other))
     two.module_.load_state_dict(swapped(one.module_.state_dict()))
-    assert_close(one.fit(data, Y), two.fit(other, Y), data)
+    one.fit(data, Y)
+    exchanged = [tuple((0, 2, 1)[m] for m in some) for some in _proper_subsets(3)]
+    monkeypatch.setattr(seeing_network, "_proper_subsets", lambda n_modalities: exchanged)
+    assert_close(one, two.fit(other, Y), data)
 
 
 # Labels
