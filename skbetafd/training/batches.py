@@ -202,10 +202,7 @@ class BatchIterator:
         return self.n_batches
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = self.rows
-        if self.n_batches == 1:
-            yield Batch(rows.dense().xs, rows.y, rows.weight, rows.present, self._masks(len(rows)))
-            return
+        rows = self.rows  # also those of one batch: what a row shows follows from its place in it
         order = epoch_order(rows.xs, len(rows), self.generator).to(rows.y.device)
         parts = order.tensor_split(self.n_batches)
         n_ahead = max(1, self._rows_ahead() // len(parts[0]))

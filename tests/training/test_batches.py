@@ -34,8 +34,11 @@ def test_epochs_differ_in_order_and_equal_generators_repeat_them():
     assert [b.y.tolist() for b in make()] == first
 
 
-def test_one_batch_keeps_the_order_so_that_full_batches_draw_nothing():
-    assert next(iter(make(batch_size=10))).y.tolist() == list(range(10))
+def test_one_batch_is_shuffled_too_as_a_row_s_place_decides_what_it_shows():
+    iterator = make(batch_size=10)
+    first, second = (next(iter(iterator)).y.tolist() for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
 
 
 def test_masks_keep_the_expected_share_at_unit_mean():
