@@ -237,9 +237,9 @@ def _set_learned(
         state = _leaves_of(skeleton, leaves, f"members.{i}.network.")
         network = build_network(config, inputs, torch.Generator("cpu").manual_seed(0)).to(dtype)
         network.load_state_dict(state)
-        temperature = float(network.seeing.temperature)
-        if temperature <= 0:
-            raise ValueError(f"its temperature is {temperature:g}, not above 0")
+        temperature = network.seeing.temperature
+        if not (temperature > 0).all():
+            raise ValueError(f"its temperatures are {temperature.tolist()}, not above 0")
         net = restored_net(
             network.to(device),
             criterion(parameters, mediated=config["mediator"] is not None),

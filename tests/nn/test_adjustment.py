@@ -79,18 +79,20 @@ def test_the_path_is_linear_in_beta_and_sums_to_one(net, xs, references, effect)
 
 @pytest.mark.parametrize("beta", [0, 1])
 @pytest.mark.parametrize("lacking", [None, 0, 1])
-def test_beta_zero_is_the_seeing_network_at_its_temperature(net, xs, references, lacking, beta):
-    net.seeing.temperature.fill_(1.7)
+def test_beta_zero_is_the_seeing_network_at_its_temperatures(net, xs, references, lacking, beta):
+    net.seeing.temperature.copy_(torch.tensor([1.7, 0.6]))
+    temperature = torch.full((7, 1), 1.7, dtype=torch.float64)
     present = torch.ones(7, 2, dtype=torch.float64)
     if lacking is not None:
-        present[:3, lacking] = 0
+        present[:3, lacking], temperature[:3] = 0, 0.6
     path = log_proba_path(net, xs, references, [0, beta], "conditional", present)
     codes = [
         torch.where(present[:, m, None] > 0, encoder(x), net.seeing.missing[m])
         for m, (encoder, x) in enumerate(zip(net.seeing.encoders, xs, strict=True))
     ]
     hidden = torch.relu(net.seeing.hidden(torch.relu(torch.cat(codes, dim=1))))
-    torch.testing.assert_close(path[0].exp(), torch.softmax(net.seeing.out(hidden) / 1.7, dim=1))
+    expected = torch.softmax(net.seeing.out(hidden) / temperature, dim=1)
+    torch.testing.assert_close(path[0].exp(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_chunks_do_not_change_the_result(net, xs, references, monkeypatch):

@@ -249,7 +249,7 @@ def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batc
     z, s, a = codes = net.encode(batch.xs)
     complete, predominant = weight * present.prod(1), weight * present[:, 0]
     opinion = net.knowledge_label(z).softmax(-1)
-    some = net.seeing.subset(present, z)[:, 1:]
+    some = net.subset(present, z)[:, 1:]
     expected = {
         **{name: SeeingLoss()(net.seeing, batch)[name] for name in ("seeing", "partial")},
         "outcome": (predominant * cross_entropy(net.outcome(codes, present[:, 1:]), y)).mean(),
@@ -274,7 +274,7 @@ def test_dropout_masks_reach_the_encoders_both_heads_and_the_seeing_network(comp
     masks = [2 * (torch.rand(16, d, generator=generator) < 0.5).float() for d in net.mask_dims]
     codes = net.encode(complete.xs, masks)
     terms = make_loss()(net, replace(complete, masks=masks))
-    some = net.seeing.subset(None, codes.knowledge)[:, 1:]
+    some = net.subset(None, codes.knowledge)[:, 1:]
     for name, shown in {"outcome": None, "withheld": some}.items():
         entropies = cross_entropy(net.outcome(codes, shown, masks[-1]), y)
         torch.testing.assert_close(terms[name], (weight * entropies).mean())

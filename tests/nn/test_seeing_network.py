@@ -46,10 +46,11 @@ def by_hand(network, xs, present):
     return torch.stack(logits)
 
 
-def test_a_learned_vector_stands_for_what_is_absent_and_all_is_over_the_temperature():
+def test_a_learned_vector_stands_for_what_is_absent_and_complete_rows_have_their_temperature():
     network, xs, present = make(), rows(), some_present()
-    network.temperature.fill_(2.5)
-    torch.testing.assert_close(network(xs, present), by_hand(network, xs, present) / 2.5)
+    network.temperature.copy_(torch.tensor([2.5, 0.5]))
+    temperature = torch.where(present.prod(1, keepdim=True) > 0, 2.5, 0.5)
+    torch.testing.assert_close(network(xs, present), by_hand(network, xs, present) / temperature)
     whole = by_hand(network, xs, torch.ones(16, 3)) / 2.5
     torch.testing.assert_close(network(xs), whole)
     torch.testing.assert_close(network(xs, torch.ones(16, 3)), whole)
