@@ -237,6 +237,7 @@ def _set_learned(
         state = _leaves_of(skeleton, leaves, f"members.{i}.network.")
         network = build_network(config, inputs, torch.Generator("cpu").manual_seed(0)).to(dtype)
         network.load_state_dict(state)
+        assert network.seeing is not None
         temperature = network.seeing.temperature
         if not (temperature > 0).all():
             raise ValueError(f"its temperatures are {temperature.tolist()}, not above 0")
