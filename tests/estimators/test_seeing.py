@@ -26,6 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skbetafd import FrontDoorMultiModalClassifierCV, MultiModalArray
+from skbetafd.nn import adjustment
+from skbetafd.nn.criterion import Batch
+from skbetafd.nn.front_door_network import FrontDoorNetwork
+from skbetafd.nn.losses import FrontDoorLoss
 from skbetafd.nn.seeing_network import SeeingNetwork
 
 BOOSTING = HistGradientBoostingClassifier(max_iter=3)
@@ -111,6 +115,7 @@ def test_one_modality_is_predicted_by_the_classifier_at_every_beta(X, y, quick):
     clf = quick(seeing=BAYES).fit(rows, y)
     alone = clone(BAYES).fit(X["audio"], y).predict_proba(X["audio"])
     assert_allclose(clf.beta_path(rows, [0, 1]), [alone, alone], **EXACT)
+    assert_allclose(clf.predict_proba(rows), alone, **EXACT)  # at beta=1
 
 
 def test_with_an_observed_mediator_the_classifier_sees_too(X, y, quick):
@@ -238,6 +243,39 @@ def test_early_stopping_keeps_its_rows_from_the_classifier(X, y, quick, inner_sp
     rows = holed(X, "audio")
     clf = quick(seeing=BOOSTING, predominant="audio", early_stopping=True).fit(rows, y)
     assert np.isfinite(clf.history_[:, "valid_loss"]).all()
+
+
+def test_rows_without_the_predominant_modality_are_not_watched():
+    network = FrontDoorNetwork(
+        [5, 4],
+        3,
+        predominant=0,
+        hidden_dim=8,
+        knowledge_dim=4,
+        context_dim=4,
+        sees=False,
+        generator=torch.Generator().manual_seed(0),
+    )
+    weights = dict.fromkeys(["knowledge_weight", "disentangle_weight", "label_weight"], 1.0)
+    loss = FrontDoorLoss(**weights, temperature=0.1)
+    xs = [torch.randn(6, d, generator=torch.Generator().manual_seed(d)) for d in (5, 4)]
+    present = torch.tensor([[1.0, 1], [1, 0], [0, 1]] * 2)
+
+    def watched(*y):
+        batch = Batch(xs, torch.tensor(y), torch.ones(6), present)
+        return loss.held_out_loss(network, batch).item()
+
+    assert watched(0, 1, 2, 0, 1, 2) == watched(0, 1, 0, 0, 1, 1)
+    assert watched(0, 1, 2, 0, 1, 2) != watched(0, 2, 2, 0, 1, 2)
+
+
+@pytest.mark.parametrize("mediated", [False, True])
+def test_rows_in_chunks_are_predicted_as_together(mediated, X, y, quick, monkeypatch):
+    mediator = np.where(y == "bird", "high", "low") if mediated else None
+    clf = quick(seeing=BAYES).fit(X, y, mediator=mediator)
+    together = clf.beta_path(X, [0, 0.5, 1])
+    monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 500)
+    assert_allclose(clf.beta_path(X, [0, 0.5, 1]), together, rtol=1e-5)
 
 
 def test_a_classifier_that_is_worse_than_the_class_frequencies_is_told(X, y, quick):
