@@ -41,9 +41,8 @@ from skbetafd import (
     overlap,
 )
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
-from skbetafd.baselines._estimator import best_temperature
 from skbetafd.baselines._fusion import RULES
-from skbetafd.nn.criterion import Batch
+from skbetafd.fitting.calibration import best_temperature
 
 Probabilities = Callable[[MultiModalArray], np.ndarray]
 REPORTED_BETAS = (0.0, 0.5, 1.0)
@@ -107,7 +106,7 @@ def method(name: str) -> Method:
 def _front_door(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
     clf = FrontDoorMultiModalClassifier(random_state=seed, **DENSE)
     clf = _tuned(clf, rows, seed, TUNED[:budget])
-    clf.fit(rows.X, rows.y)
+    clf.fit(rows.X, rows.y, groups=rows.groups)
     return {f"β = {beta:g}": AtBeta(clf, beta) for beta in REPORTED_BETAS}
 
 
@@ -251,8 +250,7 @@ def _tempered(final: Any, proba: np.ndarray, y: np.ndarray) -> Probabilities:
         return np.log(np.clip(proba, 1e-12, None))
 
     labels = torch.as_tensor(np.searchsorted(final.classes_, y))
-    held = Batch([], labels, torch.ones(len(y), dtype=torch.float64))
-    temperature = best_temperature(torch.as_tensor(logits(proba)), held)
+    temperature = best_temperature(torch.as_tensor(logits(proba)), labels, torch.ones(len(y)))
     return lambda X: softmax(logits(final.predict_proba(np.asarray(X))) / temperature, axis=1)
 
 

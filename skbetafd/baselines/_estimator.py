@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,16 +17,16 @@ from .._utils.out_of_memory import training_memory
 from .._utils.sklearn_compat import StrOptions
 from ..estimators.network_classifier import CodeEncoder, NetworkClassifier, refuse_overflow
 from ..estimators.prediction import ProbabilityMixin
+from ..fitting.calibration import best_temperature
 from ..fitting.request import FitRequest, FitRun
 from ..fitting.scaling import ModalityScaler
 from ..fitting.splits import EARLY_STOPPING
 from ..inputs.numeric import NumericRows
 from ..inputs.torch_dataset import labelled
-from ..nn.criterion import Batch
 from ..nn.fusion_network import FusionNetwork
 from ..nn.torch_modes import fitting
 from ..training.stopping import best_epoch
-from ._rule import Rule, RuleTrainer, mean_entropy
+from ._rule import Rule, RuleTrainer
 
 PARAMETERS = """
     modalities : mapping or sequence, default=None
@@ -139,27 +138,14 @@ def _trained(request: FitRequest, columns: tuple[int, ...], rule: Rule) -> Part:
     rule, network, temperature = net.criterion_, net.module_.eval(), 1.0
     if request.spec.parameters["calibrate"]:
         logits = trainer.logits(rule, network, trainer.held_out)
-        temperature = best_temperature(logits, trainer.held_out)
+        held_out = trainer.held_out
+        temperature = best_temperature(logits.double(), held_out.y, held_out.weight)
     return Part(columns, trainer.scalers, rule, network, net.history, temperature)
 
 
 def _raising(run: FitRun) -> FitRun:
     """Let an interrupt end the fit: another training would follow."""
     return replace(run, keep_interrupted=False)
-
-
-def best_temperature(logits: torch.Tensor, rows: Batch) -> float:
-    """Find the T that minimises the cross-entropy of logits / T.
-
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
-    """
-    logits = logits.double()
-
-    def loss(log_temperature: float) -> float:
-        return float(mean_entropy(logits / np.exp(log_temperature), rows))
-
-    found = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded")
-    return float(np.exp(found.x))
 
 
 class Baseline(ProbabilityMixin, NetworkClassifier):
