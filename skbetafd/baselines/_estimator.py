@@ -46,10 +46,10 @@ PARAMETERS = """
         Bring each feature to mean 0 and variance 1, with the training rows' statistics. A
         picture, a square (H, W) or one of more axes a row, has one variance for all its pixels, a
         sequence (L, C) one a channel, as in FrontDoorMultiModalClassifier.
-    max_epochs : int, default=40
-        Passes over the training rows.
-    batch_size : int, default=128
-        Most rows in a batch, at least 2; -1 means all rows.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows; "auto" as in FrontDoorMultiModalClassifier.
+    batch_size : int or "auto", default="auto"
+        Most rows in a batch, at least 2; -1 means all rows; "auto" as there.
     learning_rate : float, default=3e-3
         Peak of the one-cycle schedule.
     weight_decay : float, default=1e-2
@@ -169,8 +169,8 @@ class Baseline(ProbabilityMixin, NetworkClassifier):
         knowledge_dim: int = 32,
         dropout: float = 0.4,
         standardize: bool = True,
-        max_epochs: int = 40,
-        batch_size: int = 128,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         class_weight: Any = None,
