@@ -348,14 +348,6 @@ class FrontDoorMultiModalClassifier(
         **EARLY_STOPPING,
         "seeing": [StrOptions({"network"}), HasMethods("fit")],
         "calibrate": ["boolean"],
-        "max_epochs": [
-            *NetworkClassifier._parameter_constraints["max_epochs"],
-            StrOptions({"auto"}),
-        ],
-        "batch_size": [
-            *NetworkClassifier._parameter_constraints["batch_size"],
-            StrOptions({"auto"}),
-        ],
         "warm_start": ["boolean"],
         "lr_schedule": [StrOptions(set(SCHEDULES))],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],

@@ -19,6 +19,9 @@ SUPPORT_ROWS = 100
 MOST_WEAK = 0.9
 """Share of them with weak overlap beyond which beta has no support: not where some rows have it."""
 
+LEAST_WORSE = 0.005
+"""Of log-loss; less is nothing to warn of, as where a class has next to no weight."""
+
 LEAST_HELD_OUT = 30
 """Of fewer held-out rows a standard error says little."""
 
@@ -63,7 +66,7 @@ def _warn_of_worse_than_frequencies(found: Calibration) -> None:
         return
     worse = weight * (found.losses - found.frequencies)
     error = worse.std(ddof=1) / np.sqrt(len(worse))
-    if worse.mean() > 2 * error:
+    if worse.mean() > max(2 * error, LEAST_WORSE):
         warn(
             f"The log-loss of {len(worse)} held-out rows at beta=0 is "
             f"{np.mean(weight * found.losses):.3f}, that of the class frequencies "
