@@ -135,7 +135,7 @@ OUT_OF_RANGE = {
     **dict.fromkeys(["knowledge_weight", "disentangle_weight", "label_weight"], (-0.1, np.inf)),
     **dict.fromkeys(["weight_decay", "verbose"], (-1,)),
     **dict.fromkeys(["temperature", "learning_rate", "max_grad_norm"], (0, np.nan)),
-    **dict.fromkeys(["accelerate", "standardize", "early_stopping", "warm_start"], ("yes",)),
+    **dict.fromkeys("accelerate standardize calibrate early_stopping warm_start".split(), ("yes",)),
     **dict.fromkeys(["effect", "lr_schedule", "class_weight", "dtype", "random_state"], ("both",)),
     **dict.fromkeys(["encoders", "memory", "modalities", "callbacks", "device"], (3,)),
     "beta": [1.1, "0.5", np.nan],

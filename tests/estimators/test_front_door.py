@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn import config_context
+from sklearn.naive_bayes import GaussianNB
 
 from skbetafd import FrontDoorMultiModalClassifier, VacuousAdjustmentWarning, overlap
 from skbetafd.datasets import confound, load_multiple_features
@@ -80,6 +81,7 @@ CHANGED = {
     "encoders": "linear",
     "effect": "population",
     "predominant": 1,
+    "seeing": GaussianNB(),
     "hidden_dim": 32,
     "knowledge_dim": 8,
     "context_dim": 8,
@@ -129,7 +131,7 @@ def test_every_parameter_has_a_test_of_its_effect():
 def test_every_parameter_changes_the_prediction(name, data):
     X, y = data
     X = [X[0] * 3 + 1, X[1]]
-    own = {"beta": 0} if name == "calibrate" else {}
+    own = {"beta": 0} if name in ("calibrate", "seeing") else {}
     base, changed = (
         make(**own | more).fit(X, y).predict_proba(X) for more in ({}, {name: CHANGED[name]})
     )

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from skorch.callbacks import EpochTimer
 
 from skbetafd import MultiModalArray
@@ -90,6 +91,7 @@ FREE = {
 COUNTED = {
     "encoders": "linear",
     "predominant": "video",
+    "seeing": GaussianNB(),
     "hidden_dim": 9,
     "knowledge_dim": 8,
     "context_dim": 8,
