@@ -146,15 +146,12 @@ PROVOKED: dict[str, Callable[[], object]] = {
     "never-together": lambda: quick().fit(
         {"audio": with_nan(AUDIO, HALF), "video": with_nan(VIDEO, ~HALF)}, Y
     ),
-    "few-complete-rows": lambda: quick().fit(
-        {"audio": with_nan(AUDIO, slice(3, 100)), "video": with_nan(VIDEO, slice(100, N))}, Y
-    ),
     "no-support": lambda: quick(max_epochs=20, hidden_dim=128, n_references=256).fit(
         {"audio": np.hstack([ALONG, ALONG**2]), "video": ALONG}, Y
     ),
     "worse-than-the-class-frequencies": lambda: quick(
-        early_stopping=True, standardize=False, learning_rate=0.1, batch_size=16, hidden_dim=128
-    ).fit({name: 10 * RNG.normal(size=(300, 60)) for name in X}, np.arange(300) % 2),
+        early_stopping=True, learning_rate=1e-6, beta=0
+    ).fit({name: RNG.normal(size=(300, 4)) for name in X}, np.arange(300) % 10 == 0),
     "text-in-a-modality": lambda: quick().fit({"audio": AUDIO, "site": SITE}, Y),
     "categories-beside-numbers": lambda: quick().fit({"sensors": SENSORS, "video": VIDEO}, Y),
     "one-class": lambda: quick().fit(X, np.zeros(N, dtype=int)),

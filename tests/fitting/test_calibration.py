@@ -261,7 +261,7 @@ def test_few_rows_do_not_fail(rows, groups):
 
 def test_a_class_of_one_row_is_no_obstacle():
     label = np.where(np.arange(N) == 7, 3, Y)
-    clf = make(beta=0, max_epochs=20).fit(X, label)
+    clf = make(beta=0, max_epochs=20, batch_size=16, learning_rate=0.01).fit(X, label)
     assert clf.predict_proba(X).shape == (N, 4)
     assert all(0.01 < t < 100 for t in temperatures(clf)[0])
 

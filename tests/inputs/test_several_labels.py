@@ -94,7 +94,9 @@ FLATTENING = {
 @pytest.mark.parametrize("tool", FLATTENING)
 def test_a_tool_that_flattens_the_container_keeps_the_modalities_by_modalities(tool, X, y, quick):
     target = INDICATORS[:, :2] if tool == "a chain" else y
-    fitted = FLATTENING[tool](quick(modalities=WIDTHS, max_epochs=10)).fit(X, target)
+    fitted = FLATTENING[tool](quick(modalities=WIDTHS, beta=0, max_epochs=10, batch_size=16)).fit(
+        X, target
+    )
     assert fitted.predict(X).shape == target.shape
     for estimator in fitted.estimators_:
         assert estimator.modality_names_ == ["audio", "video"]
