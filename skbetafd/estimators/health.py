@@ -25,9 +25,6 @@ LEAST_WORSE = 0.005
 LEAST_HELD_OUT = 30
 """Of fewer held-out rows a standard error says little."""
 
-LEAST_WORSE = 0.005
-"""A log-loss that is worse by less differs in no figure that is told."""
-
 
 def check_health(clf: Any, request: FitRequest, calibration: Calibration | None) -> None:
     """Warn of no support for β, and of probabilities that know nothing.

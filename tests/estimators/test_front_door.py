@@ -107,7 +107,7 @@ CHANGED = {
 }
 CHECKED_ELSEWHERE = set(
     "accelerate callbacks checkpoint_dir device encoder_learning_rate memory modalities "
-    "n_iter_no_change n_mediator_samples predict_batch_size validation_fraction verbose "
+    "n_iter_no_change n_mediator_samples predict_batch_size seeing validation_fraction verbose "
     "warm_start".split()
 )
 

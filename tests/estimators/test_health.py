@@ -83,12 +83,6 @@ def test_worse_than_the_class_frequencies_is_told_with_both_figures_of_unseen_ro
     assert log_loss(RARE, clf.predict_proba(NOISE)) < frequencies < own
 
 
-def test_with_early_stopping_the_figures_are_of_its_held_out_rows():
-    clf = quick(beta=0, early_stopping=True, learning_rate=1e-6)  # learns nothing, says .5
-    ((_, message),) = warned(lambda: clf.fit(X, RARE))
-    assert "60 held-out rows" in message and f"{log_loss(RARE, np.full(N, 0.1)):.3f}" in message
-
-
 @pytest.mark.parametrize(
     "rows, parameters",
     [(NOISE, {**LEARNS_NOISE, "calibrate": False}), (X, {}), (X, {"early_stopping": True})],

@@ -125,7 +125,8 @@ def test_every_parameter_is_told_to_be_in_the_key_or_not(quick):
         "accelerate",
         "callbacks",
         "checkpoint_dir",
-    }  # the latter in test_checkpoints.py
+        "seeing",
+    }  # the latter two in test_checkpoints.py and test_seeing.py
     assert FREE.keys() | COUNTED.keys() | never_kept == quick().get_params().keys()
 
 
