@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -30,7 +29,12 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -178,9 +182,13 @@ def _auxiliaries(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]
 
 
 def _sklearn(name: str, make: Callable[[int, Rows], Any]) -> Method:
+    """Fit a model of scikit-learn on all rows, with a temperature from out-of-fold predictions."""
+
     def fit(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
-        model = make(seed, rows).fit(np.asarray(rows.X), rows.y)
-        return {name: lambda X: model.predict_proba(np.asarray(X))}
+        X, y, model = np.asarray(rows.X), rows.y, make(seed, rows)
+        cv = _folds(rows, seed)
+        proba = cross_val_predict(model, X, y, cv=cv, method="predict_proba")
+        return {name: _tempered(model.fit(X, y), proba, y)}
 
     return Method(name, fit, neural=False)
 
@@ -194,17 +202,11 @@ def _logistic(seed: int, rows: Rows) -> Any:
     grid = {"logisticregression__C": np.logspace(-3, 1, 5)}
     model = _scaled(LogisticRegression(max_iter=1000))
     search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=folds, refit=False)
-    return _calibrated(
-        model.set_params(**search.fit(np.asarray(rows.X), rows.y).best_params_), folds
-    )
+    return model.set_params(**search.fit(np.asarray(rows.X), rows.y).best_params_)
 
 
 def _forest(seed: int, rows: Rows) -> Any:
-    return _calibrated(_scaled(RandomForestClassifier(100, random_state=seed)), _folds(rows, seed))
-
-
-def _calibrated(model: Any, folds: Any) -> CalibratedClassifierCV:
-    return CalibratedClassifierCV(model, method="temperature", cv=folds, ensemble=False)
+    return _scaled(RandomForestClassifier(100, random_state=seed))
 
 
 def _boosting(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
@@ -254,7 +256,7 @@ def _tempered(final: Any, proba: np.ndarray, y: np.ndarray) -> Probabilities:
     return lambda X: softmax(logits(final.predict_proba(np.asarray(X))) / temperature, axis=1)
 
 
-def _stacking(seed: int, rows: Rows) -> Any:
+def _stacking(rows: Rows, seed: int, budget: int) -> dict[str, Probabilities]:
     """Stack by a logistic regression on the out-of-fold probabilities of one for each modality."""
     stops = np.cumsum([np.prod(x.shape[1:], dtype=int) for x in rows.X.values()])
     views = []
@@ -263,7 +265,9 @@ def _stacking(seed: int, rows: Rows) -> Any:
         pick = FunctionTransformer(_columns, kw_args={"columns": columns})
         views.append((name, make_pipeline(pick, _scaled(LogisticRegression(max_iter=1000)))))
     final = LogisticRegression(max_iter=1000)
-    return StackingClassifier(views, final, cv=_folds(rows, seed), stack_method="predict_proba")
+    model = StackingClassifier(views, final, cv=_folds(rows, seed), stack_method="predict_proba")
+    model.fit(np.asarray(rows.X), rows.y)
+    return {"stacking": lambda X: model.predict_proba(np.asarray(X))}
 
 
 def _columns(X: np.ndarray, columns: slice) -> np.ndarray:
@@ -291,7 +295,7 @@ METHODS: Sequence[Method] = (
     _sklearn("logistic regression", _logistic),
     Method("gradient boosting", _boosting, neural=False),
     _sklearn("random forest", _forest),
-    _sklearn("stacking", _stacking),
+    Method("stacking", _stacking, neural=False),
     Method("RealMLP_TD_S", _real_mlp, neural=False, usual=find_spec("pytabkit") is not None),
     Method("TabM_D", _tabm, neural=False, usual=False),
 )
