@@ -40,7 +40,7 @@ from skbetafd.datasets import load_multiple_features
 
 PICTURE = PCA(50, random_state=0)
 GAPS = SimpleImputer(strategy="median")
-KINDS = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
+KINDS = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.02, sparse_output=False)
 
 
 def _set(
@@ -384,7 +384,7 @@ def birds_phase() -> RealSet:
     imputed = make_pipeline(SimpleImputer(add_indicator=True), FunctionTransformer(np.log1p))
     per = {
         "flight": make_column_transformer((imputed, numbers), (KINDS, flight)),
-        "report": text_numbers(),
+        "report": text_numbers(100),
         "outside": make_column_transformer(
             (FunctionTransformer(_season), ["date"]), (KINDS, outside)
         ),
