@@ -40,7 +40,7 @@ def check_health(clf: Any, request: FitRequest, calibration: Calibration | None)
     """
     if clf.beta > 0 and len(request.rows.names) > 1:
         _warn_of_no_support(clf, request)
-    if calibration is not None and process_index()[0] == 0:
+    if calibration is not None and (not clf.accelerate or process_index()[0] == 0):
         _warn_of_worse_than_frequencies(calibration)
 
 

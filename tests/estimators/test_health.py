@@ -1,6 +1,7 @@
 """The health check at the end of a fit: each warning where it is due, and none elsewhere."""
 
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -38,6 +39,11 @@ def warned(act):
         act()
     assert all(w.filename == __file__ for w in seen)
     return [(w.category, str(w.message)) for w in seen]
+
+
+def test_one_process_needs_no_accelerate(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)  # an import is an error
+    quick().fit(X, Y)
 
 
 def test_a_small_table_is_not_told():
