@@ -130,20 +130,19 @@ class FrontDoorMultiModalClassifier(
     n_mediator_samples : int, default=32
         Quasi-random points at which a continuous observed mediator is averaged over; without
         one, it is not used.
-    knowledge_weight : float, default=10.0
+    knowledge_weight : float, default=1.0
         Weight of the discriminative-knowledge loss (InfoNCE between knowledge and auxiliaries).
-        The defaults of the weights and of the temperature were chosen on five real sets with a
-        planted confounder, on seeds of their own.
-    disentangle_weight : float, default=5.0
+        2 keeps more of what confounds out of the knowledge of pictures that convolutions read,
+        and costs knowledge that the auxiliaries do not share.
+    disentangle_weight : float, default=1.0
         Weight of the dependences (HSIC) that keep the codes apart: of knowledge on context, and
-        of context on the auxiliaries and on what knowledge says of the label. Without it the
-        head ignores the knowledge; 10 is too much for raw images.
-    label_weight : float, default=3.0
-        Weight of the expected error of the label from knowledge alone: the user's belief that
-        what only the predominant modality shows is knowledge, not context. Nothing in the data
-        decides that. It counts after the first fifth of the epochs, when the context has taken
-        what confounds. 0 keeps only what is shared; 4 is a little better on narrow features, but
-        lets the context of images leak into the knowledge.
+        of context on the auxiliaries and on what knowledge says of the label.
+    label_weight : float, default=1.0
+        Weight of the label's cross-entropy from knowledge alone, each row counted as far as
+        knowledge and auxiliaries together hold its label for likely: the user's belief that what
+        only the predominant modality shows is knowledge, not context. Nothing in the data decides
+        that. 0 keeps only what is shared; 3 keeps more where classes are many, and lets what
+        confounds leak into the knowledge.
     temperature : float, default=0.3
         Temperature of the discriminative-knowledge loss.
     dropout : float in [0, 1), default=0.4
@@ -380,9 +379,9 @@ class FrontDoorMultiModalClassifier(
         context_dim: int = 32,
         n_references: int = 256,
         n_mediator_samples: int = 32,
-        knowledge_weight: float = 10.0,
-        disentangle_weight: float = 5.0,
-        label_weight: float = 3.0,
+        knowledge_weight: float = 1.0,
+        disentangle_weight: float = 1.0,
+        label_weight: float = 1.0,
         temperature: float = 0.3,
         dropout: float = 0.4,
         standardize: bool = True,

@@ -87,8 +87,10 @@ def log_proba_doing(
 ) -> Tensor:
     """Log P(y | do t, a), or log P(y | do t), by averaging probabilities over references.
 
-    ``effect="conditional"``: Σ_k w_k(a) softmax head(z, s_k, a).
-    ``effect="population"``: Σ_k π_k softmax head(z, s_k, a_k).
+    ``effect="conditional"``: Σ_k w_k(a) softmax(l(z) + head(z, s_k, a)).
+    ``effect="population"``: Σ_k π_k softmax(l(z) + head(z, s_k, a_k)).
+
+    l(z) is what knowledge alone says of the label.
 
     Averages are taken of probabilities, never of logits: the bias of the latter does not vanish
     with K. `present` of shape (n, n_modalities), the predominant first, tells what a row has of
@@ -110,20 +112,25 @@ def log_proba_doing(
         own = network.own_part(codes, shown)
         columns = None if shown is None else network.of_columns(shown)
         log_weights = log_reference_weights(codes, references, columns)
-    return average_proba(head, own[:, None] + reference_part, log_weights)
+    known = network.knowledge_label(codes.knowledge)
+    return average_proba(head, own[:, None] + reference_part, log_weights, known)
 
 
-def average_proba(head: AdditiveHead, hidden: Tensor, log_weights: Tensor) -> Tensor:
+def average_proba(
+    head: AdditiveHead, hidden: Tensor, log_weights: Tensor, known: Tensor | None = None
+) -> Tensor:
     """Log of the weighted mean of probabilities over the axes between the first and the last.
 
-    `hidden`, the first layer before its rectifier, is overwritten. Below the smallest normal
-    number of its dtype a probability counts as that.
+    `hidden`, the first layer before its rectifier, is overwritten; to the logits of each row,
+    `known` of shape (n, n_classes) is added. Below the smallest normal number of its dtype a
+    probability counts as that.
     """
     rows = hidden.relu_().flatten(1, -2)
     # classes before references: a softmax over a short last axis takes four times as long, and
     # one product of all rows does not use a second core
     weight = head.out.weight.expand(rows.shape[0], -1, -1)
-    logits = torch.baddbmm(head.out.bias[:, None], weight, rows.mT)
+    bias = head.out.bias if known is None else head.out.bias + known
+    logits = torch.baddbmm(bias[..., None], weight, rows.mT)
     share = log_weights.exp().flatten(1)[:, None]
     mean = (torch.softmax(logits, dim=1) * share).sum(dim=2)
     return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()

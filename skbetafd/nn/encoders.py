@@ -220,6 +220,11 @@ def n_features(features: nn.Module, encoding: Encoding) -> int:
     return found.shape[1]
 
 
+def input_width(encoding: Encoding | int) -> int:
+    """Width of flattened rows."""
+    return encoding if isinstance(encoding, int) else encoding.width
+
+
 def encoder_masks(encoders: Iterable[nn.Module]) -> list[int]:
     """Widths of the dropout masks of several encoders, one each."""
     return [e.mask_dim for e in encoders if isinstance(e, (Encoder, LinearEncoder))]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .encoders import Encoding, encoder_masks, make_encoder
+from .encoders import Encoding, encoder_masks, input_width, make_encoder
 from .heads import AdditiveHead
 from .linear import birthplace, linear
 from .seeing_network import SeeingNetwork, Subsets
@@ -75,7 +75,8 @@ class ModalityEncoders(nn.Module):
         """Positions of the modalities, the predominant first: the columns of `present`."""
 
         def encoder(modality: int, code_dim: int) -> nn.Module:
-            return make_encoder(inputs[modality], hidden_dim, code_dim, generator)
+            layers = (hidden_dim, code_dim, generator)
+            return make_encoder(inputs[modality], *layers, normalised=True)
 
         self.knowledge = encoder(predominant, knowledge_dim)
         self.context = encoder(predominant, context_dim)
@@ -113,8 +114,9 @@ class ModalityEncoders(nn.Module):
 class FrontDoorNetwork(ModalityEncoders):
     """Outcome model P(y | z, s, a) over a learned knowledge and a context code.
 
-    ``head`` is that model; where a row lacks an auxiliary modality, a learned vector stands for
-    its share of the first layer.
+    Its logits are those of ``knowledge_label``, what knowledge alone says of the label, and what
+    ``head`` adds to them. Where a row lacks an auxiliary modality, a learned vector stands for its
+    share of the head's first layer.
 
     Parameters
     ----------
@@ -150,10 +152,16 @@ class FrontDoorNetwork(ModalityEncoders):
         dims = (knowledge_dim, context_dim, self.auxiliary_dim, hidden_dim, n_classes)
         self.head = AdditiveHead(*dims, generator)
         self.knowledge_label = linear(knowledge_dim, n_classes, generator)
+        with torch.no_grad():
+            for parameter in self.knowledge_label.parameters():
+                parameter.zero_()  # without a label term it says nothing
         if self.auxiliaries:
             self.subset = Subsets(len(inputs))
             self.project_knowledge = linear(knowledge_dim, projection_dim, generator)
             self.project_auxiliary = linear(self.auxiliary_dim, projection_dim, generator)
+            self.auxiliary_label = linear(self.auxiliary_dim, n_classes, generator)
+            both, width = knowledge_dim + context_dim, input_width(inputs[predominant])
+            self.reconstruct = linear(both, width, generator)
             blank = torch.zeros(
                 len(self.auxiliaries), hidden_dim, dtype=torch.float32, device=birthplace()
             )
@@ -169,11 +177,21 @@ class FrontDoorNetwork(ModalityEncoders):
         known = codes.auxiliary * self.of_columns(shown)
         return self.head.own_part(codes.knowledge, known) + (1 - shown) @ self.missing
 
+    def witness(self, codes: Codes, shown: Tensor | None) -> Tensor:
+        """Logits (n, n_classes) of what the auxiliaries that are shown say of the label."""
+        known = codes.auxiliary if shown is None else codes.auxiliary * self.of_columns(shown)
+        return self.auxiliary_label(known)
+
     def of_columns(self, shown: Tensor) -> Tensor:
         """Repeat what holds of each auxiliary modality for each column of its code."""
         return shown.repeat_interleave(self.knowledge_dim, dim=-1)
 
     def outcome(self, codes: Codes, shown: Tensor | None, mask: Tensor | None = None) -> Tensor:
-        """Logits (n, n_classes) of the outcome model at each row's own triple."""
+        """Logits (n, n_classes) of the outcome model at each row's own triple.
+
+        Knowledge is held fixed, and what it says: the context learns what that leaves open.
+        """
+        codes = codes._replace(knowledge=codes.knowledge.detach())
         hidden = torch.relu(self.own_part(codes, shown) + self.head.context(codes.context))
-        return self.head.out(hidden if mask is None else hidden * mask)
+        added = self.head.out(hidden if mask is None else hidden * mask)
+        return self.knowledge_label(codes.knowledge).detach() + added

@@ -166,7 +166,7 @@ def test_the_history_has_an_entry_an_epoch_with_every_loss(data):
     clf = make(max_epochs=4).fit(*data)
     assert clf.n_iter_ == len(clf.history_) == 4
     scales = {"seeing": 1, "partial": 1, "outcome": 1, "withheld": 1}
-    scales |= {"knowledge": 10, "disentangle": 5, "label": 3}
+    scales |= {"knowledge": 1, "disentangle": 1, "label": 1, "witness": 1, "reconstruction": 1}
     names = ["train_loss", *(f"train_{term}_loss" for term in scales)]
     losses = np.array([[entry[name] for name in names] for entry in clf.history_])
     np.testing.assert_allclose(losses[:, 0], losses[:, 1:] @ list(scales.values()), rtol=1e-5)

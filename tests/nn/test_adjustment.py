@@ -109,9 +109,9 @@ def test_a_chunk_bounds_the_hidden_activations_and_is_filled(
 ):
     sizes = []
 
-    def spy(head, hidden, log_weights):
+    def spy(head, hidden, *rest):
         sizes.append(hidden.numel())
-        return average(head, hidden, log_weights)
+        return average(head, hidden, *rest)
 
     average = adjustment.average_proba
     monkeypatch.setattr(adjustment, "average_proba", spy)

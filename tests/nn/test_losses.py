@@ -101,7 +101,8 @@ def evaluate(input_dims=(5, 4), present=None, **weights):
 def test_a_term_of_weight_zero_is_left_out(name):
     terms = evaluate(**{f"{name}_weight": 0})
     assert name not in terms
-    assert len(terms) == 7
+    assert ("witness" in terms) == (name != "label")
+    assert len(terms) == (9 if name != "label" else 8)
 
 
 def test_without_an_auxiliary_there_is_nothing_to_share_or_to_disentangle():
@@ -156,11 +157,43 @@ def test_the_context_is_parted_from_auxiliaries_and_from_what_knowledge_says_of_
     torch.testing.assert_close(evaluate()["disentangle"], expected)
 
 
-def test_the_label_term_is_the_expected_error_of_knowledge_alone():
+def trust(opinion, y):
+    return (opinion[torch.arange(len(y)), y] / opinion.max(1).values).detach()
+
+
+def test_the_label_counts_as_far_as_knowledge_and_auxiliaries_together_hold_it_for_likely():
     net, batch = network((5, 4)), rows()
-    proba = net.knowledge_label(net.encode(batch.xs).knowledge).softmax(-1)
-    expected = 1 - proba[torch.arange(16), batch.y].mean()
-    torch.testing.assert_close(evaluate()["label"], expected)
+    y = batch.y
+    torch.nn.init.normal_(net.knowledge_label.weight, generator=torch.Generator().manual_seed(8))
+    codes = net.encode(batch.xs)
+    label, witness = net.knowledge_label(codes.knowledge), net.auxiliary_label(codes.auxiliary)
+    trusted = trust(label.softmax(-1) * witness.softmax(-1), y)
+    assert trusted.min() < 0.9
+    expected = (trusted * cross_entropy(label, y)).mean()
+    found = make_loss()(net, batch)["label"]
+    torch.testing.assert_close(found, expected)
+    wanted, own = (torch.autograd.grad(v, net.knowledge_label.weight)[0] for v in (expected, found))
+    torch.testing.assert_close(own, wanted)
+
+
+def test_a_label_which_the_auxiliaries_contradict_moves_no_knowledge_and_one_of_many_does():
+    many = FrontDoorNetwork(
+        (5, 4),
+        30,
+        predominant=0,
+        hidden_dim=8,
+        knowledge_dim=4,
+        context_dim=4,
+        generator=torch.Generator().manual_seed(0),
+    )
+    batch = rows()
+    weight = many.knowledge_label.weight
+    at_the_start = make_loss()(many, batch)["label"]
+    assert torch.autograd.grad(at_the_start, weight)[0].norm() > 0.01
+    with torch.no_grad():
+        many.auxiliary_label.bias[3] = 20.0  # no row's label
+    contradicted = make_loss()(many, batch)["label"]
+    assert torch.autograd.grad(contradicted, weight)[0].norm() < 1e-6
 
 
 @pytest.mark.parametrize("lacking", [slice(0), slice(8)])
@@ -173,7 +206,10 @@ def test_each_network_is_moved_by_its_own_terms_and_withholding_moves_no_code(la
     moved = gradients(present, "withheld")
     assert {name.rsplit(".", 1)[0] for name in moved - {"missing"}} == head
     assert "missing" in moved
+    moved = gradients(present, "reconstruction")
+    assert {name.split(".")[0] for name in moved} == {"context", "reconstruct"}
     moved = gradients(present, "outcome")
+    assert not any(name.startswith("knowledge") for name in moved)
     assert {"context.code.weight", "auxiliary.0.code.weight", "head.out.weight"} < moved
     assert ("missing" in moved) == (lacking == slice(8))
     assert not any(name.startswith("seeing.") for name in moved)
@@ -200,21 +236,6 @@ def test_batches_without_a_complete_row_leave_every_term_finite():
         assert terms["knowledge"] == 0
         assert (terms["outcome"] == 0) == (terms["withheld"] == 0) == (column == 0)
         assert terms["seeing"] > 0
-
-
-def test_the_label_counts_after_a_fifth_of_the_epochs():
-    loss, net = make_loss(), network((5, 4))
-    from_start = loss(net, rows())
-    loss.set_epoch(1, 10)
-    early = loss(net, rows())
-    loss.set_epoch(2, 10)
-    assert loss(net, rows()) == from_start
-    torch.testing.assert_close(early["disentangle"], evaluate(label_weight=0)["disentangle"])
-    rest = 3 * early["knowledge"] + 2 * early["disentangle"] + early["outcome"]
-    rest = rest + early["withheld"] + early["seeing"] + early["partial"]
-    torch.testing.assert_close(early["loss"], rest)
-    loss.set_epoch(0, 4)
-    assert loss(net, rows()) == from_start
 
 
 @pytest.fixture
@@ -248,17 +269,24 @@ def test_each_term_counts_the_rows_that_have_what_it_needs_by_their_weights(batc
         torch.nn.init.normal_(part.missing, generator=torch.Generator().manual_seed(8))
     z, s, a = codes = net.encode(batch.xs)
     complete, predominant = weight * present.prod(1), weight * present[:, 0]
-    opinion = net.knowledge_label(z).softmax(-1)
+    label = net.knowledge_label(z)
+    opinion = label.softmax(-1)
+    witness = net.witness(codes, present[:, 1:])
+    trusted = trust(opinion * witness.softmax(-1), y)
     some = net.subset(present, z)[:, 1:]
+    both = net.reconstruct(torch.cat([z, s], dim=1))
+    error = (predominant * (both - batch.xs[0]).square().mean(1)).sum()
     expected = {
         **{name: SeeingLoss()(net.seeing, batch)[name] for name in ("seeing", "partial")},
         "outcome": (predominant * cross_entropy(net.outcome(codes, present[:, 1:]), y)).mean(),
         "withheld": (predominant * cross_entropy(net.outcome(codes, some), y)).mean(),
-        "label": (predominant * (1 - opinion[torch.arange(16), y])).mean(),
+        "witness": (weight * cross_entropy(witness, y)).mean(),
+        "label": (predominant * trusted * cross_entropy(label, y)).mean(),
         "knowledge": info_nce(net.project_knowledge(z), net.project_auxiliary(a), complete, 0.1),
         "disentangle": hsic(z, s, predominant)
         + directed_hsic([s, a], [predominant, complete], [(0, 1, 1.0)])
         + hsic(s, opinion, predominant),
+        "reconstruction": error / (predominant * batch.xs[0].square().mean(1)).sum(),
     }
     terms = make_loss(label_weight=1.5)(net, batch)
     scales = {"label": 1.5, "knowledge": 3, "disentangle": 2}
