@@ -55,7 +55,7 @@ def network_and_loss(
         generator=generator,
     )
     loss = FrontDoorLoss(
-        knowledge_weight=10.0, disentangle_weight=5.0, label_weight=3.0, temperature=0.3
+        knowledge_weight=1.0, disentangle_weight=1.0, label_weight=1.0, temperature=0.3
     )
     return network, loss
 

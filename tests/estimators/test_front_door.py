@@ -50,6 +50,20 @@ def test_doing_beats_seeing_once_the_confounder_is_broken_and_only_then(digits):
     assert seeing > 0.75 > 0.65 > doing
 
 
+def test_doing_keeps_what_knowledge_tells_of_many_classes():
+    rng = np.random.default_rng(0)
+    y, centres = np.arange(1440) % 24, rng.normal(size=(24, 10))
+    clear = centres[y] + 0.3 * rng.normal(size=(1440, 10))
+    vague = centres[y, :3] + 1.5 * rng.normal(size=(1440, 3))
+    own, others = slice(0, 720), slice(720, None)
+    clf = make(predominant=0, max_epochs="auto", calibrate=False)
+    clf.fit([clear[own], vague[own]], y[own])
+    seeing, doing = (
+        clf.beta_path([clear[others], vague[others]], [0, 1]).argmax(axis=2) == y[others]
+    )
+    assert doing.mean() > seeing.mean() - 0.03
+
+
 def test_beta_and_effect_are_read_at_prediction(data):
     X, y = data
     clf = make().fit(X, y)

@@ -17,7 +17,7 @@ def test_every_loss_of_the_history_is_a_line_over_its_epochs(clf):
         display.lines_["knowledge"].get_ydata(), clf.history_[:, "train_knowledge_loss"]
     )
     assert_allclose(display.lines_["outcome"].get_xdata(), [1, 2, 3])
-    assert len(display.lines_) == 8
+    assert len(display.lines_) == 10
     assert display.best_epoch_line_ is None
 
 

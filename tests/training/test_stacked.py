@@ -257,7 +257,7 @@ def test_a_network_that_a_callback_stops_leaves_the_others_in_peace(epochs, stac
 
 def early_stopping(patience=2):
     return EarlyStopping(
-        monitor="train_loss", patience=patience, threshold=0.02, sink=lambda _: None
+        monitor="train_loss", patience=patience, threshold=0.01, sink=lambda _: None
     )
 
 
