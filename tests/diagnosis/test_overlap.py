@@ -72,7 +72,7 @@ def mediated(**model):
     simulator = ContinuousFrontDoorModel(world=0, **model)
     train = simulator.sample(1500, random_state=0)
     clf = FrontDoorMultiModalClassifier(
-        predominant="predominant", n_references=64, max_epochs=15, random_state=0
+        predominant="predominant", n_references=64, max_epochs=30, calibrate=False, random_state=0
     )
     clf.fit(train.X, train.y, mediator=train.mediator)
     return clf, simulator.sample(200, random_state=1).X
