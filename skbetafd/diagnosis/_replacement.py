@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import ExitStack
+from itertools import groupby
 from numbers import Integral
 from typing import Any
 
@@ -195,9 +196,13 @@ class CodeMasks(ExitStack):
                 handle.remove()
         n = len(self.evaluation.y)
         self.means = {module: total / n for module, total in self.sums.items()}
-        widths = [len(self.means[group[0]]) if group else 0 for group in self.groups]
+        # what is not called has no part at this beta; members share their masks
+        called = [[module for module in group if module in self.means] for group in self.groups]
+        by_width = [groupby(group, lambda module: len(self.means[module])) for group in called]
+        self.groups = [list(same) for groups in by_width for _, same in groups]
+        widths = [len(self.means[group[0]]) for group in self.groups]
         self.ends, self.n_dimensions = np.cumsum(widths)[:-1], sum(widths)
-        for module in modules:
+        for module in self.means:
             self.callback(module.register_forward_hook(self._mask).remove)
         return self
 

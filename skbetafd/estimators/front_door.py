@@ -649,12 +649,14 @@ class FrontDoorMultiModalClassifier(
             )
 
     def _code_encoders(self) -> dict[str, list[CodeEncoder]]:
-        """Give every member's encoder of the knowledge, and of each auxiliary modality."""
+        """Return every member's encoders: of the knowledge and the auxiliaries, and what sees."""
         networks = [member.net.module_ for member in self.members_]
         modules = {
             m: [n.auxiliary[i] for n in networks] for i, m in enumerate(networks[0].auxiliaries)
         }
         modules[networks[0].predominant] = [network.knowledge for network in networks]
+        for at, m in enumerate(networks[0].order):
+            modules[m] += [n.seeing.encoders[at] for n in networks if n.seeing is not None]
         return {
             name: [CodeEncoder(module, self._scalers[m]) for module in modules[m]]
             for m, name in enumerate(self.modality_names_)

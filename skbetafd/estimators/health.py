@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.exceptions import OverlapWarning
+from .._utils.exceptions import OverlapWarning, VacuousAdjustmentWarning
 from .._utils.messages import warn
 from ..fitting.calibration import Calibration
 from ..fitting.request import FitRequest
+from ..fitting.trainer import ENOUGH_COMPLETE
+from ..nn.front_door_network import FrontDoorNetwork
+from ..nn.mediator import MediatorNetwork
 from ..nn.reference_support import LEAST_SUPPORT
 from ..training.accelerated import process_index
 
@@ -38,10 +41,24 @@ def check_health(clf: Any, request: FitRequest, calibration: Calibration | None)
     calibration : Calibration or None
         What held-out rows say of it, if any were.
     """
-    if clf.beta > 0 and len(request.rows.names) > 1:
+    if clf.beta > 0:
+        warn_of_few_complete_rows(clf, request)
+    network = clf.module_
+    if clf.beta > 0 and (isinstance(network, MediatorNetwork) or network.adjusts):
         _warn_of_no_support(clf, request)
     if calibration is not None and (not clf.accelerate or process_index()[0] == 0):
         _warn_of_worse_than_frequencies(calibration)
+
+
+def warn_of_few_complete_rows(clf: Any, request: FitRequest) -> None:
+    """Warn where β is without effect, as there is little to learn an intervention from."""
+    network, rows = clf.module_, request.rows
+    if isinstance(network, FrontDoorNetwork) and network.auxiliaries and not network.adjusts:
+        warn(
+            f"{rows.complete.sum()} of {len(rows)} training rows have all modalities, fewer than "
+            f"{ENOUGH_COMPLETE}: beta is without effect (guide: Missing modalities).",
+            VacuousAdjustmentWarning,
+        )
 
 
 def _warn_of_no_support(clf: Any, request: FitRequest) -> None:

@@ -19,6 +19,7 @@ from ..inputs.labels import one_value_per_row
 from ..inputs.torch_dataset import labelled
 from ..inputs.validation import read_prediction_input, read_training_input
 from ..nn.mediator import MediatorNetwork
+from .health import warn_of_few_complete_rows
 from .network_classifier import NetworkClassifier
 
 SMALLEST_MASS, LARGEST_MASS = 1e-30, 1e30
@@ -111,6 +112,8 @@ class PartialFitMixin(NetworkClassifier):
             self._adopt(result)
             self._mass = mass + request.rows.mass
             self._stream = stream
+            if self.beta > 0 and stream.n_calls == 1:
+                warn_of_few_complete_rows(self, request)
         return self
 
     def _check_streamable(self) -> None:

@@ -37,6 +37,13 @@ from .splits import check_left_present, inner_split
 NO_SPLIT = "early_stopping=False needs none"
 
 
+ENOUGH_COMPLETE = 60
+"""Of fewer complete rows, where most lack a modality, nothing is learned of what doing changes.
+
+Of 600 rows, accuracy / log-loss of complete ones: 29 complete, P_1 .70 / .64, P_0 .85 / .35, and
+P_0 without a modality .78 / .52; 60 complete, P_1 .80 / .46.
+"""
+
 REFERENCE_ROWS = 50_000
 """Of more training rows, so many drawn at random are clustered into the reference set."""
 
@@ -269,6 +276,13 @@ class FrontDoorTrainer(Trainer):
         masses, that `more` has for each network. `folds` are those of `folds`, with their nets.
         """
         rows = self.rows if rows is None else rows
+        n_complete = int((rows.complete_weight > 0).sum())
+        few = self.rows.present is not None and n_complete < min(
+            ENOUGH_COMPLETE, len(self.rows) / 2
+        )
+        for net in nets:
+            if isinstance(net.module_, FrontDoorNetwork):
+                net.module_.intervenes.fill_(not few)
         seeds = self.spec.seeds[2::2][: len(nets)]
         codes_of: Sequence[Any] = more or [None] * len(nets)
         members = [

@@ -156,8 +156,9 @@ def log_proba_path(
 ) -> Tensor:
     """Log P_β of each row for every β, in chunks of bounded memory.
 
-    Without an auxiliary modality knowledge and context can't be told apart, and without the
-    predominant one there is nothing to intervene on: P_β is P_0. `present` of shape
+    Without an auxiliary modality knowledge and context can't be told apart, from few complete
+    rows neither, and without the predominant modality there is nothing to intervene on: P_β is
+    P_0. `present` of shape
     (n, n_modalities), the predominant first, tells which modalities a row has. `known` of shape
     (n, n_classes) is log P_0 where another than the network sees.
 
@@ -168,11 +169,16 @@ def log_proba_path(
     widest = max(network.head.out.in_features, network.n_classes)
     n_references = len(references.log_mass)
     encoding = max(widest, *(held_activations(one) for one in network.inputs))
-    adjusts = bool(network.auxiliaries) and any(beta > 0 for beta in betas)
+    adjusts = network.adjusts and any(beta > 0 for beta in betas)
     chunks = []
     for part in chunks_of_rows(xs[0], encoding):
         rows, having = [x[part] for x in xs], None if present is None else present[part]
-        seeing = log_proba_seeing(network, rows, having) if known is None else known[part]
+        if known is not None:
+            seeing = known[part]
+        elif adjusts and present is None and min(betas) == 1:
+            seeing = rows[0].new_zeros(len(rows[0]), network.n_classes)  # it has no part in P_1
+        else:
+            seeing = log_proba_seeing(network, rows, having)
         doing = seeing
         if adjusts:
             codes = network.encode(rows)

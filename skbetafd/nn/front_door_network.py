@@ -126,6 +126,9 @@ class FrontDoorNetwork(ModalityEncoders):
         Width in which knowledge and auxiliary codes are compared.
     """
 
+    intervenes: Tensor
+    """Whether enough training rows were complete to tell knowledge from context."""
+
     def __init__(
         self,
         inputs: Sequence[Encoding | int],
@@ -166,6 +169,13 @@ class FrontDoorNetwork(ModalityEncoders):
                 len(self.auxiliaries), hidden_dim, dtype=torch.float32, device=birthplace()
             )
             self.missing = nn.Parameter(blank)
+        yes = torch.ones((), dtype=torch.bool, device=birthplace())
+        self.register_buffer("intervenes", yes)
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether β has an effect."""
+        return bool(self.auxiliaries) and bool(self.intervenes)
 
     def own_part(self, codes: Codes, shown: Tensor | None) -> Tensor:
         """First layer of the head without the context, of the auxiliaries that are shown.

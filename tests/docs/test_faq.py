@@ -146,6 +146,9 @@ PROVOKED: dict[str, Callable[[], object]] = {
     "never-together": lambda: quick().fit(
         {"audio": with_nan(AUDIO, HALF), "video": with_nan(VIDEO, ~HALF)}, Y
     ),
+    "few-complete-rows": lambda: quick().fit(
+        {"audio": with_nan(AUDIO, slice(3, 100)), "video": with_nan(VIDEO, slice(100, N))}, Y
+    ),
     "no-support": lambda: quick(max_epochs=20, hidden_dim=128, n_references=256).fit(
         {"audio": np.hstack([ALONG, ALONG**2]), "video": ALONG}, Y
     ),

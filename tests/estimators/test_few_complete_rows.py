@@ -5,8 +5,11 @@ import pytest
 from sklearn.metrics import log_loss
 
 from skbetafd import FrontDoorMultiModalClassifier, MultiModalArray
+from skbetafd._utils.exceptions import VacuousAdjustmentWarning
 
-pytestmark = pytest.mark.filterwarnings("ignore:No support for beta=1")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:No support for beta=1", "ignore:.* beta is without effect"
+)
 
 WIDTHS = {"a": 4, "v": 3}
 
@@ -48,11 +51,20 @@ def test_a_complete_row_is_predicted_no_worse_than_without_a_modality(fitted, wi
     assert whole[0] >= less[0] and whole[1] <= less[1]
 
 
-def test_nor_is_it_worse_under_intervention(fitted, request):
+def test_nor_is_it_worse_under_intervention(fitted):
     n_complete, clf = fitted
-    if n_complete < 29:
-        reason = "P_1 is read from the few complete rows: its accuracy is .33 and .60"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    path = clf.beta_path(X_TEST, [0, 1])
+    assert np.array_equal(*path) == (n_complete < 60)
     doing = quality(clf.set_params(beta=1).predict_proba(X_TEST))
     less = quality(clf.set_params(beta=0).predict_proba({**X_TEST, "v": None}))
     assert doing[0] > less[0] - 0.05 and doing[1] < less[1] + 0.05
+
+
+def test_it_is_told_with_the_count_that_beta_has_no_effect():
+    X, y = drawn(600, 0)
+    parameters = {"predominant": "a", "max_epochs": 1, "calibrate": False, "random_state": 0}
+    clf = FrontDoorMultiModalClassifier(**parameters)
+    with pytest.warns(VacuousAdjustmentWarning, match="29 of 600 training rows"):
+        clf.fit(with_gaps(X, 29), y)
+    with pytest.warns(VacuousAdjustmentWarning, match="29 of 600 training rows"):
+        FrontDoorMultiModalClassifier(**parameters).partial_fit(with_gaps(X, 29), y, np.unique(y))

@@ -186,6 +186,7 @@ def test_a_pipeline_and_cross_validation_carry_missing_rows():
 
 
 @pytest.mark.filterwarnings("ignore:No support for beta=1")
+@pytest.mark.filterwarnings("ignore:.* beta is without effect")
 def test_equal_auxiliaries_of_the_complete_rows_leave_probabilities_finite():
     a = np.full((60, 4), np.nan)
     a[:2] = 1.0

@@ -299,5 +299,7 @@ def test_rows_of_wide_activations_are_encoded_few_at_once(encoding, sizes, monke
         monkeypatch.setattr(part, "encode", spied(part))
     monkeypatch.setattr(adjustment, "CHUNK_ELEMENTS", 8 * 500 * 10)
     rows = [torch.zeros(25, 500), torch.zeros(25, 4)]
-    log_proba_path(network, rows, references, [1], "conditional")
+    log_proba_path(network, rows, references, [0, 1], "conditional")
     assert list(seen.values()) == [sizes, sizes]
+    log_proba_path(network, rows, references, [1], "conditional")
+    assert list(seen.values()) == [2 * sizes, sizes]  # what sees has no part in P_1
