@@ -31,6 +31,7 @@ def test_pure_noise_beside_a_strong_modality_is_an_imbalance():
     assert found.alone["strong"] - found.alone["noise"] == pytest.approx(found.spread)
 
 
+@pytest.mark.slow
 def test_level_modalities_are_balanced_and_nothing_is_recommended():
     X, y = planted({"one": 1.5, "two": 1.5})
     found = diagnose(X, y, **{**QUICK, "network_params": None})

@@ -78,6 +78,7 @@ def mediated(**model):
     return clf, simulator.sample(200, random_state=1).X
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", ["conditional", "population"])
 def test_a_noisy_mediator_overlaps_and_a_nearly_determined_one_less(effect):
     noisy, X = mediated(mediator_noise=1.0)
@@ -89,6 +90,7 @@ def test_a_noisy_mediator_overlaps_and_a_nearly_determined_one_less(effect):
         assert overlap(sharp, X_sharp).share_weak > 0.5
 
 
+@pytest.mark.slow
 def test_a_categorical_mediator_counts_the_levels_that_both_sides_have():
     rng = np.random.default_rng(0)
     t = rng.integers(0, 2, 600)

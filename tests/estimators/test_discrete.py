@@ -45,6 +45,7 @@ def truth(model):
     return seeing.reshape(4, -1), doing.reshape(4, -1), population
 
 
+@pytest.mark.slow
 def test_with_many_rows_the_prediction_is_the_exact_mixture(model):
     clf = fit(model.sample(300_000, random_state=0))
     seeing, doing, population = truth(model)
