@@ -181,8 +181,8 @@ class FrontDoorMultiModalClassifier(
         least: those of the inner split with `early_stopping`, else all rows (of more than 6,000,
         at least 2,000 of them), by networks that are trained without a third of the rows each,
         groups kept together. That takes about half as long as the rest of the fit; labels at
-        β = 0 are the same without. A further fit (`warm_start`, `partial_fit`) keeps the
-        temperatures. A classifier of `seeing` is left as it is.
+        β = 0 are the same without. A further fit (`warm_start`, `partial_fit`) without
+        held-out rows keeps the temperatures. A classifier of `seeing` is left as it is.
     early_stopping : bool, default=False
         Keep the epoch with the lowest loss on an inner split of the training rows. Watched is
         the log-loss of P(y | t, a), at each row's own context (or, of a row that lacks a

@@ -117,13 +117,21 @@ def calibration(
     for net, network, own, rest in parts:
         rows.append(_known(net.logits(rest), own, rest))
         if len(network.inputs) > 1:
-            shown = network.subset(rest.present, rest.weight[:, None])
-            some = replace(rest, present=shown)
+            some = replace(rest, present=_partly(network, rest))
             partly.append(_known(net.logits(some), own, some))
     own_rows, every = _joined(rows), _joined(rows + partly)
     complete = every.complete
     of_all, of_some = (best_temperature(*every.rows(some)) for some in (complete, ~complete))
     return _judged(own_rows, (of_all, of_some))
+
+
+def _partly(network: SeeingNetwork, rows: TrainingTensors) -> Tensor:
+    """Show of each row a part of what it has; which, has nothing to do with the rows' order."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    order = torch.randperm(len(rows), generator=generator, device="cpu").to(rows.y.device)
+    present = None if rows.present is None else rows.present[order]
+    shown = network.subset(present, rows.weight[:, None])
+    return shown[order.argsort()]
 
 
 def uncalibrated(logits: Tensor, own: TrainingTensors, rest: TrainingTensors) -> Calibration:
