@@ -597,7 +597,8 @@ class FrontDoorMultiModalClassifier(
         request = super()._request_of_rows(X, y, *aligned, **more)
         if isinstance(self.seeing, str):
             return request
-        streams, goes_on = more.get("classes") is not None, not more.get("first", True)
+        goes_on = not more.get("first", True)
+        streams = goes_on or more.get("classes") is not None
         columns = flat_names(self._layout.feature_names)
         if goes_on and hasattr(self, "seeing_"):
             seeing = SeeingClassifier(self.seeing_, columns, streams)
@@ -765,7 +766,7 @@ class FrontDoorMultiModalClassifier(
             return None
         predominant = self.modality_names_.index(self.predominant_)
         asked = ~rows.present[:, predominant]
-        if min(betas) < 1 or len(rows.names) == 1:
+        if min(betas) < 1 or not self.module_.adjusts:
             asked[:] = True
         log_proba = np.zeros((len(rows), len(self.classes_)))
         if asked.any():

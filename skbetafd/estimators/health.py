@@ -11,8 +11,6 @@ from .._utils.messages import warn
 from ..fitting.calibration import Calibration
 from ..fitting.request import FitRequest
 from ..fitting.trainer import ENOUGH_COMPLETE
-from ..nn.front_door_network import FrontDoorNetwork
-from ..nn.mediator import MediatorNetwork
 from ..nn.reference_support import LEAST_SUPPORT
 from ..training.accelerated import process_index
 
@@ -43,8 +41,7 @@ def check_health(clf: Any, request: FitRequest, calibration: Calibration | None)
     """
     if clf.beta > 0:
         warn_of_few_complete_rows(clf, request)
-    network = clf.module_
-    if clf.beta > 0 and (isinstance(network, MediatorNetwork) or network.adjusts):
+    if clf.beta > 0 and clf.module_.adjusts:
         _warn_of_no_support(clf, request)
     if calibration is not None and (not clf.accelerate or process_index()[0] == 0):
         _warn_of_worse_than_frequencies(calibration)
@@ -53,7 +50,7 @@ def check_health(clf: Any, request: FitRequest, calibration: Calibration | None)
 def warn_of_few_complete_rows(clf: Any, request: FitRequest) -> None:
     """Warn where β is without effect, as there is little to learn an intervention from."""
     network, rows = clf.module_, request.rows
-    if isinstance(network, FrontDoorNetwork) and network.auxiliaries and not network.adjusts:
+    if network.auxiliaries and not network.adjusts:
         warn(
             f"{rows.complete.sum()} of {len(rows)} training rows have all modalities, fewer than "
             f"{ENOUGH_COMPLETE}: beta is without effect (guide: Missing modalities).",

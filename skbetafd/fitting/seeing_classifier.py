@@ -45,12 +45,15 @@ class SeeingClassifier:
             raise ValueError(
                 f"seeing must be 'network' or a classifier, got the {name} {own!r:.80}"
             )
-        if streams and not hasattr(own, "partial_fit"):
+        return cls(own, columns, streams)
+
+    def __post_init__(self) -> None:
+        if self.streams and not hasattr(self.classifier, "partial_fit"):
+            name = type(self.classifier).__name__
             raise ValueError(
                 f"seeing: {name} has no partial_fit, by which a stream is learned; GaussianNB and "
                 "SGDClassifier(loss='log_loss') have, and seeing='network' does without"
             )
-        return cls(own, columns, streams)
 
     @property
     def name(self) -> str:

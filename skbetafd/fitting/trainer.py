@@ -202,6 +202,9 @@ class FrontDoorTrainer(Trainer):
         network = self._network(generator).to(self.device, self.dtype)
         if self.spec.start is not None:
             self.spec.start.load(network, member)
+        fresh = not self.parameters["calibrate"] or self.held_out is not None
+        if fresh and network.seeing is not None:
+            network.seeing.temperature.fill_(1)
         job = self.job(
             network,
             criterion(self.parameters, mediated=self.data.mediator is not None),
@@ -259,9 +262,14 @@ class FrontDoorTrainer(Trainer):
             return [uncalibrated(logits, *sides)]
         if not self.parameters["calibrate"]:
             return []
-        for net in nets:
-            net.module_.seeing.temperature.fill_(1)
         return [calibration([(net, net.module_.seeing, *sides)]) for net in nets]
+
+    def _intervenes(self, network: FrontDoorNetwork, rows: TrainingTensors) -> bool:
+        """Whether there are complete rows enough; a stream that had enough stays at that."""
+        n_complete = int((rows.complete_weight > 0).sum())
+        if rows is not self.rows and self.spec.start is not None:
+            return bool(network.intervenes) or n_complete >= ENOUGH_COMPLETE
+        return self.rows.present is None or n_complete >= min(ENOUGH_COMPLETE, len(self.rows) / 2)
 
     def finish(
         self,
@@ -276,13 +284,9 @@ class FrontDoorTrainer(Trainer):
         masses, that `more` has for each network. `folds` are those of `folds`, with their nets.
         """
         rows = self.rows if rows is None else rows
-        n_complete = int((rows.complete_weight > 0).sum())
-        few = self.rows.present is not None and n_complete < min(
-            ENOUGH_COMPLETE, len(self.rows) / 2
-        )
         for net in nets:
             if isinstance(net.module_, FrontDoorNetwork):
-                net.module_.intervenes.fill_(not few)
+                net.module_.intervenes.fill_(self._intervenes(net.module_, rows))
         seeds = self.spec.seeds[2::2][: len(nets)]
         codes_of: Sequence[Any] = more or [None] * len(nets)
         members = [

@@ -90,6 +90,11 @@ class ModalityEncoders(nn.Module):
             own = [inputs[m] for m in self.order]
             self.seeing = SeeingNetwork(own, n_classes, hidden_dim=hidden_dim, generator=generator)
 
+    @property
+    def adjusts(self) -> bool:
+        """Whether β has an effect."""
+        return True
+
     def arguments(self) -> dict[str, Any]:
         """Give what another network of this shape is made with, but for the generator."""
         widths = ("hidden_dim", "knowledge_dim", "context_dim")

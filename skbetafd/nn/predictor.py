@@ -77,7 +77,7 @@ class MemberPredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.effect = network, effect
-        self.beta = beta if isinstance(network, MediatorNetwork) or network.adjusts else 0.0
+        self.beta = beta if network.adjusts else 0.0
         if self.beta > 0:
             for name, tensor in references._asdict().items():
                 self.register_buffer(name, tensor)

@@ -110,7 +110,9 @@ class SeeingNetwork(nn.Module):
         """Logits (n, n_classes) of the codes that are present, before the temperature."""
         if present is not None:
             codes = [
-                torch.lerp(self.missing[..., m, None, :].to(code), code, present[..., m, None])
+                torch.lerp(
+                    self.missing[..., m, None, :].to(code), code, present[..., m, None].to(code)
+                )
                 for m, code in enumerate(codes)
             ]
         hidden = torch.relu(self.hidden(torch.relu(torch.cat(list(codes), dim=-1))))

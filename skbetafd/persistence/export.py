@@ -101,7 +101,7 @@ class ExportMixin:
         validate_parameters(own, READ_AT_PREDICTION, beta=beta, effect=own.effect)
         validate_parameters(own, INPUT_DTYPE, input_dtype=input_dtype)
         seeing = getattr(own, "seeing_", None)
-        if seeing is not None and (beta < 1 or len(own.modality_names_) == 1):
+        if seeing is not None and (beta < 1 or not own.module_.adjusts):
             raise ValueError(
                 f"beta={beta:g} needs seeing={type(seeing).__name__}, which can't be exported: "
                 "beta=1 of several modalities can, and what is fitted with seeing='network'"

@@ -68,3 +68,11 @@ def test_it_is_told_with_the_count_that_beta_has_no_effect():
         clf.fit(with_gaps(X, 29), y)
     with pytest.warns(VacuousAdjustmentWarning, match="29 of 600 training rows"):
         FrontDoorMultiModalClassifier(**parameters).partial_fit(with_gaps(X, 29), y, np.unique(y))
+
+
+def test_what_a_fit_has_learned_of_interventions_a_gappy_stream_does_not_undo():
+    X, y = drawn(600, 0)
+    parameters = {"predominant": "a", "max_epochs": 2, "calibrate": False, "random_state": 0}
+    clf = FrontDoorMultiModalClassifier(**parameters).fit(X, y)
+    clf.partial_fit(with_gaps(X, 29), y)
+    assert not np.array_equal(*clf.beta_path(X_TEST, [0, 1]))

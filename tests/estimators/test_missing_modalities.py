@@ -229,3 +229,10 @@ def test_a_modality_that_is_none_at_fit_is_refused_by_its_name(form, fit):
     X = form({"audio": np.ones((20, 2)), "video": None})
     with pytest.raises(ValueError, match="modality 'video' is None in every row"):
         fit(X, np.arange(20) % 2)
+
+
+def test_mixed_precision_takes_rows_that_lack_a_modality():
+    X = {"a": RNG.normal(size=(80, 4)), "v": RNG.normal(size=(80, 3))}
+    X["v"][::3] = np.nan
+    clf = FrontDoorMultiModalClassifier(max_epochs=1, dtype="bfloat16", random_state=0)
+    assert np.isfinite(clf.fit(X, np.arange(80) % 2).predict_proba(X)).all()

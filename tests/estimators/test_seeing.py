@@ -118,6 +118,23 @@ def test_one_modality_is_predicted_by_the_classifier_at_every_beta(X, y, quick):
     assert_allclose(clf.predict_proba(rows), alone, **EXACT)  # at beta=1
 
 
+@pytest.mark.filterwarnings("ignore:.* beta is without effect")
+def test_with_few_complete_rows_the_classifier_is_asked_at_every_beta(X, y, quick):
+    boosting = HistGradientBoostingClassifier(max_iter=3)
+    rows = holed(X, "video", every=1)
+    rows["video"][:5] = X["video"][:5]
+    clf = quick(seeing=boosting, early_stopping=False).fit(rows, y)
+    assert_array_equal(clf.beta_path(rows, [1])[0], clf.beta_path(rows, [0])[0])
+    with pytest.raises(ValueError, match="HistGradientBoostingClassifier, which can't be exported"):
+        clf.to_torch(beta=1)
+
+
+def test_a_stream_after_a_fit_needs_partial_fit_too(X, y, quick):
+    clf = quick(seeing=LogisticRegression(), early_stopping=False).fit(X, y)
+    with pytest.raises(ValueError, match="LogisticRegression has no partial_fit"):
+        clf.partial_fit(X, y)
+
+
 def test_with_an_observed_mediator_the_classifier_sees_too(X, y, quick):
     mediator = np.where(y == "bird", "high", "low")
     clf = quick(seeing=BAYES, early_stopping=False).fit(X, y, mediator=mediator)

@@ -296,3 +296,13 @@ def test_the_best_temperature_is_where_the_loss_is_least_and_few_rows_hardly_mov
         assert found == pytest.approx(factor, rel=0.1)
     few = calibration.best_temperature(5 * logits[:1], y[:1], weight[:1])
     assert 0.2 < few < 5
+
+
+def test_a_further_fit_without_calibration_has_none():
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = {"a": rng.normal(size=(90, 4)) + y[:, None], "v": rng.normal(size=(90, 3))}
+    clf = FrontDoorMultiModalClassifier(max_epochs=3, warm_start=True, random_state=0).fit(X, y)
+    assert (clf.module_.seeing.temperature != 1).any()
+    clf.set_params(calibrate=False).fit(X, y)
+    assert (clf.module_.seeing.temperature == 1).all()

@@ -179,7 +179,9 @@ def test_renamed_labels_have_the_probabilities_that_they_had(kind, data):
     case = data.draw(cases(kind))
     network = copy.deepcopy(case.network)
     order = data.draw(st.permutations(range(network.n_classes)))
-    for out in (network.head.out, network.seeing.out):
+    outs = [network.head.out, network.seeing.out]
+    outs += [network.knowledge_label] if isinstance(network, FrontDoorNetwork) else []
+    for out in outs:
         out.weight.copy_(out.weight[order].clone())
         out.bias.copy_(out.bias[order].clone())
     assert_same(replace(case, network=network).path(), case.path()[..., order])
@@ -282,10 +284,13 @@ def test_where_all_references_have_the_row_s_own_context_doing_is_the_outcome_mo
     network, (z, s, a) = case.network, case.network.encode(case.xs)
     context = s.expand_as(case.references.context)
     same = replace(case, references=case.references._replace(context=context))
-    nodes, log_weights = z, torch.zeros(1, dtype=torch.float64)
-    if kind != "learned":
+    log_weights = torch.zeros(1, dtype=torch.float64)
+    if isinstance(network, FrontDoorNetwork):
+        logits = network.outcome(network.encode(case.xs), None)
+    else:
         nodes, log_weights = (x[0] for x in network.mediator.nodes(network.reading.read(z, a)))
-    own = torch.softmax(network.head(nodes, *(c.expand(len(nodes), -1) for c in (s, a))), dim=1)
+        logits = network.head(nodes, *(c.expand(len(nodes), -1) for c in (s, a)))
+    own = torch.softmax(logits, dim=1)
     beta = float(kind != "learned" or bool(network.auxiliaries))  # alone, there is P_0 only
     expected = log_weights.exp() @ own if beta else same.path([0.0], ["conditional"])[0, 0, 0]
     assert_same(same.path([1.0], ["conditional"])[0, 0, 0], expected)

@@ -162,7 +162,7 @@ def swapped(state, width=5):
     out = {}
     for name, value in state.items():
         start = next((old for old in numbers if name.startswith(old + ".")), "")
-        if name in ("head.auxiliary.weight", "project_auxiliary.weight"):
+        if name in ("head.auxiliary.weight", "project_auxiliary.weight", "auxiliary_label.weight"):
             value = value.roll(width, dims=1)
         if name == "missing":
             value = value[[1, 0]]
