@@ -12,7 +12,7 @@ from skbetafd import (
 )
 from skbetafd.baselines import FusionClassifier, LateFusionClassifier, UnimodalClassifier
 
-FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0}
+FULL_BATCH = {"batch_size": -1, "dtype": "float64", "dropout": 0, "calibrate": False}
 WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
 MINI_BATCH = (
     "scikit-learn runs it on its own MLPClassifier with the full-batch solver alone: a mini-batch "

@@ -20,7 +20,7 @@ SUPPORT_ROWS = 100
 MOST_WEAK = 0.9
 """Share of them with weak overlap beyond which beta has no support: not where some rows have it."""
 
-LEAST_WORSE = 0.005
+LEAST_WORSE = 0.01
 """Of log-loss; less is nothing to warn of, as where a class has next to no weight."""
 
 LEAST_HELD_OUT = 30

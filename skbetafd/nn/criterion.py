@@ -29,6 +29,8 @@ class Batch:
     the auxiliaries. None: every row has all."""
     masks: Sequence[Tensor] | None = None
     """Dropout masks of each hidden layer (``network.mask_dims``)."""
+    places: Tensor | None = None
+    """Of the rows in the whole batch, (n,), where these are a share of it."""
 
     def rows(self, some: slice | Tensor) -> Self:
         """Take some of the rows."""
@@ -39,6 +41,7 @@ class Batch:
             weight=self.weight[some],
             present=None if self.present is None else self.present[some],
             masks=None if self.masks is None else [mask[some] for mask in self.masks],
+            places=None if self.places is None else self.places[some],
         )
 
     @property

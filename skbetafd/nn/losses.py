@@ -113,7 +113,7 @@ class FrontDoorLoss(Criterion):
         terms["outcome"] = weighted_entropy(outcome, batch, predominant)
         if network.auxiliaries:
             fixed = Codes(*(code.detach() for code in codes))
-            some = network.subset(present, codes.knowledge)[..., 1:]
+            some = network.subset(present, codes.knowledge, batch.places)[..., 1:]
             withheld = network.outcome(fixed, some, mask)
             terms["withheld"] = weighted_entropy(withheld, batch, predominant)
         label = None

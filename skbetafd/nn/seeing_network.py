@@ -28,7 +28,7 @@ class Subsets(nn.Module):
             row[list(subset)] = 1.0
         self.register_buffer("shown", shown, persistent=False)
 
-    def forward(self, present: Tensor | None, like: Tensor) -> Tensor:
+    def forward(self, present: Tensor | None, like: Tensor, places: Tensor | None = None) -> Tensor:
         """Give each row a proper subset of what it has, by 1 and 0.
 
         The rows of a batch come in random order, and take the subsets in turn. A row that has
@@ -38,8 +38,9 @@ class Subsets(nn.Module):
         -------
         Tensor of shape (..., n, n_modalities)
         """
-        turn = torch.arange(like.shape[-2], device=like.device) % len(self.shown)
-        shown = self.shown[turn].to(like)
+        if places is None:
+            places = torch.arange(like.shape[-2], device=like.device)
+        shown = self.shown[places % len(self.shown)].to(like)
         if present is None:
             return shown.expand(*like.shape[:-1], -1)
         kept = shown * present
@@ -131,6 +132,7 @@ class SeeingNetwork(nn.Module):
         xs: Sequence[Tensor],
         present: Tensor | None,
         masks: Sequence[Tensor] | None,
+        places: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Logits (..., n, n_classes) of all that each row has, and of a subset of it.
 
@@ -140,7 +142,7 @@ class SeeingNetwork(nn.Module):
         codes, mask = self.encode(xs, masks), None if masks is None else masks[-1]
         logits = {"seeing": self.head(codes, present, mask)}
         if len(self.inputs) > 1:
-            logits["partial"] = self.head(codes, self.subset(present, codes[0]))
+            logits["partial"] = self.head(codes, self.subset(present, codes[0], places))
         return logits
 
 
@@ -149,7 +151,7 @@ class SeeingLoss(Criterion):
 
     def forward(self, network: SeeingNetwork, batch: Batch) -> dict[str, Tensor]:
         """Evaluate ``"loss"`` and its terms; every tensor may have a leading axis of models."""
-        logits = network.training_logits(batch.xs, batch.present, batch.masks)
+        logits = network.training_logits(batch.xs, batch.present, batch.masks, batch.places)
         terms = {name: weighted_entropy(one, batch) for name, one in logits.items()}
         return {"loss": torch.stack(list(terms.values())).sum(0), **terms}
 

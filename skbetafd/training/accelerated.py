@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -182,7 +183,8 @@ class AcceleratedNet(FrontDoorNet):
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the averaged gradients of the criterion at all processes' shares of a batch."""
         index, count = process_index()
-        own = batch.rows(slice(index, None, count))
+        places = torch.arange(len(batch.y), device=batch.y.device)
+        own = replace(batch, places=places).rows(slice(index, None, count))
         self.share_ = len(own.y) / len(batch.y)
         self.criterion_.whole_batch.n_rows = len(batch.y)
         return super().train_step_single(own, **fit_params)

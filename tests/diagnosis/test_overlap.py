@@ -79,6 +79,7 @@ def mediated(**model):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:No support")
 @pytest.mark.parametrize("effect", ["conditional", "population"])
 def test_a_noisy_mediator_overlaps_and_a_nearly_determined_one_less(effect):
     noisy, X = mediated(mediator_noise=1.0)

@@ -175,7 +175,7 @@ FrontDoorNet.train_step_single = counted
 
 data = np.load(sys.argv[1])
 FrontDoorMultiModalClassifier(
-    max_epochs=5, hidden_dim=8, n_references=8, random_state=0, batch_size=32,
+    max_epochs=5, hidden_dim=8, n_references=8, random_state=0, batch_size=32, calibrate=False,
     checkpoint_dir=sys.argv[2],
 ).fit({name: data[name] for name in ("audio", "video")}, data["y"])
 """
