@@ -54,8 +54,8 @@ for beta in (0, 1):
     )
 
 # %%
-# Seeing is right about .83 of the time as long as nothing changes, and falls to about .37 when the
-# tint no longer tells the hidden cause. Doing has about .57 in both cases. That is close to the
+# Seeing is right about .92 of the time as long as nothing changes, and falls to about .34 when the
+# tint no longer tells the hidden cause. Doing has about .55 in both cases. That is close to the
 # most possible when the tint is random, .61: the rest is decided by the hidden cause alone.
 #
 # Every β at once
