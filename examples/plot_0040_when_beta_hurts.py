@@ -90,7 +90,8 @@ kar = fit({"kar": X["kar"]}, y, beta=0)
 print("kar alone:", round(kar.score({"kar": other.broken.X["kar"]}, other.broken.y), 2))
 
 # %%
-# With ``kar`` as predominant, no β does anything (.35 throughout): the tint comes in by the side door.
+# With ``kar`` as predominant, no β does anything (.35 throughout): the tint comes in by the side
+# door.
 #
 # **Instead:** name the modality whose recording conditions may change, weak as it may be:
 # ``predominant="mor"`` brings .59. If you can't adjust for it, leave it out (.54). The choice of
