@@ -76,7 +76,7 @@ settings = {
 }
 accuracy = {}
 for name, parameters in settings.items():
-    clf = FrontDoorMultiModalClassifier(beta=0, random_state=0, **parameters)
+    clf = FrontDoorMultiModalClassifier(beta=0, calibrate=False, random_state=0, **parameters)
     clf.fit({m: x[train] for m, x in X.items()}, y[own][train])
     rows = {m: x[test] for m, x in X.items()}
     both, alone = clf.score(rows, y[own][test]), clf.score({**rows, "gradient": None}, y[own][test])

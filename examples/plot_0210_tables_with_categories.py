@@ -94,7 +94,10 @@ print(frames["flight"].head(3))
 # part of each fold, and the encoder of a modality is searched like any other parameter.
 
 model = make_pipeline(
-    encode, FrontDoorMultiModalClassifier(predominant="flight", max_epochs=10, random_state=0)
+    encode,
+    FrontDoorMultiModalClassifier(
+        predominant="flight", max_epochs=10, calibrate=False, random_state=0
+    ),
 )
 grid = {
     "frontdoormultimodalclassifier__beta": [0.0, 0.5, 1.0],

@@ -21,8 +21,8 @@ from .splits import stratified_splits
 FOLDS = 3
 """Each network of the cross-fitting lacks a third of the rows."""
 
-ENOUGH = 2000
-"""Held-out rows: of more rows than three times as many, not all folds are trained."""
+ENOUGH = 500
+"""Held-out rows: of more rows than three times as many, one fold is trained."""
 
 
 class Fold(NamedTuple):
