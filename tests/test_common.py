@@ -23,12 +23,13 @@ OTHER_FOLDS = (
 )
 
 MAIN = [
-    FrontDoorMultiModalClassifier(),
+    FrontDoorMultiModalClassifier(calibrate=False),
     DiscreteFrontDoorClassifier(),
     DiscreteFrontDoorClassifier(beta=0),
     PerModality(StandardScaler()),
 ]
 OTHERS = [
+    FrontDoorMultiModalClassifier(),
     FrontDoorMultiModalClassifier(predominant=0, **FULL_BATCH),
     FrontDoorMultiModalClassifierCV(
         betas=(0, 1), cv=2, max_epochs=50, hidden_dim=16, predominant=0

@@ -84,6 +84,7 @@ def test_alone_a_modality_is_read_by_its_own_encoder(X, y, key):
     assert found.alone[1] == video.score([X["video"][rows[1]]], y[rows[1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "grid",
     [

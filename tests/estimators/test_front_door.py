@@ -351,6 +351,7 @@ def test_torch_s_autocast_is_without_effect(name, kind, data):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_numpy_integers_too_narrow_for_what_is_computed_of_them_are_plain_ones(data):
     _, y = data
     small = {"hidden_dim": 4, "knowledge_dim": 100, "context_dim": 4, "max_epochs": 1}

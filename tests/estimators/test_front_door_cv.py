@@ -100,6 +100,7 @@ def test_it_is_the_grid_search_over_beta(scoring, predominant, X, y):
     assert_array_equal(found.scores_, by_fold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "grid",
     [

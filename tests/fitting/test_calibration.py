@@ -144,6 +144,7 @@ OVERFITTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OVERFITTED)
 def test_an_overfitted_network_is_calibrated_and_its_labels_stay(case):
     parameters, rows, more = OVERFITTED[case]

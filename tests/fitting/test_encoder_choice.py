@@ -97,6 +97,7 @@ def test_pictures_are_learned(encoder, rng):
     assert clf.set_params(beta=1).score([test[0], None], LABEL) > 0.55
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["sequence", "conv1d"])
 def test_sequences_are_learned(encoder, rng):
     train, test = sequences(rng), sequences(rng)
