@@ -180,10 +180,10 @@ class FrontDoorMultiModalClassifier(
         and one of the others, at which the log-loss of rows that its network has not seen is
         least: those of the inner split with `early_stopping`, else all rows, by networks that
         are trained without a third of the rows each (of 1,500 rows or more, by one such network),
-        groups kept together. That takes a third to a half as long as the rest of the fit, twice
-        as long with encoders that can't be stacked; labels at β = 0 are the same without. A
-        further fit (`warm_start`, `partial_fit`) without held-out rows keeps the temperatures. A
-        classifier of `seeing` is left as it is.
+        groups kept together. That takes up to half as long as the rest of the fit, more with
+        encoders that can't be stacked; labels at β = 0 are the same without. A further fit
+        (`warm_start`, `partial_fit`) without held-out rows keeps the temperatures. A classifier
+        of `seeing` is left as it is.
     early_stopping : bool, default=False
         Keep the epoch with the lowest loss on an inner split of the training rows. Watched is
         the log-loss of P(y | t, a), at each row's own context (or, of a row that lacks a

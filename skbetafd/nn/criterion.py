@@ -45,6 +45,11 @@ class Batch:
         )
 
     @property
+    def complete_weight(self) -> Tensor:
+        """Row weights, 0 where a row lacks a modality."""
+        return self.weight if self.present is None else self.weight * self.present.prod(-1)
+
+    @property
     def head_mask(self) -> Tensor | None:
         """Dropout mask of the head, the last."""
         return self.masks[-1] if self.masks else None

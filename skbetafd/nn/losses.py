@@ -103,10 +103,9 @@ class FrontDoorLoss(Criterion):
 
         Every tensor may have a leading axis of k models whose parameters are stacked.
         """
-        weight, present = batch.weight, batch.present
+        weight, present, complete = batch.weight, batch.present, batch.complete_weight
         mask = batch.head_mask
         codes = network.encode(batch.xs, batch.masks)
-        complete = weight if present is None else weight * present.prod(-1)
         predominant = _with_predominant(batch)
         terms = seeing_terms(network, batch)
         outcome = network.outcome(codes, _shown(batch), mask)

@@ -121,11 +121,6 @@ class TrainingTensors(Batch, Dataset):
     def __len__(self) -> int:
         return len(self.y)
 
-    @property
-    def complete_weight(self) -> Tensor:
-        """Row weights, 0 where a row lacks a modality."""
-        return self.weight if self.present is None else self.weight * self.present.prod(1)
-
     def and_complete(self, other: TrainingTensors) -> TrainingTensors:
         """Put rows that lack nothing after these."""
         present = self.present
